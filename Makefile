@@ -1,0 +1,77 @@
+# muxbench: `make help` lists the targets.
+CC      ?= cc
+PREFIX  ?= /usr/local
+SAN     ?=
+V       ?= 0
+comma   := ,
+BUILD   ?= build$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(filter clang%,$(notdir $(CC))),-clang)
+
+MODULES := common backends loadgen check bench
+SOURCES := $(filter-out backends/skeleton.c,$(sort $(foreach dir,$(MODULES),$(wildcard $(dir)/*.c))))
+OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
+
+# Optional libraries: a backend names its own in one line, "mux-library: header flag package".
+LIBRARIES := $(shell CC='$(CC)' scripts/libraries.sh flags $(wildcard backends/*.c))
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wno-missing-field-initializers
+# -Wno-missing-field-initializers: designated initialisers leave the rest zero on purpose.
+HARDEN   := -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong
+OPTIMISE ?= -O2 -g
+SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+CPPFLAGS += -D_GNU_SOURCE -I. -I$(BUILD)
+ALL_CFLAGS  := -std=gnu17 $(OPTIMISE) $(WARNINGS) $(HARDEN) $(SANITIZE) $(CFLAGS)
+ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now -pthread $(SANITIZE) $(LDFLAGS)
+LIBS        := $(LIBRARIES) -lconfig -ljansson -lsmartcols -lz -lm -ldl
+
+ifeq ($(V),0)
+quiet = @printf '  %-4s %s\n' $(1) $(2);
+endif
+
+.DEFAULT_GOAL := all
+.PHONY: all help bench test test-all clean install setup stamp FORCE
+all: $(BUILD)/muxbench
+
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+
+## make                     build build/muxbench
+$(BUILD)/muxbench: $(OBJECTS)
+	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	@CC='$(CC)' scripts/libraries.sh missing $(wildcard backends/*.c)
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call quiet,CC,$<)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Changed flags or libraries rebuild everything, a changed revision only build_info.o.
+FLAGS := $(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(LIBS)
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D); printf '%s\n' '$(FLAGS)' | scripts/write-if-changed.sh $@
+$(BUILD)/build_stamp.h: FORCE
+	@mkdir -p $(@D); scripts/stamp.sh '$(CC)' '$(FLAGS)' | scripts/write-if-changed.sh $@
+$(BUILD)/common/build_info.o: $(BUILD)/build_stamp.h
+FORCE:
+
+-include $(OBJECTS:.o=.d)
+
+setup:
+	@scripts/setup.sh
+
+## make bench               set up, build, run the quick experiment (2 minutes), print its table
+bench: setup
+	@$(MAKE) --no-print-directory all
+	$(BUILD)/muxbench run bench/experiments/quick.cfg
+
+include tests/tests.mk
+
+## make install PREFIX=DIR  install the program, the plug-in header and the skeleton
+install: all
+	install -D -m 755 $(BUILD)/muxbench $(DESTDIR)$(PREFIX)/bin/muxbench
+	install -D -m 644 backends/mux_backend.h $(DESTDIR)$(PREFIX)/include/muxbench/mux_backend.h
+	install -D -m 644 backends/skeleton.c $(DESTDIR)$(PREFIX)/share/muxbench/skeleton.c
+
+## make clean               remove what was built; results stay
+clean:
+	rm -rf build build-*
+
+## Options: CC=clang  SAN=address,undefined  SAN=thread  V=1

@@ -1,0 +1,287 @@
+/* mux_backend.h: the whole interface between muxbench and a backend.
+ *
+ * A backend is one way to wait for sockets and to move bytes through them. It is written at one of
+ * two depths, and supplies exactly one of them:
+ *
+ *   poller   four callbacks that only WAIT (select, poll, epoll). The reactor owns everything else
+ *            (accept, echo, back-pressure, drain, counters), so that two pollers differ in the
+ *            waiting mechanism alone and a comparison of them is fair.
+ *   run      a whole worker (a thread per connection, fork, an event library, io_uring). It owns
+ *            its loop, and gets the bytes right with the same echo core through `struct mux_host`.
+ *
+ * Life of a server: options are parsed, `probe` is asked, listeners are opened, then every worker
+ * is one thread that calls `run` (or the reactor with its own poller). When the server has to stop,
+ * `stop_fd` becomes readable in every worker and stays so; the worker accepts no more, echoes what
+ * its connections' receive queues hold, closes them, and returns within `drain_ns`.
+ *
+ * In the tree: put MUX_BACKEND(name) at the end of one new file in backends/; nothing else changes.
+ * Outside the tree: put MUX_PLUGIN(name) there and build it with
+ *
+ *     cc -std=gnu17 -O2 -fPIC -shared -I<prefix>/include/muxbench -o my.so my.c
+ *     muxbench serve --backend ./my.so
+ *
+ * A backend that links a library says so in one comment line, which the Makefile reads:
+ *     mux-library: <header> <linker flag> <Debian package>
+ *
+ * backends/skeleton.c is a poller to copy. Errors are negative errno values everywhere. Times are
+ * nanoseconds of CLOCK_MONOTONIC. Nothing here is locked: a worker's objects belong to its thread
+ * unless a comment says otherwise.
+ */
+#ifndef MUX_BACKEND_H
+#define MUX_BACKEND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Raised when a field changes its meaning. Fields are only ever appended; `struct_bytes` says how
+ * many a plug-in knows. */
+#define MUX_ABI_VERSION 1
+
+struct mux_worker;
+struct mux_host;
+
+/* ---- Readiness ------------------------------------------------------------------------------ */
+
+enum {
+  MUX_READ = 1,  /* recv() or accept() would not block */
+  MUX_WRITE = 2, /* send() would not block */
+  MUX_HUP = 4,   /* in an event: the peer closed, failed or sent urgent data. Read to the end: a
+                    short read proves nothing. Pollers that cannot tell leave it out. */
+  MUX_AGAIN = 8, /* from drive() only: its budget is spent, the socket may still be ready. An
+                    edge-triggered user must drive the connection again without an event. */
+};
+
+/* What a poller reports. `token` is the value given to set(), unchanged. */
+struct mux_event {
+  uint64_t token;
+  uint32_t ready; /* MUX_READ | MUX_WRITE | MUX_HUP */
+};
+
+/* Four callbacks, called by one thread. */
+struct mux_poller {
+  /* Makes a poller. On success stores its state in *self and returns 0. On failure returns -errno;
+   * close() is then called with what was stored (NULL if nothing was). */
+  int (*open)(void **self, const struct mux_worker *worker);
+
+  /* Changes what is waited for on fd from `old` to `want` (masks of MUX_READ and MUX_WRITE).
+   * old == 0 adds the fd, want == 0 removes it: always called before the fd is closed. It may be
+   * called with old == want: a one-shot poller re-arms then. `slot` is 8 bytes for the poller's own
+   * use, zero before the fd is added, kept by the reactor for as long as the fd is open.
+   * May refuse with -errno (select: -ERANGE); the reactor then closes and counts the connection. */
+  int (*set)(void *self, int fd, uint64_t token, unsigned old, unsigned want, uint64_t *slot);
+
+  /* Waits up to timeout_ns (-1: for ever, 0: not at all) and fills at most `max` events. Returns
+   * their number, 0 after a timeout or EINTR, or -errno. When more fds are ready than fit, the next
+   * call goes on behind the last one reported, so that none starves. An edge-triggered poller is
+   * declared with MUX_EDGE_TRIGGERED and adds each connection once, for both directions. */
+  int (*wait)(void *self, int64_t timeout_ns, struct mux_event *out, int max);
+
+  /* Frees everything; self may be NULL or half made. */
+  void (*close)(void *self);
+};
+
+/* ---- The echo core -------------------------------------------------------------------------- */
+
+/* The bytes of one connection on their way back to its peer. It does no I/O. Zeroed is a valid
+ * empty state; release with host->echo_release().
+ *
+ * Words: `buf` is lent by the worker's pool while bytes wait and given back when none do, so that
+ * an idle connection owns no memory and busy ones share hot buffers. Bytes [head, tail) wait to be
+ * sent; [tail, size) is free. Nothing moves inside the buffer and it is never reallocated, so an
+ * address given out stays good while a send is in flight. When tail == size the connection stops
+ * reading until the peer has drained it: memory is bounded by one buffer per connection.
+ * Invariant: head <= tail <= size, and buf == NULL implies head == tail == size == 0. */
+struct mux_echo {
+  unsigned char *buf;
+  uint32_t head;
+  uint32_t tail;
+  uint32_t size;
+  uint8_t eof; /* the peer has sent its last byte */
+  uint8_t reserved[3];
+};
+
+/* What a connection needs next: MUX_READ while there is room and no EOF, MUX_WRITE while bytes
+ * wait. 0 means finished: everything echoed, close it. */
+static inline unsigned mux_echo_wants(const struct mux_echo *echo) {
+  unsigned wants = 0;
+  if (!echo->eof && (echo->buf == NULL || echo->tail < echo->size))
+    wants |= MUX_READ;
+  if (echo->head < echo->tail)
+    wants |= MUX_WRITE;
+  return wants;
+}
+
+/* ---- Counters ------------------------------------------------------------------------------- */
+
+/* One per worker, in memory shared with whoever watches the server; written by the worker (or with
+ * relaxed atomics by its connections' threads or children), read by anybody at any time. */
+struct mux_counters {
+  uint64_t accepted;  /* connections accepted and served */
+  uint64_t refused;   /* accepted and closed at once: the backend cannot hold them */
+  uint64_t closed;    /* connections ended, for whatever reason */
+  uint64_t resets;    /* ... of these, ended by an error of the connection */
+  uint64_t paused;    /* times accepting had to pause (EMFILE, ENFILE, ENOBUFS, ENOMEM, EAGAIN of a
+                         thread or process limit) */
+  uint64_t waits;     /* returns of the waiting call */
+  uint64_t events;    /* ready descriptors (or completions) it returned, all told */
+  uint64_t datagrams; /* received over UDP */
+  uint64_t reserved[8];
+};
+
+#define MUX_COUNT(worker, counter, n)                                                              \
+  ((void)__atomic_fetch_add(&(worker)->counters->counter, (uint64_t)(n), __ATOMIC_RELAXED))
+
+/* ---- What a worker is handed ---------------------------------------------------------------- */
+
+struct mux_worker {
+  uint32_t struct_bytes;
+  uint32_t index;   /* 0 … workers-1 */
+  uint32_t workers; /* number of workers of this server */
+  int listen_fd;    /* bound, listening, non-blocking; owned by the core: do not close. A UDP
+                       socket for a datagram backend. */
+  int stop_fd;      /* readable from the moment the server has to stop; never read from it */
+  uint32_t reserved;
+  int64_t drain_ns;       /* how long the connections may take to end after that */
+  int64_t work_ns;        /* --work: CPU time to burn per message; done by echo_received() */
+  uint64_t buffer_bytes;  /* size of an echo buffer */
+  const int64_t *options; /* values of the backend's options table, in its order */
+  const struct mux_backend *backend;
+  const struct mux_host *host;
+  struct mux_counters *counters;
+  void *core; /* the core's own */
+};
+
+/* What the core does for a backend. A plug-in is given this table; it links against nothing. */
+struct mux_host {
+  uint32_t struct_bytes;
+
+  int64_t (*now_ns)(void);
+
+  /* Takes one connection off the queue and sets its options (TCP_NODELAY, congestion control).
+   * flags: SOCK_NONBLOCK or 0; close-on-exec is always set. Returns the fd, counted as accepted, or
+   *   -EAGAIN   none is waiting
+   *   -EMFILE   the process or the host is out of something (also for ENFILE, ENOBUFS, ENOMEM):
+   *             stop watching the listener until a connection has closed or MUX_ACCEPT_PAUSE_NS
+   *             have passed, then accept until -EAGAIN (an edge will not come again)
+   *   -errno    the listener is broken
+   * Connections that died in the queue are skipped. */
+  int (*accept)(struct mux_worker *worker, int flags);
+
+  /* Ends a connection that accept() returned: closes fd and counts it. error: 0 after a regular
+   * end, -errno if the connection broke. */
+  void (*close)(struct mux_worker *worker, int fd, int error);
+
+  /* Like close(), for a connection the backend cannot hold; it is counted as refused, and no more
+   * as accepted. */
+  void (*refuse)(struct mux_worker *worker, int fd);
+
+  /* Receives and sends on a non-blocking fd for as long as it is ready, bounded by a budget.
+   * `ready` is what an event said. Returns what to wait for next (MUX_READ, MUX_WRITE, perhaps with
+   * MUX_AGAIN), 0 when the connection is finished and is to be closed, or -errno when it broke.
+   * After stop (see draining()), a connection whose receive queue is empty and whose bytes are all
+   * sent is finished. */
+  int (*drive)(struct mux_worker *worker, struct mux_echo *echo, int fd, unsigned ready);
+
+  /* Serves one blocking fd to its end: EOF or error. Returns 0 or -errno; does not close. To stop
+   * it in good order, another thread calls shutdown(fd, SHUT_RD): what the queue holds is echoed.
+   */
+  int (*serve_blocking)(struct mux_worker *worker, int fd);
+
+  /* True once stop_fd is readable; cheap. */
+  int (*draining)(const struct mux_worker *worker);
+
+  /* The echo core, for those who do their own I/O. */
+
+  /* Where to receive and how many bytes fit (0: full, or no memory: stop reading until sent). */
+  void *(*echo_space)(struct mux_worker *worker, struct mux_echo *echo, size_t *bytes);
+  /* n > 0 bytes have been received at that address. */
+  void (*echo_received)(struct mux_worker *worker, struct mux_echo *echo, size_t n);
+  /* The same for bytes that lie elsewhere (a provided buffer): copies them in. A receive that is
+   * already in flight when the buffer fills may overshoot: the buffer then grows once, by a bounded
+   * amount. Returns 0, -ENOMEM, or -ENOBUFS when the bound is passed. Not while a send of this
+   * connection is in flight and the buffer is full. */
+  int (*echo_feed)(struct mux_worker *worker, struct mux_echo *echo, const void *data, size_t n);
+  /* What to send next and how much; NULL and 0 if nothing waits. */
+  const void *(*echo_data)(const struct mux_echo *echo, size_t *bytes);
+  /* The first n bytes of it are sent. */
+  void (*echo_sent)(struct mux_worker *worker, struct mux_echo *echo, size_t n);
+  /* Gives the buffer back, whatever it holds. The echo is empty afterwards. */
+  void (*echo_release)(struct mux_worker *worker, struct mux_echo *echo);
+
+  /* One line on stderr, printf-like, with the backend's name in front. Not on the data path. */
+  void (*log)(const struct mux_worker *worker, const char *format, ...);
+};
+
+#define MUX_ACCEPT_PAUSE_NS INT64_C(50000000)
+
+/* ---- The backend ---------------------------------------------------------------------------- */
+
+enum mux_flag {
+  MUX_EDGE_TRIGGERED = 1u << 0,        /* reports changes, not states */
+  MUX_SPINS = 1u << 1,                 /* never sleeps: its idle CPU time is its nature */
+  MUX_COMPLETION = 1u << 2,            /* reports completed I/O, not readiness */
+  MUX_THREAD_PER_CONNECTION = 1u << 3, /* or a process */
+  MUX_ONE_AT_A_TIME = 1u << 4,         /* a connection waits until an earlier one has ended */
+};
+
+enum mux_transport {
+  MUX_TCP = 1u << 0, /* IPv4 and IPv6 */
+  MUX_UNIX = 1u << 1,
+  MUX_UDP = 1u << 2,
+};
+
+enum mux_option_kind { MUX_OPT_FLAG, MUX_OPT_COUNT, MUX_OPT_SIZE, MUX_OPT_TIME, MUX_OPT_CHOICE };
+
+/* One row of the table behind --options key=value,…: parser, help and recorded configuration have
+ * this one source. The value arrives in worker->options[row]: 0 or 1, a count, bytes, nanoseconds,
+ * or the index into choices. */
+struct mux_option {
+  const char *key; /* NULL ends the table */
+  const char *help;
+  const char *fallback; /* default, as a user would type it */
+  enum mux_option_kind kind;
+  int64_t min, max;           /* for counts, sizes and times */
+  const char *const *choices; /* for MUX_OPT_CHOICE, NULL-terminated */
+};
+
+/* A conformance case that the model cannot pass by its nature, and why. Printed, never hidden. */
+struct mux_exemption {
+  const char *test; /* name of the case; NULL ends the table */
+  const char *reason;
+};
+
+struct mux_backend {
+  uint32_t abi_version;     /* MUX_ABI_VERSION */
+  uint32_t struct_bytes;    /* sizeof(struct mux_backend) */
+  const char *name;         /* key in every CSV: [a-z0-9-], at most 31 characters */
+  const char *summary;      /* one line for `muxbench list` */
+  uint32_t flags;           /* enum mux_flag */
+  uint32_t transports;      /* enum mux_transport */
+  uint32_t max_workers;     /* 0: as many as the machine has cores and more */
+  uint32_t fd_limit;        /* first descriptor it cannot hold; 0: no limit of its own */
+  uint32_t default_workers; /* 0 means 1 */
+  uint32_t reserved;
+  const struct mux_option *options;       /* or NULL */
+  const struct mux_exemption *exemptions; /* or NULL */
+
+  /* Can this backend run here? 0, or -errno with the reason in `why`, in words for a user. NULL:
+   * always. Called once, before anything else. */
+  int (*probe)(char *why, size_t why_bytes);
+
+  /* Exactly one of the two. run: serve until stop_fd is readable, drain, close every connection,
+   * return 0 or -errno. It is called in a thread of its own for each worker. */
+  const struct mux_poller *poller;
+  int (*run)(struct mux_worker *worker);
+};
+
+/* Registers an in-tree backend: a pointer in a section of its own, found by the linker. */
+#define MUX_BACKEND(backend)                                                                       \
+  static const struct mux_backend *const mux_registered_##backend                                  \
+      __attribute__((section("mux_backends"), used)) = &backend
+
+/* The one symbol a plug-in exports. */
+#define MUX_PLUGIN(backend)                                                                        \
+  __attribute__((visibility("default"))) extern const struct mux_backend *const mux_plugin;        \
+  const struct mux_backend *const mux_plugin = &backend
+
+#endif

@@ -1,0 +1,10 @@
+/* commands.h: the commands of muxbench. Each is called with argv[0] = its own name, parses with
+ * mux_parse_args (common/cli.h) and returns an exit status (enum mux_exit). */
+#ifndef MUX_COMMANDS_H
+#define MUX_COMMANDS_H
+
+int cmd_list(int argc, char **argv);  /* backends/cmd_list.c */
+int cmd_serve(int argc, char **argv); /* backends/cmd_serve.c */
+int cmd_load(int argc, char **argv);  /* loadgen/cmd_load.c */
+
+#endif

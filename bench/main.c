@@ -1,0 +1,52 @@
+/* main.c: one binary, one command each. Table of contents of the program. */
+#include <stdio.h>
+#include <string.h>
+
+#include "bench/commands.h"
+#include "common/build_info.h"
+#include "common/cli.h"
+
+static const struct command {
+  const char *name;
+  int (*run)(int argc, char **argv);
+  const char *summary;
+} commands[] = {
+    /* one line per command */
+};
+
+static void print_usage(FILE *to) {
+  fputs("Usage: muxbench COMMAND [OPTION...]\n"
+        "Benchmark I/O multiplexing: one echo protocol, many backends, one load generator.\n\n",
+        to);
+  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+    fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].summary);
+  fputs("\n'muxbench COMMAND --help' shows a command's options, defaults, units and an example.\n",
+        to);
+}
+
+static int print_version(void) {
+  const struct mux_build_info *info = &mux_build_info;
+  printf("muxbench %s (git %s)\ncompiler %s\nflags %s\n", info->version, info->git, info->compiler,
+         info->flags);
+  return fflush(stdout) == 0 ? MUX_EXIT_OK : MUX_EXIT_FAILED;
+}
+
+int main(int argc, char **argv) {
+  if (argc < 2) {
+    print_usage(stderr);
+    return MUX_EXIT_USAGE;
+  }
+  const char *name = argv[1];
+  if (strcmp(name, "--help") == 0 || strcmp(name, "help") == 0) {
+    print_usage(stdout);
+    return MUX_EXIT_OK;
+  }
+  if (strcmp(name, "--version") == 0)
+    return print_version();
+  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+    if (strcmp(name, commands[i].name) == 0)
+      return commands[i].run(argc - 1, argv + 1);
+  char shown[64];
+  mux_die(MUX_EXIT_USAGE, "unknown command '%s'; 'muxbench --help' lists them",
+          mux_printable(shown, sizeof shown, name));
+}

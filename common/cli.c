@@ -1,0 +1,169 @@
+/* cli.c: see cli.h. */
+#include "common/cli.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/units.h"
+
+static void message(const char *kind, const char *format, va_list args) {
+  char text[1024];
+  char line[1200];
+  vsnprintf(text, sizeof text, format, args);
+  int n = snprintf(line, sizeof line, "muxbench: %s%s\n", kind, text);
+  if (n < 0)
+    return;
+  size_t bytes = (size_t)n < sizeof line ? (size_t)n : sizeof line - 1;
+  /* One write, so that lines of several threads and processes do not mix. */
+  ssize_t written = write(STDERR_FILENO, line, bytes);
+  (void)written;
+}
+
+void mux_note(const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  message("", format, args);
+  va_end(args);
+}
+
+void mux_warn(const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  message("warning: ", format, args);
+  va_end(args);
+}
+
+_Noreturn void mux_die(int status, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  message("", format, args);
+  va_end(args);
+  exit(status);
+}
+
+char *mux_printable(char *out, size_t out_bytes, const char *text) {
+  size_t at = 0;
+  for (const unsigned char *p = (const unsigned char *)text; *p != 0 && at + 5 < out_bytes; p++) {
+    if (*p >= 0x20 && *p < 0x7f)
+      out[at++] = (char)*p;
+    else
+      at += (size_t)snprintf(out + at, out_bytes - at, "\\x%02x", *p);
+  }
+  if (out_bytes > 0)
+    out[at] = 0;
+  return out;
+}
+
+typedef int (*unit_parser)(const char *text, int64_t *value);
+typedef char *(*unit_printer)(char out[MUX_UNIT_TEXT], int64_t value);
+
+static int64_t parse_ranged(const char *option, const char *text, int64_t min, int64_t max,
+                            unit_parser parse, unit_printer print, const char *what) {
+  char shown[64];
+  int64_t value = 0;
+  int rc = parse(text, &value);
+  if (rc == -EINVAL)
+    mux_die(MUX_EXIT_USAGE, "%s: '%s' is not %s", option, mux_printable(shown, sizeof shown, text),
+            what);
+  if (rc == -ERANGE || value < min || value > max) {
+    char low[MUX_UNIT_TEXT];
+    char high[MUX_UNIT_TEXT];
+    mux_die(MUX_EXIT_USAGE, "%s: %s is out of range, it takes %s to %s", option,
+            mux_printable(shown, sizeof shown, text), print(low, min), print(high, max));
+  }
+  return value;
+}
+
+int64_t mux_option_count(const char *option, const char *text, int64_t min, int64_t max) {
+  return parse_ranged(option, text, min, max, mux_parse_count, mux_print_count,
+                      "a count (examples: 64, 10k, 1.5M)");
+}
+
+int64_t mux_option_size(const char *option, const char *text, int64_t min, int64_t max) {
+  return parse_ranged(option, text, min, max, mux_parse_size, mux_print_size,
+                      "a size (examples: 64, 16KiB, 1MiB)");
+}
+
+int64_t mux_option_time(const char *option, const char *text, int64_t min_ns, int64_t max_ns) {
+  return parse_ranged(option, text, min_ns, max_ns, mux_parse_time, mux_print_time,
+                      "a time (examples: 50us, 10ms, 2s)");
+}
+
+int mux_option_choice(const char *option, const char *text, const char *const *choices) {
+  char list[256] = "";
+  for (int i = 0; choices[i] != NULL; i++) {
+    if (strcmp(text, choices[i]) == 0)
+      return i;
+    size_t used = strlen(list);
+    snprintf(list + used, sizeof list - used, "%s%s", i > 0 ? ", " : "", choices[i]);
+  }
+  char shown[64];
+  mux_die(MUX_EXIT_USAGE, "%s: '%s' is not one of %s", option,
+          mux_printable(shown, sizeof shown, text), list);
+}
+
+void mux_parse_args(const struct argp *argp, int argc, char **argv, void *input) {
+  static char name[64];
+  snprintf(name, sizeof name, "muxbench %s", argv[0]);
+  argv[0] = name;
+  argp_err_exit_status = MUX_EXIT_USAGE;
+  error_t error = argp_parse(argp, argc, argv, 0, NULL, input);
+  if (error != 0)
+    mux_die(MUX_EXIT_USAGE, "%s: %s", name, strerror(error));
+}
+
+int mux_output_open(struct mux_output *out, const char *path) {
+  *out = (struct mux_output){0};
+  if (path == NULL || strcmp(path, "-") == 0) {
+    out->stream = stdout;
+    return 0;
+  }
+  if (asprintf(&out->temporary, "%s.tmp-%ld", path, (long)getpid()) < 0) {
+    out->temporary = NULL;
+    return -ENOMEM;
+  }
+  out->path = strdup(path);
+  out->stream = out->path == NULL ? NULL : fopen(out->temporary, "wxe");
+  if (out->stream == NULL) {
+    int error = out->path == NULL ? ENOMEM : errno;
+    free(out->temporary);
+    free(out->path);
+    *out = (struct mux_output){0};
+    return -error;
+  }
+  return 0;
+}
+
+int mux_output_commit(struct mux_output *out) {
+  int error = 0;
+  if (out->stream == NULL)
+    return -EBADF;
+  if (fflush(out->stream) != 0 || ferror(out->stream))
+    error = errno != 0 ? errno : EIO;
+  if (out->path != NULL) {
+    if (fclose(out->stream) != 0 && error == 0)
+      error = errno;
+    if (error == 0 && rename(out->temporary, out->path) != 0)
+      error = errno;
+    if (error != 0)
+      unlink(out->temporary);
+  }
+  free(out->temporary);
+  free(out->path);
+  *out = (struct mux_output){0};
+  return -error;
+}
+
+void mux_output_abort(struct mux_output *out) {
+  if (out->path != NULL) {
+    fclose(out->stream);
+    unlink(out->temporary);
+  }
+  free(out->temporary);
+  free(out->path);
+  *out = (struct mux_output){0};
+}

@@ -1,0 +1,93 @@
+/* hdr.h: high dynamic range histograms, single writer, made for the hot path.
+ *
+ * Values are integers (ns here) from 0 to `highest`, kept to `digits` significant decimal digits in
+ * counters whose width grows with the value. The layout is that of HdrHistogram (Gil Tene), so that
+ * its tools read what is written here; the oracles of the tests are HdrHistogram's Java and
+ * JavaScript implementations. Words: `unit_magnitude` = floor(log2 lowest); `sub_bucket_count` is
+ * the number of counters of the first bucket, every further one halves the resolution. */
+#ifndef MUX_HDR_H
+#define MUX_HDR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct mux_hdr {
+  int64_t lowest, highest;
+  int32_t digits;
+  int32_t unit_magnitude;
+  int32_t sub_bucket_half_count_magnitude;
+  int32_t counts_length;
+  int64_t sub_bucket_mask;
+  int64_t total;    /* values recorded */
+  int64_t clamped;  /* of these, above `highest`: recorded as highest */
+  int64_t min, max; /* exact; min is INT64_MAX and max 0 while total is 0 */
+  __int128 sum;     /* exact */
+  int64_t counts[];
+};
+
+/* What latencies are recorded with: 1 ns … 60 s (and a lower bound past it), 3 digits, 221 KB. */
+#define MUX_HDR_LOWEST_NS  INT64_C(1)
+#define MUX_HDR_HIGHEST_NS INT64_C(60000000000)
+#define MUX_HDR_DIGITS     3
+
+/* NULL: no memory, or arguments out of range (digits 1…5, lowest ≥ 1, highest ≥ 2·lowest). */
+struct mux_hdr *mux_hdr_new(int64_t lowest, int64_t highest, int digits);
+struct mux_hdr *mux_hdr_new_latency(void);
+void mux_hdr_free(struct mux_hdr *h);
+void mux_hdr_reset(struct mux_hdr *h);
+
+static inline int32_t mux_hdr_index(const struct mux_hdr *h, int64_t value) {
+  int bucket = 64 - __builtin_clzll((uint64_t)(value | h->sub_bucket_mask)) - h->unit_magnitude -
+               h->sub_bucket_half_count_magnitude - 1;
+  int64_t sub = value >> (bucket + h->unit_magnitude);
+  return (int32_t)(((int64_t)(bucket + 1) << h->sub_bucket_half_count_magnitude) + sub -
+                   ((int64_t)1 << h->sub_bucket_half_count_magnitude));
+}
+
+/* Records count values. Negative ones count as 0, those above highest as highest (and `clamped`).
+ */
+static inline void mux_hdr_record_n(struct mux_hdr *h, int64_t value, int64_t count) {
+  if (__builtin_expect((uint64_t)value > (uint64_t)h->highest, 0)) {
+    h->clamped += value > 0 ? count : 0;
+    value = value < 0 ? 0 : h->highest;
+  }
+  h->counts[mux_hdr_index(h, value)] += count;
+  h->total += count;
+  h->sum += (__int128)value * count;
+  if (value < h->min)
+    h->min = value;
+  if (value > h->max)
+    h->max = value;
+}
+static inline void mux_hdr_record(struct mux_hdr *h, int64_t value) {
+  mux_hdr_record_n(h, value, 1);
+}
+
+/* Adds all of `from` to `to`; both have the same layout, else -EINVAL. */
+int mux_hdr_add(struct mux_hdr *to, const struct mux_hdr *from);
+
+/* The value at rank ceil(p/100·n), at least 1, as HdrHistogram's Java has it: the highest value
+ * that its counter stands for, but never more than max. 0 when empty. */
+int64_t mux_hdr_percentile(const struct mux_hdr *h, double percentile);
+/* How many recorded values are beyond that percentile; a percentile with fewer than 10 is not
+ * reported. */
+int64_t mux_hdr_beyond(const struct mux_hdr *h, double percentile);
+double mux_hdr_mean(const struct mux_hdr *h); /* 0 when empty */
+
+/* The range a counter stands for. */
+int64_t mux_hdr_lowest_at(const struct mux_hdr *h, int32_t index);
+int64_t mux_hdr_highest_at(const struct mux_hdr *h, int32_t index);
+
+/* HdrHistogram V2 wire form, zlib-compressed and in base64 ("HISTF…"). Caller frees; NULL: no
+ * memory. */
+char *mux_hdr_encode(const struct mux_hdr *h);
+/* Reads it back. The text is not trusted. NULL with errno EINVAL (malformed) or ENOMEM. min, max
+ * and sum are then those of the counters. */
+struct mux_hdr *mux_hdr_decode(const char *text, size_t length);
+
+/* Percentile distribution rows: value, percentile, count, 1/(1-p) (.hgrm). value_scale divides. */
+int mux_hdr_print_hgrm(const struct mux_hdr *h, FILE *to, int ticks_per_half, double value_scale);
+
+#endif
