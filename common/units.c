@@ -54,7 +54,7 @@ static int parse(const char *text, const struct unit *units, const struct unit *
   }
   if (count == 0 || p[-1] == '.')
     return -EINVAL;
-  if (*p == ' ')
+  if (*p == ' ' && p[1] != 0)
     p++;
   int64_t scale = find_scale(units, p);
   if (scale == 0)
@@ -62,7 +62,9 @@ static int parse(const char *text, const struct unit *units, const struct unit *
   if (scale == 0)
     return -EINVAL;
   __int128 scaled = digits * scale;
-  if (scaled % divisor != 0 || scaled / divisor > INT64_MAX)
+  if (scaled % divisor != 0)
+    return -EINVAL;
+  if (scaled / divisor > INT64_MAX)
     return -ERANGE;
   *value = (int64_t)(scaled / divisor);
   return 0;

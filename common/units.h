@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Return 0, -EINVAL (not such a quantity) or -ERANGE (too large, or not whole). */
+/* Return 0, -EINVAL (not such a quantity, or not whole) or -ERANGE (too large). */
 int mux_parse_count(const char *text, int64_t *value);
 int mux_parse_size(const char *text, int64_t *bytes);
 int mux_parse_time(const char *text, int64_t *ns);

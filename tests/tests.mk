@@ -1,12 +1,39 @@
-# Tests. Every tests/unit/test_*.c is one cmocka program linked with the whole tree but main;
-# every tests/integration/test_*.c drives build/muxbench as real processes.
-TEST_OBJECTS := $(filter-out $(BUILD)/bench/main.o,$(OBJECTS))
+# Tests. tests/unit/test_*.c and tests/integration/test_*.c are cmocka programs linked with the
+# whole tree but main; the latter drive build/muxbench as real processes. Other programs and
+# commands to run join TEST_COMMANDS, each one quoted for the shell: tests/run_tests.c runs them
+# all, counts their cases and prints the closing line.
+TEST_OBJECTS := $(filter-out $(BUILD)/bench/main.o,$(OBJECTS)) $(BUILD)/tests/support.o
 UNIT_TESTS   := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/test_*.c)))
+INTEGRATION_TESTS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/integration/test_*.c)))
+TEST_PROGRAMS := $(UNIT_TESTS) $(INTEGRATION_TESTS)
+TEST_COMMANDS := $(TEST_PROGRAMS)
+RUN_TESTS := $(BUILD)/tests/run_tests
 
-$(UNIT_TESTS): $(BUILD)/%: $(BUILD)/%.o $(TEST_OBJECTS)
+# Where the programs find what they test. ThreadSanitizer dies above 8,000 threads.
+TEST_ENV := MUXBENCH=$(abspath $(BUILD)/muxbench) \
+  $(if $(findstring thread,$(SAN)),MUX_TEST_CONNECTIONS_MAX=2000)
+
+$(TEST_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(TEST_OBJECTS)
 	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
--include $(UNIT_TESTS:=.d)
+$(RUN_TESTS): $(RUN_TESTS).o
+	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^
+-include $(TEST_PROGRAMS:=.d) $(RUN_TESTS).d $(BUILD)/tests/support.d
+.SECONDARY: $(TEST_PROGRAMS:=.o) $(RUN_TESTS).o
 
-.PHONY: unit
-unit: $(UNIT_TESTS)
-	@for test in $(UNIT_TESTS); do timeout 120 $$test || exit 1; done
+-include tests/conformance.mk tests/report.mk
+
+.PHONY: unit integration test-programs run-tests
+unit: $(RUN_TESTS) $(UNIT_TESTS)
+	@$(TEST_ENV) $(RUN_TESTS) $(UNIT_TESTS)
+
+integration: $(RUN_TESTS) $(INTEGRATION_TESTS) $(BUILD)/muxbench
+	@$(TEST_ENV) $(RUN_TESTS) $(INTEGRATION_TESTS)
+
+## make test                set up, build, unit, integration and quick conformance tests (5 minutes)
+test: setup
+	@$(MAKE) --no-print-directory run-tests
+
+test-programs: $(BUILD)/muxbench $(RUN_TESTS) $(TEST_PROGRAMS)
+
+run-tests: test-programs
+	@$(TEST_ENV) $(RUN_TESTS) -t 300 $(TEST_COMMANDS)

@@ -1,0 +1,241 @@
+/* run_tests.c: runs test programs one after another, counts their cases and prints the summary.
+ *
+ *     run_tests [-t SECONDS] COMMAND...
+ *
+ * A COMMAND is run by sh. One that prints TAP (every cmocka program does, told so by
+ * CMOCKA_MESSAGE_OUTPUT) counts for as many cases as it reports; another one counts for one, by its
+ * exit status (0 passed, 77 skipped). A program that crashes, outlives its time, exits non-zero
+ * without a failed case, loses a case of its plan, or leaves a process behind, fails one case more.
+ * The last line is the sum: "N passed, N failed, N skipped". Exit 0 only if nothing failed.
+ *
+ * The driver is a subreaper (prctl(2)): whatever a program leaves behind becomes the driver's child
+ * and cannot hide in another process group. Invariant: between two commands it has no child. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+
+enum { EXIT_SKIPPED = 77, GRACE_S = 3, OUTPUT_LINES_MAX = 400 };
+
+struct tally {
+  long passed;
+  long failed;
+  long skipped;
+};
+
+struct program {
+  const char *command;
+  FILE *output;
+  int status;     /* as waitpid gives it; -1: killed at the end of its time */
+  bool leftovers; /* processes outlived it */
+  struct tally tally;
+  long planned;
+};
+
+static sigset_t watched; /* blocked for good, taken by sigtimedwait */
+
+/* The next child that has ended, -1 if there is none at all, 0 after deadline_ns. */
+static pid_t wait_child(int64_t deadline_ns, int *status) {
+  for (;;) {
+    pid_t pid = waitpid(-1, status, WNOHANG);
+    if (pid != 0)
+      return pid;
+    int64_t left = deadline_ns - mux_now_ns();
+    if (left <= 0)
+      return 0;
+    struct timespec ts = mux_ns_timespec(left);
+    int signal = sigtimedwait(&watched, NULL, &ts);
+    if (signal == SIGINT || signal == SIGTERM)
+      return -2;
+  }
+}
+
+/* Kills every direct child once; their children become ours and are met in the next round. */
+static void kill_children(bool name_them) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
+  FILE *children = fopen(path, "re");
+  if (children == NULL)
+    return;
+  int pid;
+  while (fscanf(children, "%d", &pid) == 1) {
+    char name[64] = "?";
+    snprintf(path, sizeof path, "/proc/%d/comm", pid);
+    FILE *comm = name_them ? fopen(path, "re") : NULL;
+    if (comm != NULL) {
+      if (fscanf(comm, "%63s", name) == 1)
+        printf("# left behind: process %d (%s)\n", pid, name);
+      fclose(comm);
+    }
+    kill(pid, SIGKILL);
+  }
+  fclose(children);
+}
+
+/* Ends all that is left of a program. */
+static void reap_all(void) {
+  int status;
+  for (int round = 0; round < 1000; round++) {
+    kill_children(false);
+    if (wait_child(mux_now_ns() + 10 * MUX_MS, &status) == -1)
+      return;
+  }
+  fprintf(stderr, "run_tests: processes that do not die\n");
+  exit(1);
+}
+
+static void child_exec(const struct program *program) {
+  setpgid(0, 0);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  sigprocmask(SIG_UNBLOCK, &watched, NULL);
+  int null = open("/dev/null", O_RDONLY);
+  dup2(null, STDIN_FILENO);
+  dup2(fileno(program->output), STDOUT_FILENO);
+  dup2(fileno(program->output), STDERR_FILENO);
+  setenv("CMOCKA_MESSAGE_OUTPUT", "TAP", 1);
+  char *line = NULL;
+  if (asprintf(&line, "exec %s", program->command) > 0)
+    execl("/bin/sh", "sh", "-c", line, (char *)NULL);
+  _exit(127);
+}
+
+static void run(struct program *program, int64_t timeout_ns) {
+  program->output = tmpfile();
+  fflush(stdout);
+  pid_t pid = program->output != NULL ? fork() : -1;
+  if (pid == 0)
+    child_exec(program);
+  if (pid < 0) {
+    perror("run_tests");
+    exit(1);
+  }
+  int64_t deadline = mux_now_ns() + timeout_ns;
+  pid_t ended;
+  while ((ended = wait_child(deadline, &program->status)) > 0 && ended != pid)
+    ;
+  if (ended <= 0)
+    program->status = -1;
+  /* A supervisor that saw its pipe close needs a moment to end its servers. */
+  int ignored;
+  int64_t grace = ended > 0 ? mux_now_ns() + GRACE_S * MUX_S : 0;
+  while (ended > 0)
+    ended = wait_child(grace, &ignored);
+  if (ended == 0 && program->status != -1) {
+    program->leftovers = true;
+    kill_children(true);
+  }
+  reap_all();
+  if (ended == -2)
+    exit(130);
+}
+
+static void count_line(struct program *program, const char *line) {
+  bool ok = strncmp(line, "ok ", 3) == 0;
+  long plan;
+  if (sscanf(line, "1..%ld", &plan) == 1)
+    program->planned += plan;
+  else if (!ok && strncmp(line, "not ok ", 7) != 0)
+    return;
+  else if (strstr(line, "# SKIP") != NULL)
+    program->tally.skipped++;
+  else if (ok)
+    program->tally.passed++;
+  else
+    program->tally.failed++;
+}
+
+/* Reads the output for its cases, then judges the program as a whole. Returns what was wrong with
+ * it besides failed cases, or NULL. */
+static const char *judge(struct program *program) {
+  struct tally *tally = &program->tally;
+  char *line = NULL;
+  size_t room = 0;
+  rewind(program->output);
+  while (getline(&line, &room, program->output) > 0)
+    count_line(program, line);
+  free(line);
+  long cases = tally->passed + tally->failed + tally->skipped;
+  bool clean = program->status == 0;
+  const char *wrong = NULL;
+  if (program->status == -1)
+    wrong = "out of time";
+  else if (program->leftovers)
+    wrong = "left processes behind";
+  else if (WIFSIGNALED(program->status))
+    wrong = strsignal(WTERMSIG(program->status));
+  else if (cases > 0 && program->planned > cases)
+    wrong = "cases of its plan are missing";
+  else if (cases == 0 && WEXITSTATUS(program->status) == EXIT_SKIPPED)
+    tally->skipped++;
+  else if (!clean && tally->failed == 0)
+    wrong = "exit status is not 0";
+  else if (cases == 0)
+    tally->passed++;
+  if (wrong != NULL)
+    tally->failed++;
+  return wrong;
+}
+
+static void print_output(FILE *output) {
+  char *line = NULL;
+  size_t room = 0;
+  int lines = 0;
+  rewind(output);
+  while (getline(&line, &room, output) > 0)
+    if (strncmp(line, "ok ", 3) != 0 && ++lines <= OUTPUT_LINES_MAX)
+      printf("    %s%s", line, strchr(line, '\n') != NULL ? "" : "\n");
+  if (lines > OUTPUT_LINES_MAX)
+    printf("    (%d lines more)\n", lines - OUTPUT_LINES_MAX);
+  free(line);
+}
+
+static void run_and_report(const char *command, int64_t timeout_ns, struct tally *total) {
+  struct program program = {.command = command};
+  int64_t start = mux_now_ns();
+  run(&program, timeout_ns);
+  const char *wrong = judge(&program);
+  const struct tally *tally = &program.tally;
+  printf("%-4s %-52s %4ld passed, %ld failed, %ld skipped  %.1f s%s%s\n",
+         tally->failed > 0 ? "FAIL" : "ok", command, tally->passed, tally->failed, tally->skipped,
+         (double)(mux_now_ns() - start) / 1e9, wrong != NULL ? ": " : "",
+         wrong != NULL ? wrong : "");
+  if (tally->failed > 0)
+    print_output(program.output);
+  fclose(program.output);
+  total->passed += tally->passed;
+  total->failed += tally->failed;
+  total->skipped += tally->skipped;
+}
+
+int main(int argc, char **argv) {
+  long timeout_s = 120;
+  int option;
+  while ((option = getopt(argc, argv, "t:")) != -1)
+    if (option != 't' || (timeout_s = atol(optarg)) <= 0)
+      return 2;
+  if (optind == argc) {
+    fprintf(stderr, "run_tests: no command was given\n");
+    return 2;
+  }
+  sigemptyset(&watched);
+  sigaddset(&watched, SIGCHLD);
+  sigaddset(&watched, SIGINT);
+  sigaddset(&watched, SIGTERM);
+  sigprocmask(SIG_BLOCK, &watched, NULL);
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  setvbuf(stdout, NULL, _IOLBF, 0);
+
+  struct tally total = {0};
+  for (int i = optind; i < argc; i++)
+    run_and_report(argv[i], timeout_s * MUX_S, &total);
+  printf("\n%ld passed, %ld failed, %ld skipped\n", total.passed, total.failed, total.skipped);
+  return total.failed > 0 || total.passed == 0;
+}

@@ -1,0 +1,67 @@
+/* support.c: see support.h. */
+#include "tests/support.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+
+static uint64_t random_state;
+
+int test_seed(void **state) {
+  (void)state;
+  const char *given = getenv("MUX_TEST_SEED");
+  random_state = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)mux_now_ns();
+  print_message("# MUX_TEST_SEED=%" PRIu64 "\n", random_state);
+  return 0;
+}
+
+/* splitmix64 (Steele, Lea, Flood 2014). */
+uint64_t test_random(void) {
+  uint64_t x = random_state += UINT64_C(0x9e3779b97f4a7c15);
+  x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+  x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+  return x ^ x >> 31;
+}
+
+uint64_t test_random_in(uint64_t low, uint64_t high) {
+  uint64_t span = high - low + 1;
+  return low + (span == 0 ? test_random() : test_random() % span);
+}
+
+int test_in_child(void (*fn)(void *arg), void *arg, char *errors, size_t bytes) {
+  int fds[2];
+  assert_int_equal(pipe(fds), 0);
+  fflush(NULL);
+  pid_t pid = fork();
+  assert_true(pid >= 0);
+  if (pid == 0) {
+    alarm(10);
+    dup2(fds[1], STDERR_FILENO);
+    close(fds[0]);
+    close(fds[1]);
+    fn(arg);
+    exit(0);
+  }
+  close(fds[1]);
+  size_t got = 0;
+  char dropped[256];
+  for (;;) {
+    bool room = got + 1 < bytes;
+    ssize_t n =
+        read(fds[0], room ? errors + got : dropped, room ? bytes - 1 - got : sizeof dropped);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n <= 0)
+      break;
+    got += room ? (size_t)n : 0;
+  }
+  errors[got] = 0;
+  close(fds[0]);
+  int status;
+  assert_int_equal(waitpid(pid, &status, 0), pid);
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
