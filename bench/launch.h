@@ -1,10 +1,7 @@
 /* launch.h: starts a server process, knows when it serves, stops it, and leaves nothing behind.
  *
  * In-tree backends, plug-ins and foreign programs are started the same way: an argv under a
- * supervisor. The supervisor is a child of ours that is a subreaper (prctl(2)) and the leader of a
- * process group; it holds the read end of a pipe whose write end only we have. EOF on it (we ended,
- * however) makes it kill the group and every descendant. So no server outlives its runner, SIGKILL
- * of the runner included. */
+ * supervisor (process.h), so that no server outlives its runner, SIGKILL of the runner included. */
 #ifndef MUX_LAUNCH_H
 #define MUX_LAUNCH_H
 
@@ -31,6 +28,7 @@ struct mux_server_spec {
   long nofile;              /* RLIMIT_NOFILE of the server; 0: unchanged */
   const char *preload;      /* LD_PRELOAD of the server; NULL: none */
   bool share_counters;      /* map its struct mux_counters (own backends only) */
+  const char *program;      /* the muxbench to run own backends with; NULL: /proc/self/exe */
 };
 
 struct mux_server; /* opaque */
@@ -43,10 +41,13 @@ int mux_server_start(struct mux_server **server, const struct mux_server_spec *s
 
 const struct mux_addr *mux_server_addr(const struct mux_server *server);
 pid_t mux_server_pid(const struct mux_server *server); /* the server itself; 0 for a target */
-/* Its counters, one per worker, or NULL. */
+/* Its counters, one per worker, or NULL. When the number of workers was left to the server there
+ * are more slots than workers, and those stay zero. */
 const struct mux_counters *mux_server_counters(const struct mux_server *server, int *workers);
 /* False once the server process has ended by itself. */
-bool mux_server_alive(const struct mux_server *server);
+bool mux_server_alive(struct mux_server *server);
+/* Readable when mux_server_alive is worth asking again; -1 for a target. */
+int mux_server_watch_fd(const struct mux_server *server);
 
 /* SIGTERM, then SIGKILL to everything that is left when drain + 2 s have passed. Frees server.
  * Returns the exit status (0…255), 128 + signal, -ETIMEDOUT if it had to be killed. */
