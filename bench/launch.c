@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backends/mux_backend.h"
@@ -24,22 +25,21 @@ enum {
   ARGV_MAX = 128,
   PORT_TRIES = 5,
   COUNTERS_FD = 3, /* in the server */
-  /* Counters are shared for this many workers; the slots of workers there are not stay zero. */
-  COUNTERS_SLOTS = 256,
+  WORKERS_MAX = 65536,
 };
 #define READY_TIMEOUT_NS (10 * MUX_S)
 #define DRAIN_NS         (1 * MUX_S)
 #define PROBE_TIMEOUT_NS (500 * MUX_MS)
 #define PROBE_PAUSE_NS   (5 * MUX_MS)
-#define COUNTERS_BYTES   (COUNTERS_SLOTS * sizeof(struct mux_counters))
 
 struct mux_server {
   struct mux_process process; /* lifeline < 0: a target, nothing of ours */
   struct mux_addr addr;
   int64_t drain_ns;
   int out_fd; /* its stdout; kept open so that writing there never kills it */
-  struct mux_counters *counters;
-  int workers;
+  int counters_fd;
+  struct mux_counters *counters; /* NULL until it serves, or if not shared */
+  size_t workers;
 };
 
 /* What a failed start needs to tell. */
@@ -218,14 +218,20 @@ static int wait_echo(struct mux_server *server, const struct mux_server_spec *sp
 
 /* ---- Start and stop ------------------------------------------------------------------------- */
 
-static int share_counters(struct mux_server *server, int *fd) {
-  *fd = memfd_create("mux-counters", MFD_CLOEXEC);
-  if (*fd < 0 || ftruncate(*fd, (off_t)COUNTERS_BYTES) != 0)
+/* A server that listens has grown the file to one struct for each of its workers. */
+static int map_counters(struct mux_server *server) {
+  struct stat status;
+  if (fstat(server->counters_fd, &status) != 0)
     return -errno;
-  void *shared = mmap(NULL, COUNTERS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+  size_t workers = (size_t)status.st_size / sizeof *server->counters;
+  if (workers == 0 || workers > WORKERS_MAX)
+    return -EPROTO;
+  void *shared =
+      mmap(NULL, workers * sizeof *server->counters, PROT_READ, MAP_SHARED, server->counters_fd, 0);
   if (shared == MAP_FAILED)
     return -errno;
   server->counters = shared;
+  server->workers = workers;
   return 0;
 }
 
@@ -234,7 +240,6 @@ static int start_process(struct mux_server *server, const struct mux_server_spec
   struct command_line line = {.count = 0};
   int out[2] = {-1, -1};
   int err_fd = -1;
-  int counters_fd = -1;
   bool own = spec->backend != NULL;
   int rc =
       own ? serve_command(&line, spec, &server->addr) : foreign_command(&line, spec, &server->addr);
@@ -254,15 +259,17 @@ static int start_process(struct mux_server *server, const struct mux_server_spec
   }
   if (own && pipe2(out, O_CLOEXEC) != 0)
     rc = -errno;
-  if (rc == 0 && own && spec->share_counters)
-    rc = share_counters(server, &counters_fd);
+  if (rc == 0 && own && spec->share_counters) {
+    server->counters_fd = memfd_create("mux-counters", MFD_CLOEXEC);
+    rc = server->counters_fd < 0 ? -errno : 0;
+  }
   if (rc == 0) {
     struct mux_process_spec process = {.path = own ? "/proc/self/exe" : NULL,
                                        .argv = line.words,
                                        .stdout_fd = own ? out[1] : err_fd,
                                        .stderr_fd = err_fd,
-                                       .passed = {counters_fd},
-                                       .passed_count = counters_fd >= 0,
+                                       .passed = {server->counters_fd},
+                                       .passed_count = server->counters_fd >= 0,
                                        .cpus = spec->cpus,
                                        .nofile = spec->nofile,
                                        .preload = spec->preload};
@@ -281,8 +288,6 @@ out:
     close(out[1]);
   if (err_fd >= 0)
     close(err_fd);
-  if (counters_fd >= 0)
-    close(counters_fd);
   free_words(&line);
   return rc;
 }
@@ -291,7 +296,9 @@ static void server_free(struct mux_server *server) {
   if (server->out_fd >= 0)
     close(server->out_fd);
   if (server->counters != NULL)
-    munmap(server->counters, COUNTERS_BYTES);
+    munmap(server->counters, server->workers * sizeof *server->counters);
+  if (server->counters_fd >= 0)
+    close(server->counters_fd);
   free(server);
 }
 
@@ -302,10 +309,10 @@ static int start_once(struct mux_server **result, const struct mux_server_spec *
   if (server == NULL)
     return complain(c, -ENOMEM, "no memory");
   *server = (struct mux_server){
-      .process = {.lifeline = -1},
+      .process = {.supervisor = -1, .lifeline = -1},
       .addr = *addr,
       .out_fd = -1,
-      .workers = spec->workers > 0 ? spec->workers : COUNTERS_SLOTS,
+      .counters_fd = -1,
       .drain_ns = spec->drain_ns > 0 ? spec->drain_ns : DRAIN_NS,
   };
   int64_t timeout_ns = spec->ready_timeout_ns > 0 ? spec->ready_timeout_ns : READY_TIMEOUT_NS;
@@ -314,6 +321,8 @@ static int start_once(struct mux_server **result, const struct mux_server_spec *
   if (rc == 0 && spec->target == NULL)
     rc = spec->backend != NULL ? wait_listening(server, spec, deadline, c)
                                : wait_echo(server, spec, deadline, c);
+  if (rc == 0 && server->counters_fd >= 0 && (rc = map_counters(server)) != 0)
+    complain(c, rc, "it shares no counters");
   if (rc == 0) {
     *result = server;
     return 0;
@@ -352,9 +361,12 @@ pid_t mux_server_pid(const struct mux_server *server) {
   return server->process.pid;
 }
 
+pid_t mux_server_root(const struct mux_server *server) {
+  return server->process.supervisor;
+}
+
 const struct mux_counters *mux_server_counters(const struct mux_server *server, int *workers) {
-  if (server->counters != NULL)
-    *workers = server->workers;
+  *workers = (int)server->workers;
   return server->counters;
 }
 

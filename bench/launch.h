@@ -41,8 +41,9 @@ int mux_server_start(struct mux_server **server, const struct mux_server_spec *s
 
 const struct mux_addr *mux_server_addr(const struct mux_server *server);
 pid_t mux_server_pid(const struct mux_server *server); /* the server itself; 0 for a target */
-/* Its counters, one per worker, or NULL. When the number of workers was left to the server there
- * are more slots than workers, and those stay zero. */
+/* The process all of the server's descend from, itself no part of the server; -1 for a target. */
+pid_t mux_server_root(const struct mux_server *server);
+/* Its counters, one per worker, or NULL. */
 const struct mux_counters *mux_server_counters(const struct mux_server *server, int *workers);
 /* False once the server process has ended by itself. */
 bool mux_server_alive(struct mux_server *server);
