@@ -28,14 +28,17 @@ static bool is_loopback(const struct sockaddr *any) {
   return IN6_IS_ADDR_LOOPBACK(six);
 }
 
+static bool is_group4(in_addr_t address) {
+  return IN_MULTICAST(ntohl(address)) || address == htonl(INADDR_BROADCAST);
+}
+
 static bool is_group(const struct sockaddr *any) {
   if (any->sa_family == AF_INET6) {
     const struct in6_addr *six = &((const struct sockaddr_in6 *)any)->sin6_addr;
     return IN6_IS_ADDR_MULTICAST(six) ||
-           (IN6_IS_ADDR_V4MAPPED(six) && (six->s6_addr[12] >= 224 && six->s6_addr[12] < 240));
+           (IN6_IS_ADDR_V4MAPPED(six) && is_group4(six->s6_addr32[3]));
   }
-  uint32_t four = ntohl(((const struct sockaddr_in *)any)->sin_addr.s_addr);
-  return IN_MULTICAST(four) || four == INADDR_BROADCAST;
+  return is_group4(((const struct sockaddr_in *)any)->sin_addr.s_addr);
 }
 
 static int parse_unix(struct mux_addr *addr, const char *path, char *why, size_t why_bytes) {
@@ -85,6 +88,10 @@ static int parse_inet(struct mux_addr *addr, const char *rest, bool allow_remote
     return -EINVAL;
   }
   struct addrinfo hints = {.ai_socktype = addr->kind == MUX_ADDR_UDP ? SOCK_DGRAM : SOCK_STREAM};
+  if (*rest == '[')
+    hints.ai_family = AF_INET6;
+  if (*rest == '[' || host[strspn(host, "0123456789.")] == 0)
+    hints.ai_flags = AI_NUMERICHOST; /* a mistyped number is no name to look up */
   struct addrinfo *found = NULL;
   int error = getaddrinfo(host, NULL, &hints, &found);
   if (error != 0) {

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/units.h"
@@ -116,23 +117,34 @@ void mux_parse_args(const struct argp *argp, int argc, char **argv, void *input)
     mux_die(MUX_EXIT_USAGE, "%s: %s", name, strerror(error));
 }
 
+/* Leaves `out` empty. */
+static void output_free(struct mux_output *out) {
+  free(out->temporary);
+  free(out->path);
+  *out = (struct mux_output){0};
+}
+
 int mux_output_open(struct mux_output *out, const char *path) {
   *out = (struct mux_output){0};
   if (path == NULL || strcmp(path, "-") == 0) {
     out->stream = stdout;
     return 0;
   }
-  if (asprintf(&out->temporary, "%s.tmp-%ld", path, (long)getpid()) < 0) {
-    out->temporary = NULL;
-    return -ENOMEM;
-  }
+  struct stat status;
+  bool exists = stat(path, &status) == 0;
+  if (exists && S_ISDIR(status.st_mode))
+    return -EISDIR;
+  if (*path == 0)
+    return -ENOENT;
   out->path = strdup(path);
-  out->stream = out->path == NULL ? NULL : fopen(out->temporary, "wxe");
+  bool replaced = !exists || S_ISREG(status.st_mode); /* never a device or a pipe */
+  if (replaced && asprintf(&out->temporary, "%s.tmp-%ld", path, (long)getpid()) < 0)
+    out->temporary = NULL;
+  if (out->path != NULL && (!replaced || out->temporary != NULL))
+    out->stream = replaced ? fopen(out->temporary, "wxe") : fopen(path, "we");
   if (out->stream == NULL) {
-    int error = out->path == NULL ? ENOMEM : errno;
-    free(out->temporary);
-    free(out->path);
-    *out = (struct mux_output){0};
+    int error = errno;
+    output_free(out);
     return -error;
   }
   return 0;
@@ -144,26 +156,22 @@ int mux_output_commit(struct mux_output *out) {
     return -EBADF;
   if (fflush(out->stream) != 0 || ferror(out->stream))
     error = errno != 0 ? errno : EIO;
-  if (out->path != NULL) {
-    if (fclose(out->stream) != 0 && error == 0)
-      error = errno;
+  if (out->path != NULL && fclose(out->stream) != 0 && error == 0)
+    error = errno;
+  if (out->temporary != NULL) {
     if (error == 0 && rename(out->temporary, out->path) != 0)
       error = errno;
     if (error != 0)
       unlink(out->temporary);
   }
-  free(out->temporary);
-  free(out->path);
-  *out = (struct mux_output){0};
+  output_free(out);
   return -error;
 }
 
 void mux_output_abort(struct mux_output *out) {
-  if (out->path != NULL) {
+  if (out->path != NULL)
     fclose(out->stream);
+  if (out->temporary != NULL)
     unlink(out->temporary);
-  }
-  free(out->temporary);
-  free(out->path);
-  *out = (struct mux_output){0};
+  output_free(out);
 }

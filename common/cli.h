@@ -41,11 +41,12 @@ int mux_option_choice(const char *option, const char *text, const char *const *c
 void mux_parse_args(const struct argp *argp, int argc, char **argv, void *input);
 
 /* Where --json[=FILE] goes: stdout for NULL or "-". Opened under a temporary name, put in place by
- * mux_output_commit, so that a failed command leaves no half file. Returns 0 or -errno. */
+ * mux_output_commit, so that a failed command leaves no half file. A device or pipe is written as
+ * it is. Returns 0 or -errno (-EISDIR: before anything has run). */
 struct mux_output {
   FILE *stream;
-  char *path; /* NULL: stdout */
-  char *temporary;
+  char *path;      /* NULL: stdout */
+  char *temporary; /* NULL: `path` itself is written */
 };
 int mux_output_open(struct mux_output *out, const char *path);
 int mux_output_commit(struct mux_output *out);

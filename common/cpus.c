@@ -1,6 +1,7 @@
 /* cpus.c: see cpus.h. */
 #include "common/cpus.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,8 +43,8 @@ int mux_cpus_parse(cpu_set_t *set, const char *text) {
         return -ENODEV;
       CPU_SET((size_t)cpu, set);
     }
-  } while (*text == ',' && *++text != 0);
-  return *text == 0 ? 0 : -EINVAL;
+  } while (*text++ == ',');
+  return text[-1] == 0 ? 0 : -EINVAL;
 }
 
 char *mux_cpus_print(char out[MUX_CPUS_TEXT], const cpu_set_t *set) {
@@ -55,11 +56,9 @@ char *mux_cpus_print(char out[MUX_CPUS_TEXT], const cpu_set_t *set) {
     int last = cpu;
     while (last + 1 < CPU_SETSIZE && CPU_ISSET((size_t)last + 1, set))
       last++;
-    int n = snprintf(out + at, MUX_CPUS_TEXT - at, last > cpu ? "%s%d-%d" : "%s%d",
-                     at > 0 ? "," : "", cpu, last);
-    if (n < 0 || (size_t)n >= MUX_CPUS_TEXT - at)
-      break;
-    at += (size_t)n;
+    at += (size_t)snprintf(out + at, MUX_CPUS_TEXT - at, last > cpu ? "%s%d-%d" : "%s%d",
+                           at > 0 ? "," : "", cpu, last);
+    assert(at < MUX_CPUS_TEXT);
     cpu = last;
   }
   return out;

@@ -9,7 +9,8 @@
 #include <sched.h>
 #include <stddef.h>
 
-enum { MUX_CPUS_TEXT = 256 };
+/* Room for any set; the longest has pairs: 0-1,3-4,… */
+enum { MUX_CPUS_TEXT = 3072 };
 
 /* Returns 0, -EINVAL (not a list) or -ENODEV (names a CPU this process may not use). */
 int mux_cpus_parse(cpu_set_t *set, const char *text);

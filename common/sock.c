@@ -76,7 +76,8 @@ int mux_sock_listen(struct mux_addr *addr, bool reuseport, int backlog,
   int fd = open_socket(addr);
   if (fd < 0)
     return fd;
-  int rc = addr->kind == MUX_ADDR_UNIX ? 0 : set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  /* For UDP SO_REUSEADDR would let a second socket take the port over. */
+  int rc = addr->kind == MUX_ADDR_TCP ? set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) : 0;
   if (rc == 0 && reuseport)
     rc = set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
   if (rc == 0)

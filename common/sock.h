@@ -21,8 +21,8 @@ struct mux_sock_options {
 #define MUX_SOCK_DEFAULTS ((struct mux_sock_options){.congestion = "cubic"})
 
 /* A listening (TCP, Unix) or bound (UDP) non-blocking socket. addr gets the real port. SO_REUSEADDR
- * always; SO_REUSEPORT only when several workers share the port. backlog 0: somaxconn. A stale Unix
- * path (nobody listens on it) is replaced; one in use is -EADDRINUSE. */
+ * for TCP; SO_REUSEPORT only when several workers share the port. backlog 0: somaxconn. A stale
+ * Unix path (nobody listens on it) is replaced; one in use is -EADDRINUSE. */
 int mux_sock_listen(struct mux_addr *addr, bool reuseport, int backlog,
                     const struct mux_sock_options *options);
 

@@ -10,6 +10,11 @@ static bool is_blank(char c) {
   return c == ' ' || c == '\t' || c == '\n';
 }
 
+/* A backslash before a newline: both vanish. */
+static bool is_continuation(const char *p) {
+  return p[0] == '\\' && p[1] == '\n';
+}
+
 /* Copies one word to *out and moves both on. Returns false at an open quote. */
 static bool copy_word(const char **text, char **out) {
   const char *p = *text;
@@ -20,6 +25,8 @@ static bool copy_word(const char **text, char **out) {
       quote = *p;
     } else if (quote != 0 && *p == quote) {
       quote = 0;
+    } else if (quote != '\'' && is_continuation(p)) {
+      p++;
     } else if (*p == '\\' && quote != '\'' && p[1] != 0 &&
                (quote == 0 || strchr("\"\\$`", p[1]) != NULL)) {
       *o++ = *++p;
@@ -43,8 +50,8 @@ char **mux_words_split(const char *text) {
   char *out = (char *)(argv + most);
   size_t count = 0;
   for (;;) {
-    while (is_blank(*text))
-      text++;
+    while (is_blank(*text) || is_continuation(text))
+      text += is_blank(*text) ? 1 : 2;
     if (*text == 0)
       break;
     argv[count++] = out;
