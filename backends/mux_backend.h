@@ -66,8 +66,9 @@ struct mux_poller {
   /* Changes what is waited for on fd from `old` to `want` (masks of MUX_READ and MUX_WRITE).
    * old == 0 adds the fd, want == 0 removes it: always called before the fd is closed. It may be
    * called with old == want: a one-shot poller re-arms then. `slot` is 8 bytes for the poller's own
-   * use, zero before the fd is added, kept by the reactor for as long as the fd is open.
-   * May refuse with -errno (select: -ERANGE); the reactor then closes and counts the connection. */
+   * use: zero when the fd is added, at the same address and untouched by others until it is
+   * removed. May refuse with -errno (select: -ERANGE); the reactor then closes and counts the
+   * connection. */
   int (*set)(void *self, int fd, uint64_t token, unsigned old, unsigned want, uint64_t *slot);
 
   /* Waits up to timeout_ns (-1: for ever, 0: not at all) and fills at most `max` events. Returns

@@ -11,7 +11,8 @@ static const struct command {
   int (*run)(int argc, char **argv);
   const char *summary;
 } commands[] = {
-    /* one line per command */
+    {"list", cmd_list, "list the backends"},
+    {"serve", cmd_serve, "serve echo with one backend"},
 };
 
 static void print_usage(FILE *to) {

@@ -1,0 +1,200 @@
+/* cmd_list.c: `muxbench list`, every backend as a table or as JSON. */
+#include <errno.h>
+#include <jansson.h>
+#include <libsmartcols/libsmartcols.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backends/options.h"
+#include "backends/registry.h"
+#include "bench/commands.h"
+#include "common/cli.h"
+
+struct list_args {
+  bool json;
+  const char *json_path;
+};
+
+static const char *model_of(const struct mux_backend *backend) {
+  static const struct {
+    uint32_t flag;
+    const char *name;
+  } models[] = {
+      {MUX_THREAD_PER_CONNECTION, "blocking, one thread or process each"},
+      {MUX_ONE_AT_A_TIME, "blocking, one at a time"},
+      {MUX_COMPLETION, "completion"},
+      {MUX_SPINS, "busy polling"},
+      {MUX_EDGE_TRIGGERED, "readiness, edge-triggered"},
+  };
+  for (size_t i = 0; i < sizeof models / sizeof *models; i++)
+    if ((backend->flags & models[i].flag) != 0)
+      return models[i].name;
+  return "readiness, level-triggered";
+}
+
+static char *transports_of(char out[32], const struct mux_backend *backend) {
+  static const char *const names[] = {"tcp", "unix", "udp"};
+  out[0] = 0;
+  for (unsigned bit = 0; bit < 3; bit++)
+    if ((backend->transports & 1u << bit) != 0) {
+      size_t used = strlen(out);
+      snprintf(out + used, 32 - used, "%s%s", used > 0 ? " " : "", names[bit]);
+    }
+  return out;
+}
+
+static char *workers_of(char out[16], const struct mux_backend *backend) {
+  if (backend->max_workers == 1)
+    strcpy(out, "1");
+  else if (backend->max_workers > 0)
+    snprintf(out, 16, "1-%u", backend->max_workers);
+  else
+    strcpy(out, "any");
+  return out;
+}
+
+static char *limit_of(char out[32], const struct mux_backend *backend) {
+  out[0] = 0;
+  if (backend->fd_limit > 0)
+    snprintf(out, 32, "fd < %u", backend->fd_limit);
+  return out;
+}
+
+/* ---- As a table ----------------------------------------------------------------------------- */
+
+static void add_line(struct libscols_table *table, const struct mux_backend *backend) {
+  char transports[32];
+  char workers[16];
+  char limit[32];
+  char why[256];
+  bool available = mux_backend_probe(backend, why, sizeof why) == 0;
+  const char *const cells[] = {backend->name,
+                               model_of(backend),
+                               transports_of(transports, backend),
+                               workers_of(workers, backend),
+                               limit_of(limit, backend),
+                               available ? "yes" : why};
+  struct libscols_line *line = scols_table_new_line(table, NULL);
+  for (size_t i = 0; line != NULL && i < sizeof cells / sizeof *cells; i++)
+    scols_line_set_data(line, i, cells[i]);
+}
+
+static void print_options(const struct mux_backend *backend) {
+  for (size_t row = 0; row < mux_options_count(backend->options); row++) {
+    const struct mux_option *option = &backend->options[row];
+    char domain[256];
+    printf("%s --options %s=%s (default %s): %s\n", backend->name, option->key,
+           mux_options_domain(domain, sizeof domain, option), option->fallback, option->help);
+  }
+}
+
+static int print_table(void) {
+  static const char *const columns[] = {"BACKEND", "MODEL", "TRANSPORTS",
+                                        "WORKERS", "LIMIT", "AVAILABLE"};
+  size_t count;
+  const struct mux_backend *const *all = mux_registry_all(&count);
+  scols_init_debug(0);
+  struct libscols_table *table = scols_new_table();
+  if (table == NULL)
+    return -ENOMEM;
+  for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+    scols_table_new_column(table, columns[i], 0, 0);
+  for (size_t i = 0; i < count; i++)
+    add_line(table, all[i]);
+  int rc = scols_print_table(table);
+  scols_unref_table(table);
+  putchar('\n');
+  for (size_t i = 0; i < count; i++)
+    print_options(all[i]);
+  return rc != 0 ? rc : fflush(stdout) != 0 ? -errno : 0;
+}
+
+/* ---- As JSON -------------------------------------------------------------------------------- */
+
+static json_t *options_json(const struct mux_backend *backend) {
+  json_t *array = json_array();
+  for (size_t row = 0; row < mux_options_count(backend->options); row++) {
+    const struct mux_option *option = &backend->options[row];
+    char domain[256];
+    json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:s}", "key", option->key, "values",
+                                           mux_options_domain(domain, sizeof domain, option),
+                                           "default", option->fallback, "help", option->help));
+  }
+  return array;
+}
+
+static json_t *exemptions_json(const struct mux_backend *backend) {
+  json_t *object = json_object();
+  for (const struct mux_exemption *row = backend->exemptions; row != NULL && row->test != NULL;
+       row++)
+    json_object_set_new(object, row->test, json_string(row->reason));
+  return object;
+}
+
+static json_t *transports_json(const struct mux_backend *backend) {
+  char text[32];
+  json_t *array = json_array();
+  char *rest = NULL;
+  for (char *word = strtok_r(transports_of(text, backend), " ", &rest); word != NULL;
+       word = strtok_r(NULL, " ", &rest))
+    json_array_append_new(array, json_string(word));
+  return array;
+}
+
+static json_t *backend_json(const struct mux_backend *backend) {
+  char why[256];
+  bool available = mux_backend_probe(backend, why, sizeof why) == 0;
+  uint32_t workers = backend->default_workers > 0 ? backend->default_workers : 1;
+  json_t *object = json_pack(
+      "{s:s, s:s, s:s, s:o, s:o, s:i, s:o, s:b, s:o, s:o, s:o}", "name", backend->name, "summary",
+      backend->summary, "model", model_of(backend), "transports", transports_json(backend),
+      "max_workers", backend->max_workers > 0 ? json_integer(backend->max_workers) : json_null(),
+      "default_workers", (int)workers, "fd_limit",
+      backend->fd_limit > 0 ? json_integer(backend->fd_limit) : json_null(), "available", available,
+      "reason", available ? json_null() : json_string(why), "options", options_json(backend),
+      "exemptions", exemptions_json(backend));
+  return object;
+}
+
+static int print_json(const char *path) {
+  size_t count;
+  const struct mux_backend *const *all = mux_registry_all(&count);
+  json_t *array = json_array();
+  for (size_t i = 0; i < count; i++)
+    json_array_append_new(array, backend_json(all[i]));
+  struct mux_output out;
+  int rc = mux_output_open(&out, path);
+  if (rc == 0) {
+    json_dumpf(array, out.stream, JSON_INDENT(2));
+    fputc('\n', out.stream);
+    rc = mux_output_commit(&out);
+  }
+  json_decref(array);
+  return rc;
+}
+
+static error_t parse_option(int key, char *text, struct argp_state *state) {
+  struct list_args *args = state->input;
+  if (key != 'j')
+    return ARGP_ERR_UNKNOWN;
+  args->json = true;
+  args->json_path = text;
+  return 0;
+}
+
+int cmd_list(int argc, char **argv) {
+  static const struct argp_option options[] = {
+      {"json", 'j', "FILE", OPTION_ARG_OPTIONAL, "Print JSON, or write it to FILE", 0}, {0}};
+  static const struct argp argp = {
+      .options = options,
+      .parser = parse_option,
+      .doc = "List the backends: model, transports, workers, limits, and whether each can run here."
+             "\vExample: muxbench list --json"};
+  struct list_args args = {0};
+  mux_parse_args(&argp, argc, argv, &args);
+  int rc = args.json ? print_json(args.json_path) : print_table();
+  if (rc != 0)
+    mux_die(MUX_EXIT_FAILED, "list: %s%s%s", args.json_path != NULL ? args.json_path : "",
+            args.json_path != NULL ? ": " : "", strerror(-rc));
+  return MUX_EXIT_OK;
+}

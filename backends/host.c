@@ -1,0 +1,152 @@
+/* host.c: struct mux_host, the functions a backend is given. */
+#include "backends/core.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/cli.h"
+#include "common/clock.h"
+
+/* Connections that died in the queue and are skipped by one call. */
+enum { ACCEPT_SKIPS = 64 };
+
+static int64_t host_now_ns(void) {
+  return mux_now_ns();
+}
+
+/* accept(2), "Error handling": already-pending network errors of the new socket are passed on, and
+ * are to be treated like EAGAIN by trying again. EPERM is a firewall's. */
+static bool is_dead_connection(int error) {
+  switch (error) {
+  case EINTR:
+  case ECONNABORTED:
+  case EPROTO:
+  case ENETDOWN:
+  case ENOPROTOOPT:
+  case EHOSTDOWN:
+  case ENONET:
+  case EHOSTUNREACH:
+  case EOPNOTSUPP:
+  case ENETUNREACH:
+  case ETIMEDOUT:
+  case EPERM:
+    return true;
+  default:
+    return false;
+  }
+}
+
+static bool is_shortage(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+int mux_host_accept(struct mux_worker *worker, int flags) {
+  const struct mux_core *core = worker->core;
+  for (int skipped = 0; skipped < ACCEPT_SKIPS; skipped++) {
+    int fd = accept4(worker->listen_fd, NULL, NULL, flags | SOCK_CLOEXEC);
+    if (fd >= 0) {
+      if (mux_sock_apply(fd, core->addr, core->sock_options) == 0) {
+        MUX_COUNT(worker, accepted, 1);
+        return fd;
+      }
+      close(fd);
+      continue;
+    }
+    int error = errno;
+    if (error == EAGAIN || error == EWOULDBLOCK || (error == EINVAL && mux_draining(worker))) {
+      /* The queue of a stopping server is empty: from now on the kernel refuses newcomers, instead
+       * of queueing those whom nobody will serve. */
+      if (mux_draining(worker))
+        shutdown(worker->listen_fd, SHUT_RDWR);
+      return -EAGAIN;
+    }
+    if (is_shortage(error))
+      break;
+    if (!is_dead_connection(error))
+      return -error;
+  }
+  MUX_COUNT(worker, paused, 1);
+  return -EMFILE;
+}
+
+void mux_host_close(struct mux_worker *worker, int fd, int error) {
+  close(fd);
+  MUX_COUNT(worker, closed, 1);
+  if (error != 0)
+    MUX_COUNT(worker, resets, 1);
+}
+
+void mux_host_refuse(struct mux_worker *worker, int fd) {
+  close(fd);
+  MUX_COUNT(worker, accepted, -1);
+  MUX_COUNT(worker, refused, 1);
+}
+
+static int host_draining(const struct mux_worker *worker) {
+  return mux_draining(worker);
+}
+
+static struct mux_pool *pool_of(struct mux_worker *worker) {
+  return &((struct mux_core *)worker->core)->pool;
+}
+
+static void *host_echo_space(struct mux_worker *worker, struct mux_echo *echo, size_t *bytes) {
+  return mux_echo_space(pool_of(worker), echo, bytes);
+}
+
+static void host_echo_received(struct mux_worker *worker, struct mux_echo *echo, size_t n) {
+  mux_echo_received(echo, n);
+  if (worker->work_ns > 0)
+    mux_work(worker->work_ns);
+}
+
+static int host_echo_feed(struct mux_worker *worker, struct mux_echo *echo, const void *data,
+                          size_t n) {
+  int rc = mux_echo_feed(pool_of(worker), echo, data, n);
+  if (rc == 0 && worker->work_ns > 0)
+    mux_work(worker->work_ns);
+  return rc;
+}
+
+static const void *host_echo_data(const struct mux_echo *echo, size_t *bytes) {
+  return mux_echo_data(echo, bytes);
+}
+
+static void host_echo_sent(struct mux_worker *worker, struct mux_echo *echo, size_t n) {
+  mux_echo_sent(pool_of(worker), echo, n);
+}
+
+static void host_echo_release(struct mux_worker *worker, struct mux_echo *echo) {
+  mux_echo_release(pool_of(worker), echo);
+}
+
+__attribute__((format(printf, 2, 3))) static void host_log(const struct mux_worker *worker,
+                                                           const char *format, ...) {
+  char text[512];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  mux_note("%s: %s", worker->backend->name, text);
+}
+
+const struct mux_host mux_host_table = {
+    .struct_bytes = sizeof(struct mux_host),
+    .now_ns = host_now_ns,
+    .accept = mux_host_accept,
+    .close = mux_host_close,
+    .refuse = mux_host_refuse,
+    .drive = mux_drive,
+    .serve_blocking = mux_serve_blocking,
+    .draining = host_draining,
+    .echo_space = host_echo_space,
+    .echo_received = host_echo_received,
+    .echo_feed = host_echo_feed,
+    .echo_data = host_echo_data,
+    .echo_sent = host_echo_sent,
+    .echo_release = host_echo_release,
+    .log = host_log,
+};

@@ -1,0 +1,84 @@
+/* registry.c: see registry.h. */
+#include "backends/registry.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The bounds of section mux_backends, made by the linker (ld, "--orphan-handling"; gold and lld
+ * alike). Weak: a program without any backend still links. */
+extern const struct mux_backend *const __start_mux_backends[] __attribute__((weak));
+extern const struct mux_backend *const __stop_mux_backends[] __attribute__((weak));
+
+enum { MAX_BACKENDS = 64, NAME_BYTES = 31 };
+
+static int by_name(const void *a, const void *b) {
+  const struct mux_backend *const *first = a;
+  const struct mux_backend *const *second = b;
+  return strcmp((*first)->name, (*second)->name);
+}
+
+const struct mux_backend *const *mux_registry_all(size_t *count) {
+  static const struct mux_backend *sorted[MAX_BACKENDS + 1];
+  static size_t known;
+  if (known == 0) {
+    for (const struct mux_backend *const *entry = __start_mux_backends;
+         entry < __stop_mux_backends && known < MAX_BACKENDS; entry++)
+      sorted[known++] = *entry;
+    qsort(sorted, known, sizeof *sorted, by_name);
+  }
+  *count = known;
+  return sorted;
+}
+
+const struct mux_backend *mux_registry_find(const char *name) {
+  size_t count;
+  const struct mux_backend *const *all = mux_registry_all(&count);
+  for (size_t i = 0; i < count; i++)
+    if (strcmp(all[i]->name, name) == 0)
+      return all[i];
+  return NULL;
+}
+
+char *mux_registry_names(char *out, size_t out_bytes) {
+  size_t count;
+  const struct mux_backend *const *all = mux_registry_all(&count);
+  size_t at = 0;
+  out[0] = 0;
+  for (size_t i = 0; i < count && at < out_bytes; i++)
+    at += (size_t)snprintf(out + at, out_bytes - at, "%s%s", i > 0 ? ", " : "", all[i]->name);
+  return out;
+}
+
+int mux_backend_probe(const struct mux_backend *backend, char *why, size_t why_bytes) {
+  why[0] = 0;
+  return backend->probe != NULL ? backend->probe(why, why_bytes) : 0;
+}
+
+static bool is_name(const char *name) {
+  size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
+  return length > 0 && length <= NAME_BYTES && name[length] == 0;
+}
+
+int mux_backend_validate(const struct mux_backend *backend, char *why, size_t why_bytes) {
+  const struct mux_poller *poller = backend->poller;
+  if (backend->name == NULL)
+    snprintf(why, why_bytes, "it has no name");
+  else if (!is_name(backend->name))
+    snprintf(why, why_bytes, "its name is not 1 to %d characters of a-z, 0-9 and '-'", NAME_BYTES);
+  else if (backend->summary == NULL)
+    snprintf(why, why_bytes, "it has no summary");
+  else if (backend->transports == 0)
+    snprintf(why, why_bytes, "it names no transport");
+  else if (poller == NULL && backend->run == NULL)
+    snprintf(why, why_bytes, "it has neither a poller nor run()");
+  else if (poller != NULL && backend->run != NULL)
+    snprintf(why, why_bytes, "it has both a poller and run(); exactly one is wanted");
+  else if (poller != NULL && (poller->open == NULL || poller->set == NULL || poller->wait == NULL ||
+                              poller->close == NULL))
+    snprintf(why, why_bytes, "its poller lacks one of open, set, wait and close");
+  else
+    return 0;
+  return -EINVAL;
+}

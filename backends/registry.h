@@ -1,0 +1,40 @@
+/* registry.h: finds backends. Those of the tree register themselves in a linker section
+ * (MUX_BACKEND); others are loaded from a shared object (MUX_PLUGIN). */
+#ifndef MUX_REGISTRY_H
+#define MUX_REGISTRY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "backends/mux_backend.h"
+
+/* The backends of the tree by name, NULL-terminated; they are the program's. */
+const struct mux_backend *const *mux_registry_all(size_t *count);
+
+/* A backend of the tree, or NULL. */
+const struct mux_backend *mux_registry_find(const char *name);
+
+/* Their names in one line: "epoll-et, epoll-lt, …". Returns out. */
+char *mux_registry_names(char *out, size_t out_bytes);
+
+/* Whether it can run here, asking its probe. Returns 0 or -errno with the reason in why. */
+int mux_backend_probe(const struct mux_backend *backend, char *why, size_t why_bytes);
+
+/* Whether it keeps to the interface. Returns 0, or -EINVAL and what is wrong in why. */
+int mux_backend_validate(const struct mux_backend *backend, char *why, size_t why_bytes);
+
+/* True for what --backend takes as a file: it ends in ".so" or has a slash. */
+bool mux_plugin_is_path(const char *text);
+
+/* Loads a plug-in for the rest of the program's life. Returns 0 and *backend, or -ENOENT (no such
+ * file), -ENOEXEC (not a shared object that can be loaded), -EINVAL (not a plug-in of this
+ * interface) with the reason in why. */
+int mux_plugin_load(const struct mux_backend **backend, const char *path, char *why,
+                    size_t why_bytes);
+
+/* A plug-in's mux_plugin as this program sees it: a copy in *own with the fields it does not know
+ * left empty. Same result as mux_backend_validate. */
+int mux_plugin_adopt(struct mux_backend *own, const struct mux_backend *given, char *why,
+                     size_t why_bytes);
+
+#endif

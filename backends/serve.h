@@ -1,0 +1,37 @@
+/* serve.h: a server: listeners, workers in threads, signals, counters. */
+#ifndef MUX_SERVE_H
+#define MUX_SERVE_H
+
+#include <stdint.h>
+
+#include "backends/mux_backend.h"
+#include "backends/options.h"
+#include "common/addr.h"
+#include "common/cpus.h"
+#include "common/sock.h"
+
+struct mux_serve_config {
+  const struct mux_backend *backend; /* valid and available */
+  int64_t options[MUX_MAX_OPTIONS];
+  struct mux_addr listen;
+  struct mux_sock_options sock_options;
+  int backlog; /* 0: somaxconn */
+  uint32_t workers;
+  cpu_set_t cpus; /* one worker may use all of them, of several each has one; empty: inherited */
+  int64_t drain_ns;
+  int64_t work_ns;
+  uint32_t buffer_bytes;
+  const char *stats_path; /* or NULL */
+  int counters_fd;        /* of a memory file, to be grown and mapped; -1: private memory */
+};
+
+/* Serves until SIGTERM or SIGINT, prints "listening ADDR" on stdout. Returns an exit status, having
+ * said why on stderr unless it is 0. To be called once, in the main thread. */
+int mux_serve(const struct mux_serve_config *config);
+
+/* Writes the counters as JSON, under a temporary name first. Returns 0 or -errno. */
+int mux_serve_write_stats(const char *path, const struct mux_serve_config *config,
+                          const struct mux_addr *addr, const struct mux_counters *counters,
+                          double uptime_s);
+
+#endif
