@@ -43,7 +43,7 @@ static const struct argp_option argp_options[] = {
     {"backend", 'b', "NAME", 0, "Backend, or the path of a plug-in (./my.so)", 0},
     {"listen", KEY_LISTEN, "ADDR", 0,
      "Address to serve on; port 0: the kernel picks one (default tcp://127.0.0.1:0)", 0},
-    {"workers", 'w', "N", 0, "Number of workers (default 1; prefork and pool: 4)", 0},
+    {"workers", 'w', "N", 0, "Number of workers (default: the backend's own, mostly 1)", 0},
     {"cpus", KEY_CPUS, "LIST", 0,
      "CPUs to run on, such as 0,2-3; several workers get one each, in turn (default: inherited)",
      0},
