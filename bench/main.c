@@ -13,6 +13,7 @@ static const struct command {
 } commands[] = {
     {"list", cmd_list, "list the backends"},
     {"serve", cmd_serve, "serve echo with one backend"},
+    {"check", cmd_check, "judge any echo server: is it correct, and if not, why"},
 };
 
 static void print_usage(FILE *to) {

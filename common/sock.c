@@ -40,6 +40,8 @@ int mux_sock_apply(int fd, const struct mux_addr *addr, const struct mux_sock_op
     rc = set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   if (rc == 0 && options->quickack)
     rc = set_int(fd, IPPROTO_TCP, TCP_QUICKACK, 1);
+  if (rc == 0 && options->mss_bytes > 0)
+    rc = set_int(fd, IPPROTO_TCP, TCP_MAXSEG, options->mss_bytes);
   if (rc == 0 && options->congestion != NULL &&
       setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, options->congestion,
                  (socklen_t)strlen(options->congestion)) != 0)

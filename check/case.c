@@ -1,0 +1,133 @@
+/* case.c: how a case speaks: verdicts, notes, randomness. See case.h. */
+#include "check/case.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "check/server.h"
+#include "common/cli.h"
+
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+enum { SLOWNESS = 4 };
+#elif defined __has_feature
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+enum { SLOWNESS = 4 };
+#else
+enum { SLOWNESS = 1 };
+#endif
+#else
+enum { SLOWNESS = 1 };
+#endif
+
+int64_t check_slowness(void) {
+  return SLOWNESS;
+}
+
+int64_t check_patience_ns(void) {
+  return 3 * MUX_S * SLOWNESS;
+}
+
+/* The line of a server's stderr that says most: a sanitizer's or an assertion's, else the last. */
+static void telling_line(char *out, size_t out_bytes, const char *path) {
+  static const char *const marks[] = {"ERROR: ", "runtime error", "Assertion", "WARNING: Thread"};
+  char line[400];
+  bool found = false;
+  out[0] = 0;
+  FILE *file = path != NULL ? fopen(path, "re") : NULL;
+  if (file == NULL)
+    return;
+  for (int lines = 0; !found && lines < 100000 && fgets(line, sizeof line, file) != NULL; lines++) {
+    line[strcspn(line, "\n")] = 0;
+    if (line[0] != 0)
+      mux_printable(out, out_bytes, line);
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+      found = found || strstr(line, marks[i]) != NULL;
+  }
+  fclose(file);
+}
+
+/* How the server ended, if it has: that is then the reason before any other. */
+static void name_death(struct check *check, char *out, size_t out_bytes) {
+  char said[300];
+  out[0] = 0;
+  if (check->server == NULL || check->spec.target != NULL)
+    return;
+  /* Its sockets close a moment before its end can be seen. */
+  for (int i = 0; i < 20 && mux_server_alive(check->server); i++)
+    check_sleep(5 * MUX_MS);
+  if (mux_server_alive(check->server))
+    return;
+  int status = mux_server_stop(check->server);
+  check->server = NULL;
+  telling_line(said, sizeof said, check->server_log);
+  if (status > 128)
+    snprintf(out, out_bytes, "the server died of signal %d (%s)", status - 128,
+             strsignal(status - 128));
+  else
+    snprintf(out, out_bytes, "the server ended with exit status %d", status);
+  if (said[0] != 0) {
+    size_t used = strlen(out);
+    snprintf(out + used, out_bytes - used, ", saying '%s'", said);
+  }
+}
+
+_Noreturn void check_fail(struct check *check, const char *format, ...) {
+  struct check_result *result = check->result;
+  char death[400];
+  char what[400];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(what, sizeof what, format, args);
+  va_end(args);
+  name_death(check, death, sizeof death);
+  snprintf(result->reason, sizeof result->reason, "%s%s%s", death, death[0] != 0 ? "; " : "", what);
+  result->verdict = CHECK_FAIL;
+  _exit(0);
+}
+
+_Noreturn void check_skip(struct check *check, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  vsnprintf(check->result->reason, sizeof check->result->reason, format, args);
+  va_end(args);
+  check->result->verdict = CHECK_SKIP;
+  _exit(0);
+}
+
+void check_note(struct check *check, const char *format, ...) {
+  char *note = check->result->note;
+  size_t bytes = sizeof check->result->note;
+  size_t used = strlen(note);
+  if (used > 0)
+    used += (size_t)snprintf(note + used, bytes - used, ", ");
+  if (used >= bytes)
+    return;
+  va_list args;
+  va_start(args, format);
+  vsnprintf(note + used, bytes - used, format, args);
+  va_end(args);
+}
+
+void check_doing(struct check *check, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  vsnprintf(check->result->doing, sizeof check->result->doing, format, args);
+  va_end(args);
+}
+
+uint64_t check_random(struct check *check, uint64_t below) {
+  /* splitmix64; the bias of the remainder is below 2^-40 for what is asked here. */
+  uint64_t x = check->random += UINT64_C(0x9e3779b97f4a7c15);
+  x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+  x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+  return (x ^ x >> 31) % below;
+}
+
+void check_sleep(int64_t ns) {
+  struct timespec ts = mux_ns_timespec(ns);
+  while (nanosleep(&ts, &ts) != 0)
+    ;
+}

@@ -1,0 +1,117 @@
+/* case.h: what a conformance case is, and how to write one.
+ *
+ * A case states one property of an echo server (RFC 862 over TCP, UDP or Unix sockets) and tries to
+ * break it. It is a plain function over straight-line helpers (peer.h: the client's side, server.h:
+ * the server's process): a helper that finds the property broken calls check_fail, which does not
+ * return, so a case needs no error paths of its own.
+ *
+ * That works because every case runs in a forked child against a server started for it alone. What
+ * it opened, mapped, started or limited ends with the child; a hang is ended by the parent at the
+ * case's bound; the verdict comes back through shared memory.
+ *
+ * To add one: a function and CHECK_CASE in the file of its theme; nothing else changes, except that
+ * a server which it catches has to be added to tests/mutants, or the case does not count. */
+#ifndef MUX_CHECK_CASE_H
+#define MUX_CHECK_CASE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "backends/mux_backend.h"
+#include "bench/launch.h"
+#include "common/clock.h"
+#include "common/pattern.h"
+
+enum check_verdict {
+  CHECK_RUNNING, /* no verdict yet: the child has not got that far, or died */
+  CHECK_PASS,
+  CHECK_FAIL,
+  CHECK_SKIP,   /* does not apply to this server or this machine */
+  CHECK_EXEMPT, /* declared by the backend, which cannot pass it by its nature */
+};
+
+enum check_theme {
+  CHECK_BYTES,
+  CHECK_FLOW,
+  CHECK_CLOSING,
+  CHECK_LIMITS,
+  CHECK_LIFE,
+  CHECK_DATAGRAM, /* and Unix sockets */
+};
+
+/* What a case asks for. Without any of these it runs over every stream transport, any server. */
+enum check_need {
+  CHECK_OWN = 1u << 0,    /* the process: to signal, limit or watch it. Not for a bare --target */
+  CHECK_TCP = 1u << 1,    /* uses what only TCP has (RST, Nagle) */
+  CHECK_UDP = 1u << 2,    /* runs on a UDP server, and only there */
+  CHECK_UNIX = 1u << 3,   /* runs on a Unix socket, and only there */
+  CHECK_STARTS = 1u << 4, /* starts its servers itself; implies CHECK_OWN */
+};
+
+struct check;
+
+struct check_case {
+  const char *name;     /* what users, exemptions and mutants call it */
+  const char *property; /* one line, first thing to be read */
+  const char *advice;   /* the usual cause of a failure, for the server's author */
+  enum check_theme theme;
+  int line; /* cases are listed in the order of their source */
+  unsigned needs;
+  int fds;         /* descriptors that this side holds at once, if more than 100 */
+  int64_t bound_s; /* how long it may take, whatever the server does */
+  bool quick;      /* part of `make test`: takes well under a second */
+  bool gate;       /* part of mux_check_quick */
+  void (*run)(struct check *check);
+};
+
+#define CHECK_CASE(function, ...)                                                                  \
+  static void function(struct check *check);                                                       \
+  static const struct check_case case_##function = {                                               \
+      .line = __LINE__, .run = (function), __VA_ARGS__};                                           \
+  static const struct check_case *const registered_##function                                      \
+      __attribute__((section("mux_check_cases"), used)) = &case_##function;                        \
+  static void function(struct check *check)
+
+/* What the child tells the parent, in shared memory. */
+struct check_result {
+  enum check_verdict verdict;
+  char reason[600]; /* of a fail, skip or exemption */
+  char note[200];   /* what a case measured on its way, "" mostly */
+  char doing[160];  /* the step it is at: the reason if it has to be ended */
+  int64_t took_ns;
+};
+
+/* What a case is handed. */
+struct check {
+  const struct check_case *self;
+  const struct mux_backend *backend; /* NULL: not one of ours */
+  struct mux_server_spec spec;       /* a CHECK_STARTS case may change it before check_start */
+  struct mux_server *server;         /* NULL: none runs */
+  struct mux_addr addr;              /* where it serves */
+  struct mux_pattern pattern;
+  uint32_t connections; /* pattern ids given out so far */
+  uint64_t random;
+  const char *server_log; /* file with the server's stderr, or NULL */
+  struct check_result *result;
+};
+
+_Noreturn void check_fail(struct check *check, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+_Noreturn void check_skip(struct check *check, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* A figure to report beside the verdict; several are joined. */
+void check_note(struct check *check, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Says what the following lines wait for. */
+void check_doing(struct check *check, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Evenly distributed in [0, below), from --seed; below > 0. */
+uint64_t check_random(struct check *check, uint64_t below);
+void check_sleep(int64_t ns);
+
+/* How long bytes may stand still before a connection counts as stuck; longer under sanitizers. */
+int64_t check_patience_ns(void);
+/* Factor on every bound: 1, or more in a build with a sanitizer. */
+int64_t check_slowness(void);
+
+#endif

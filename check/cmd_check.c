@@ -1,0 +1,273 @@
+/* cmd_check.c: `muxbench check`: is this server correct, and if not, why? */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/commands.h"
+#include "check/report.h"
+#include "common/addr.h"
+#include "common/cli.h"
+#include "common/units.h"
+
+enum { NAMED_MAX = 64, ALL_CASES_S = 120 };
+
+enum {
+  KEY_BACKEND = 'b',
+  KEY_TARGET = 't',
+  KEY_EXEC = 'e',
+  KEY_CASE = 'c',
+  KEY_LISTEN = 0x100,
+  KEY_LIST,
+  KEY_SEED,
+  KEY_QUICK,
+  KEY_WORKERS,
+  KEY_OPTIONS,
+  KEY_PRELOAD,
+  KEY_REMOTE,
+  KEY_JSON,
+  KEY_TAP,
+  KEY_JUNIT,
+};
+
+static const struct argp_option options[] = {
+    {"backend", KEY_BACKEND, "NAME|PLUGIN.so", 0, "Judge one of ours, or a plug-in", 0},
+    {"exec", KEY_EXEC, "COMMAND", 0,
+     "Judge any server: {port} and {workers} are replaced, no shell runs", 0},
+    {"target", KEY_TARGET, "ADDR", 0,
+     "Judge a server that runs already (cases that need its process are skipped)", 0},
+    {"case", KEY_CASE, "NAME", 0, "Only this case; may be given several times", 1},
+    {"quick", KEY_QUICK, NULL, 0, "Only the cases that take well under a second", 1},
+    {"list", KEY_LIST, NULL, 0, "List the cases and what each asks for, and stop", 1},
+    {"seed", KEY_SEED, "N", 0, "Of the bytes and sizes sent, to replay a failure (default 1)", 1},
+    {"listen", KEY_LISTEN, "ADDR", 0,
+     "Where the server listens (default tcp://127.0.0.1:0; the port, if 0, is picked)", 2},
+    {"workers", KEY_WORKERS, "N", 0, "Workers of the server (default: its own)", 2},
+    {"options", KEY_OPTIONS, "KEY=VALUE,...", 0, "Options of the backend, as for serve", 2},
+    {"preload", KEY_PRELOAD, "LIBRARY.so", 0, "LD_PRELOAD of the server, such as a fault shim", 2},
+    {"allow-remote", KEY_REMOTE, NULL, 0, "Accept addresses that are not loopback", 2},
+    {"json", KEY_JSON, "FILE", OPTION_ARG_OPTIONAL, "JSON instead of the table (or to FILE)", 3},
+    {"tap", KEY_TAP, "FILE", OPTION_ARG_OPTIONAL, "The same as TAP 13", 3},
+    {"junit", KEY_JUNIT, "FILE", OPTION_ARG_OPTIONAL, "The same as JUnit XML", 3},
+    {0},
+};
+
+/* The formats, their writers and whether and where each was asked for. */
+enum { FORMATS = 3 };
+struct sink {
+  bool wanted;
+  const char *path; /* NULL: stdout */
+  int (*write)(const struct check_report *report, FILE *out);
+};
+
+struct arguments {
+  struct check_setup setup;
+  const char *options; /* --options */
+  const char *extra[4];
+  const char *names[NAMED_MAX];
+  int named;
+  bool quick, list, allow_remote;
+  struct sink sinks[FORMATS];
+};
+
+static error_t parse(int key, char *text, struct argp_state *state) {
+  struct arguments *arguments = state->input;
+  struct mux_server_spec *spec = &arguments->setup.spec;
+  switch (key) {
+  case KEY_BACKEND:
+    spec->backend = text;
+    return 0;
+  case KEY_TARGET:
+    spec->target = text;
+    return 0;
+  case KEY_EXEC:
+    spec->command = text;
+    return 0;
+  case KEY_CASE:
+    if (check_find(text) == NULL)
+      mux_die(MUX_EXIT_USAGE, "--case: there is no case '%s'; 'muxbench check --list' lists them",
+              text);
+    if (arguments->named == NAMED_MAX)
+      mux_die(MUX_EXIT_USAGE, "--case: given more than %d times", NAMED_MAX);
+    arguments->names[arguments->named++] = text;
+    return 0;
+  case KEY_QUICK:
+    arguments->quick = true;
+    return 0;
+  case KEY_LIST:
+    arguments->list = true;
+    return 0;
+  case KEY_SEED:
+    arguments->setup.seed = (uint64_t)mux_option_count("--seed", text, 0, INT64_MAX);
+    return 0;
+  case KEY_LISTEN:
+    spec->listen = text;
+    return 0;
+  case KEY_WORKERS:
+    spec->workers = (int)mux_option_count("--workers", text, 1, 1024);
+    return 0;
+  case KEY_OPTIONS:
+    arguments->options = text;
+    return 0;
+  case KEY_PRELOAD:
+    spec->preload = text;
+    return 0;
+  case KEY_REMOTE:
+    arguments->allow_remote = true;
+    return 0;
+  case KEY_JSON:
+  case KEY_TAP:
+  case KEY_JUNIT:
+    arguments->sinks[key - KEY_JSON].wanted = true;
+    arguments->sinks[key - KEY_JSON].path = text;
+    return 0;
+  default:
+    return ARGP_ERR_UNKNOWN;
+  }
+}
+
+static const struct argp argp = {
+    .options = options,
+    .parser = parse,
+    .doc =
+        "Says whether an echo server is correct, and if not, why.\v"
+        "Each case is pass, FAIL, skip (does not apply) or exempt (declared by the backend). All "
+        "cases together take 120 s at most. Exit status: 0 none failed, 1 one failed, 2 usage.\n\n"
+        "Example:\n"
+        "  muxbench check --exec './my-echo-server {port}'\n"
+        "  muxbench check --backend epoll-lt --case half-close --seed 7",
+};
+
+/* ---- Set-up --------------------------------------------------------------------------------- */
+
+static void check_address(const char *option, const char *text, bool allow_remote) {
+  struct mux_addr addr;
+  mux_option_addr(&addr, option, text, allow_remote);
+}
+
+static void settle(struct arguments *arguments) {
+  struct mux_server_spec *spec = &arguments->setup.spec;
+  int servers = (spec->backend != NULL) + (spec->target != NULL) + (spec->command != NULL);
+  if (servers != 1)
+    mux_die(MUX_EXIT_USAGE, "check takes exactly one of --backend, --exec and --target");
+  if (spec->target != NULL && spec->listen != NULL)
+    mux_die(MUX_EXIT_USAGE, "--listen: a --target listens already");
+  if (arguments->options != NULL && spec->backend == NULL)
+    mux_die(MUX_EXIT_USAGE, "--options: only a --backend has options");
+  if (spec->target != NULL)
+    check_address("--target", spec->target, arguments->allow_remote);
+  if (spec->listen != NULL)
+    check_address("--listen", spec->listen, arguments->allow_remote);
+  int extra = 0;
+  if (arguments->options != NULL) {
+    arguments->extra[extra++] = "--options";
+    arguments->extra[extra++] = arguments->options;
+  }
+  if (arguments->allow_remote)
+    arguments->extra[extra++] = "--allow-remote";
+  spec->extra = arguments->extra;
+  char why[256];
+  if (check_describe(&arguments->setup, why, sizeof why) != 0)
+    mux_die(MUX_EXIT_USAGE, "--backend %s: %s", spec->backend, why);
+}
+
+static bool selected(const struct arguments *arguments, const struct check_case *one) {
+  for (int i = 0; i < arguments->named; i++)
+    if (strcmp(arguments->names[i], one->name) == 0)
+      return true;
+  return arguments->named == 0 && (one->quick || !arguments->quick);
+}
+
+static void list_cases(void) {
+  int count;
+  const struct check_case *const *cases = check_cases(&count);
+  for (int i = 0; i < count; i++) {
+    unsigned needs = cases[i]->needs;
+    printf("%-34s %s%s%s%s%s%s\n", cases[i]->name, cases[i]->property,
+           (needs & (CHECK_OWN | CHECK_STARTS)) != 0 ? " [owns the process]" : "",
+           (needs & CHECK_TCP) != 0 ? " [tcp]" : "", (needs & CHECK_UDP) != 0 ? " [udp]" : "",
+           (needs & CHECK_UNIX) != 0 ? " [unix]" : "", cases[i]->quick ? " [quick]" : "");
+  }
+}
+
+/* ---- Running -------------------------------------------------------------------------------- */
+
+static void run_all(const struct arguments *arguments, struct check_report *report) {
+  int count;
+  const struct check_case *const *cases = check_cases(&count);
+  int64_t deadline = mux_now_ns() + ALL_CASES_S * MUX_S;
+  bool terminal = isatty(STDERR_FILENO) != 0;
+  for (int i = 0; i < count && !report->interrupted; i++) {
+    if (!selected(arguments, cases[i]))
+      continue;
+    struct check_line *line = &report->lines[report->count++];
+    line->one = cases[i];
+    if (terminal)
+      fprintf(stderr, "\r\033[K%s ...", cases[i]->name);
+    int rc = check_run(&arguments->setup, cases[i], deadline, &line->result);
+    if (rc == -EINTR)
+      report->interrupted = true;
+    else if (rc != 0)
+      mux_die(MUX_EXIT_FAILED, "cannot run a case: %s", strerror(-rc));
+  }
+  if (terminal)
+    fputs("\r\033[K", stderr);
+}
+
+/* Writes every format asked for; the table goes to stdout unless one of them does. */
+static void write_report(const struct arguments *arguments, const struct check_report *report) {
+  bool table = true;
+  for (int i = 0; i < FORMATS; i++) {
+    const struct sink *sink = &arguments->sinks[i];
+    if (!sink->wanted)
+      continue;
+    struct mux_output out;
+    int rc = mux_output_open(&out, sink->path);
+    if (rc == 0 && (rc = sink->write(report, out.stream)) != 0)
+      mux_output_abort(&out);
+    else if (rc == 0)
+      rc = mux_output_commit(&out);
+    if (rc != 0)
+      mux_die(MUX_EXIT_FAILED, "cannot write %s: %s", sink->path != NULL ? sink->path : "stdout",
+              strerror(-rc));
+    table = table && sink->path != NULL && strcmp(sink->path, "-") != 0;
+  }
+  if (table && (check_report_table(report, stdout) != 0 || fflush(stdout) != 0))
+    mux_die(MUX_EXIT_FAILED, "cannot write the table");
+}
+
+int cmd_check(int argc, char **argv) {
+  int count;
+  struct arguments arguments = {
+      .setup.seed = 1,
+      .sinks = {{.write = check_report_json},
+                {.write = check_report_tap},
+                {.write = check_report_junit}},
+  };
+  mux_parse_args(&argp, argc, argv, &arguments);
+  if (arguments.list) {
+    list_cases();
+    return MUX_EXIT_OK;
+  }
+  settle(&arguments);
+  check_cases(&count);
+  const struct mux_server_spec *spec = &arguments.setup.spec;
+  struct check_report report = {
+      .server = spec->backend != NULL   ? spec->backend
+                : spec->command != NULL ? spec->command
+                                        : spec->target,
+      .transport = check_transport(&arguments.setup),
+      .seed = arguments.setup.seed,
+      .lines = calloc((size_t)count, sizeof *report.lines),
+  };
+  if (report.lines == NULL)
+    mux_die(MUX_EXIT_FAILED, "no memory");
+  run_all(&arguments, &report);
+  write_report(&arguments, &report);
+  int failed = check_report_count(&report, CHECK_FAIL);
+  free(report.lines);
+  if (report.interrupted)
+    return MUX_EXIT_INTERRUPTED;
+  return failed > 0 ? MUX_EXIT_FAILED : MUX_EXIT_OK;
+}

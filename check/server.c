@@ -1,0 +1,286 @@
+/* server.c: see server.h. */
+#include "check/server.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check/peer.h"
+
+enum { TREE_MAX = 20000 };
+
+/* ---- Life ----------------------------------------------------------------------------------- */
+
+int check_try_start(struct check *check, char *why, size_t why_bytes) {
+  int rc = mux_server_start(&check->server, &check->spec, why, why_bytes);
+  if (rc != 0)
+    check->server = NULL;
+  else
+    check->addr = *mux_server_addr(check->server);
+  return rc;
+}
+
+void check_start(struct check *check) {
+  char why[400];
+  check_doing(check, "starting the server");
+  if (check_try_start(check, why, sizeof why) != 0)
+    check_fail(check, "the server does not start: %s", why);
+  check_doing(check, "%s", "");
+}
+
+int check_stop(struct check *check) {
+  check_doing(check, "stopping the server");
+  int status = mux_server_stop(check->server);
+  check->server = NULL;
+  return status;
+}
+
+void check_alive(struct check *check) {
+  if (check_owns(check) && !mux_server_alive(check->server))
+    check_fail(check, "it does not survive this case");
+}
+
+void check_serves(struct check *check) {
+  check_doing(check, "asking for the echo of a new connection");
+  check_alive(check);
+  struct peer peer = peer_open(check, 0);
+  peer_echo(&peer, 64);
+  peer_close(&peer);
+}
+
+bool check_owns(const struct check *check) {
+  return check->server != NULL && mux_server_pid(check->server) > 0;
+}
+
+/* ---- The tree of processes ------------------------------------------------------------------ */
+
+struct tree {
+  int count;
+  pid_t pids[TREE_MAX];
+};
+
+/* Parent of pid from /proc/PID/stat, 0 if it is gone. The name in it may hold anything but ends at
+ * the last ')'. */
+static pid_t parent_of(const char *pid) {
+  char path[64];
+  char text[512];
+  snprintf(path, sizeof path, "/proc/%.20s/stat", pid);
+  FILE *file = fopen(path, "re");
+  if (file == NULL)
+    return 0;
+  size_t n = fread(text, 1, sizeof text - 1, file);
+  fclose(file);
+  text[n] = 0;
+  char *end = strrchr(text, ')');
+  int parent = 0;
+  return end != NULL && sscanf(end + 1, " %*c %d", &parent) == 1 ? parent : 0;
+}
+
+static bool in_tree(const struct tree *tree, pid_t pid) {
+  for (int i = 0; i < tree->count; i++)
+    if (tree->pids[i] == pid)
+      return true;
+  return false;
+}
+
+/* /proc lists processes in the order of their numbers, which may go round: repeated until a pass
+ * adds nothing. */
+static const struct tree *find_tree(struct check *check) {
+  static struct tree tree;
+  tree.count = 0;
+  if (!check_owns(check))
+    return &tree;
+  tree.pids[tree.count++] = mux_server_pid(check->server);
+  int before;
+  do {
+    before = tree.count;
+    DIR *proc = opendir("/proc");
+    struct dirent *entry;
+    while (proc != NULL && (entry = readdir(proc)) != NULL && tree.count < TREE_MAX) {
+      if (!isdigit((unsigned char)entry->d_name[0]))
+        continue;
+      pid_t pid = (pid_t)atoi(entry->d_name);
+      if (!in_tree(&tree, pid) && in_tree(&tree, parent_of(entry->d_name)))
+        tree.pids[tree.count++] = pid;
+    }
+    if (proc != NULL)
+      closedir(proc);
+  } while (tree.count > before && tree.count < TREE_MAX);
+  return &tree;
+}
+
+void check_signal(struct check *check, int signal) {
+  const struct tree *tree = find_tree(check);
+  for (int i = 0; i < tree->count; i++)
+    kill(tree->pids[i], signal);
+}
+
+struct rlimit check_limit(struct check *check, enum __rlimit_resource resource, rlim_t value) {
+  const struct tree *tree = find_tree(check);
+  struct rlimit first = {0};
+  for (int i = tree->count - 1; i >= 0; i--) {
+    struct rlimit limit;
+    if (prlimit(tree->pids[i], resource, NULL, &first) != 0)
+      continue;
+    limit = first;
+    limit.rlim_cur = value < first.rlim_max ? value : first.rlim_max;
+    if (prlimit(tree->pids[i], resource, &limit, NULL) != 0)
+      check_skip(check, "cannot limit the server's process: %s", strerror(errno));
+  }
+  return first;
+}
+
+/* ---- Figures -------------------------------------------------------------------------------- */
+
+/* The number behind `key` in /proc/PID/FILE, -1 if there is none. */
+static int64_t proc_number(pid_t pid, const char *name, const char *key) {
+  char path[64];
+  char line[256];
+  int64_t value = -1;
+  snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
+  FILE *file = fopen(path, "re");
+  if (file == NULL)
+    return -1;
+  while (value < 0 && fgets(line, sizeof line, file) != NULL)
+    if (strncmp(line, key, strlen(key)) == 0)
+      value = strtoll(line + strlen(key), NULL, 10);
+  fclose(file);
+  return value;
+}
+
+static int entries(const char *path) {
+  int count = 0;
+  DIR *dir = opendir(path);
+  while (dir != NULL && readdir(dir) != NULL)
+    count++;
+  if (dir != NULL)
+    closedir(dir);
+  return count > 2 ? count - 2 : 0; /* . and .. */
+}
+
+int check_fds(struct check *check) {
+  char path[64];
+  const struct tree *tree = find_tree(check);
+  int sum = tree->count == 0 ? -1 : 0;
+  for (int i = 0; i < tree->count; i++) {
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)tree->pids[i]);
+    sum += entries(path);
+  }
+  return sum;
+}
+
+int64_t check_memory_bytes(struct check *check) {
+  const struct tree *tree = find_tree(check);
+  int64_t kib = 0;
+  for (int i = 0; i < tree->count; i++) {
+    int64_t one = tree->count > 1 ? proc_number(tree->pids[i], "smaps_rollup", "Pss:") : -1;
+    if (one < 0)
+      one = proc_number(tree->pids[i], "status", "VmRSS:");
+    kib += one > 0 ? one : 0;
+  }
+  return tree->count == 0 ? -1 : kib * 1024;
+}
+
+int64_t check_vm_bytes(struct check *check) {
+  const struct tree *tree = find_tree(check);
+  int64_t most = -1;
+  for (int i = 0; i < tree->count; i++) {
+    int64_t kib = proc_number(tree->pids[i], "status", "VmSize:");
+    most = kib * 1024 > most ? kib * 1024 : most;
+  }
+  return most;
+}
+
+int64_t check_cpu_ns(struct check *check) {
+  const struct tree *tree = find_tree(check);
+  int64_t sum = tree->count == 0 ? -1 : 0;
+  for (int i = 0; i < tree->count; i++) {
+    int64_t ns = mux_process_cpu_ns(tree->pids[i]);
+    sum += ns > 0 ? ns : 0;
+  }
+  return sum;
+}
+
+int64_t check_wakeups(struct check *check) {
+  char path[64];
+  const struct tree *tree = find_tree(check);
+  int64_t sum = tree->count == 0 ? -1 : 0;
+  for (int i = 0; i < tree->count; i++) {
+    snprintf(path, sizeof path, "/proc/%d/task", (int)tree->pids[i]);
+    DIR *tasks = opendir(path);
+    struct dirent *entry;
+    while (tasks != NULL && (entry = readdir(tasks)) != NULL) {
+      int64_t one =
+          isdigit((unsigned char)entry->d_name[0])
+              ? proc_number((pid_t)atoi(entry->d_name), "status", "voluntary_ctxt_switches:")
+              : 0;
+      sum += one > 0 ? one : 0;
+    }
+    if (tasks != NULL)
+      closedir(tasks);
+  }
+  return sum;
+}
+
+bool check_catches(struct check *check, int signal) {
+  char path[64];
+  char line[256];
+  uint64_t mask = 0;
+  snprintf(path, sizeof path, "/proc/%d/status", (int)mux_server_pid(check->server));
+  FILE *file = fopen(path, "re");
+  if (file == NULL)
+    return false;
+  /* Caught, or blocked to be read from a signalfd. */
+  while (fgets(line, sizeof line, file) != NULL)
+    if (strncmp(line, "SigCgt:", 7) == 0 || strncmp(line, "SigBlk:", 7) == 0)
+      mask |= strtoull(line + 7, NULL, 16);
+  fclose(file);
+  return (mask >> (signal - 1) & 1) != 0;
+}
+
+/* ---- What must hold ------------------------------------------------------------------------- */
+
+int check_fds_settled(struct check *check) {
+  check_serves(check);
+  int before = check_fds(check);
+  for (int i = 0; i < 100; i++) {
+    check_sleep(10 * MUX_MS);
+    int now = check_fds(check);
+    if (now == before)
+      break;
+    before = now;
+  }
+  return before;
+}
+
+void check_fds_return(struct check *check, int fds, const char *what) {
+  if (!check_owns(check) || fds < 0)
+    return;
+  check_doing(check, "waiting for the server to close the descriptors of %s", what);
+  int64_t deadline = mux_now_ns() + check_patience_ns();
+  int now;
+  while ((now = check_fds(check)) > fds && mux_now_ns() < deadline) {
+    check_alive(check);
+    check_sleep(5 * MUX_MS);
+  }
+  if (now > fds)
+    check_fail(check, "%d descriptors more than before stay open after %s", now - fds, what);
+}
+
+void check_cpu_below(struct check *check, int percent, int64_t time_ns, const char *while_what) {
+  int64_t used = -check_cpu_ns(check);
+  int64_t start = mux_now_ns();
+  check_sleep(time_ns);
+  used += check_cpu_ns(check);
+  int64_t share = used * 100 / (mux_now_ns() - start);
+  check_alive(check);
+  if (share >= percent)
+    check_fail(check, "burns %" PRId64 " %% of a core while %s", share, while_what);
+  check_note(check, "%" PRId64 " %% of a core while %s", share, while_what);
+}
