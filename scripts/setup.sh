@@ -1,13 +1,12 @@
 #!/bin/sh
-# Installs what building, testing and reporting need and this machine lacks. Debian and Ubuntu, as
-# root or through sudo; elsewhere it names the packages and stops. Nothing to do: well under a
-# second, no network. SETUP_ONLY="pkg pkg" restricts it.
+# Installs what building, testing and reporting need and this machine lacks, and the packages named
+# as arguments. Debian and Ubuntu, as root or through sudo; elsewhere it names the packages and
+# stops. Nothing to do: well under a second, no network.
 set -eu
 cd "$(dirname "$0")/.."
 
-packages=${SETUP_ONLY:-"gcc make libc6-dev pkg-config clang clang-format
-  libconfig-dev libjansson-dev libsmartcols-dev zlib1g-dev libcmocka-dev
-  nodejs npm $(scripts/libraries.sh packages backends/*.c)"}
+packages="gcc make libc6-dev libconfig-dev libjansson-dev libsmartcols-dev zlib1g-dev
+  libcmocka-dev nodejs npm $(scripts/libraries.sh packages backends/*.c) $*"
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
   echo "setup: not a Debian or Ubuntu machine. Install the equivalents of:" $packages >&2
@@ -20,7 +19,7 @@ installed=$(dpkg-query -W -f '${db:Status-Abbrev}${Package}\n' $packages 2>/dev/
 for package in $packages; do
   case $package in
     # A compiler or node from elsewhere serves as well.
-    gcc | make | clang | clang-format | npm) command -v "$package" >/dev/null 2>&1 && continue ;;
+    gcc | make | clang* | npm) command -v "$package" >/dev/null 2>&1 && continue ;;
     nodejs) command -v node >/dev/null 2>&1 && continue ;;
   esac
   printf '%s\n' "$installed" | grep -qx "$package" || missing="$missing $package"
@@ -40,6 +39,6 @@ if [ "$(id -u)" -ne 0 ]; then
   as_root=sudo
 fi
 echo "setup: installing$missing" >&2
-export DEBIAN_FRONTEND=noninteractive
-$as_root apt-get update -qq >&2
-$as_root apt-get install -y -qq --no-install-recommends $missing >&2
+apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300"
+$apt update >&2
+$apt install -y --no-install-recommends $missing >&2
