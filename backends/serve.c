@@ -273,8 +273,10 @@ int mux_serve(const struct mux_serve_config *config) {
   open_descriptors(&server);
   open_listeners(&server);
   int rc = write_stats(&server);
-  if (rc != 0)
+  if (rc != 0) {
+    remove_unix_path(&server);
     mux_die(MUX_EXIT_USAGE, "--stats: cannot write %s: %s", config->stats_path, strerror(-rc));
+  }
   start_workers(&server);
   announce(&server);
   supervise(&server);
