@@ -8,7 +8,8 @@ set -eu
 what=$1
 shift
 missing=
-sed -n 's/.*mux-library: *//p' "$@" | sort -u | {
+# In reverse, so that ev.h comes last: libev exports libevent's names too, and must not win.
+sed -n 's/.*mux-library: *//p' "$@" | sort -ru | {
   while read -r header flag package; do
     if [ "$what" = packages ]; then
       echo "$package"

@@ -1,0 +1,257 @@
+/* libevent.c: libevent 2's plain events (no bufferevents): one read event per connection, and a
+ * write event while its peer does not take what is echoed. The callback moves the bytes itself.
+ *
+ * The base is built for this use: no environment, no locks, no cached time. The select method is
+ * left out, it aborts beyond FD_SETSIZE.
+ * mux-library: event2/event.h -levent_core libevent-dev */
+#include "backends/mux_backend.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#if !__has_include(<event2/event.h>)
+
+static int libevent_probe(char *why, size_t why_bytes) {
+  snprintf(why, why_bytes, "built without libevent (install libevent-dev, then make)");
+  return -ENOSYS;
+}
+static int libevent_run(struct mux_worker *worker) {
+  (void)worker;
+  return -ENOSYS;
+}
+#define OPTIONS NULL
+
+#else
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { OPTION_BACKEND };
+enum { BATCH = 256, DRAIN_BATCH = 1 << 16 }; /* connections accepted in one go */
+
+static const char *const methods[] = {"epoll", "poll", NULL};
+
+static const struct mux_option option_table[] = {
+    [OPTION_BACKEND] = {.key = "backend",
+                        .help = "what the library waits with",
+                        .fallback = "epoll",
+                        .kind = MUX_OPT_CHOICE,
+                        .choices = methods},
+    {0},
+};
+#define OPTIONS option_table
+
+struct server {
+  struct mux_worker *worker;
+  struct event_base *base;
+  struct event listener;
+  struct event stop;
+  struct event resume;   /* timer: accepting is paused */
+  struct event deadline; /* timer: of draining */
+  struct connection *first;
+  uint64_t events; /* callbacks since the last wait */
+  bool draining;
+  bool expired; /* the deadline has passed */
+  int error;    /* ends the loop */
+};
+
+struct connection {
+  struct server *server;
+  struct mux_echo echo;
+  struct connection *next;
+  struct connection *previous;
+  unsigned wants;
+  int fd;
+  struct event read;
+  struct event write;
+};
+
+static const struct timeval pause_time = {.tv_usec = MUX_ACCEPT_PAUSE_NS / 1000};
+
+static void end_connection(struct connection *connection, int error) {
+  struct server *server = connection->server;
+  const struct mux_host *host = server->worker->host;
+  event_del(&connection->read);
+  event_del(&connection->write);
+  if (connection->next != NULL)
+    connection->next->previous = connection->previous;
+  if (connection->previous != NULL)
+    connection->previous->next = connection->next;
+  else
+    server->first = connection->next;
+  host->echo_release(server->worker, &connection->echo);
+  host->close(server->worker, connection->fd, error);
+  free(connection);
+  if (event_pending(&server->resume, EV_TIMEOUT, NULL))
+    event_active(&server->resume, EV_TIMEOUT, 0); /* there is room for another */
+}
+
+static void watch(struct event *event, bool on, bool was_on) {
+  if (on && !was_on)
+    event_add(event, NULL);
+  else if (!on && was_on)
+    event_del(event);
+}
+
+static void drive(struct connection *connection, unsigned ready) {
+  struct mux_worker *worker = connection->server->worker;
+  int rc = worker->host->drive(worker, &connection->echo, connection->fd, ready);
+  if (rc <= 0) {
+    end_connection(connection, rc);
+    return;
+  }
+  unsigned wants = (unsigned)rc & (MUX_READ | MUX_WRITE);
+  if (wants != connection->wants) {
+    watch(&connection->read, (wants & MUX_READ) != 0, (connection->wants & MUX_READ) != 0);
+    watch(&connection->write, (wants & MUX_WRITE) != 0, (connection->wants & MUX_WRITE) != 0);
+    connection->wants = wants;
+  }
+}
+
+static void on_ready(evutil_socket_t fd, short what, void *argument) {
+  struct connection *connection = argument;
+  (void)fd;
+  connection->server->events++;
+  drive(connection, (what & EV_READ) != 0 ? MUX_READ : MUX_WRITE);
+}
+
+static void add_connection(struct server *server, int fd) {
+  struct connection *connection = calloc(1, sizeof *connection);
+  if (connection == NULL) {
+    server->worker->host->refuse(server->worker, fd);
+    return;
+  }
+  connection->server = server;
+  connection->fd = fd;
+  connection->wants = MUX_READ;
+  event_assign(&connection->read, server->base, fd, EV_READ | EV_PERSIST, on_ready, connection);
+  event_assign(&connection->write, server->base, fd, EV_WRITE | EV_PERSIST, on_ready, connection);
+  if (event_add(&connection->read, NULL) != 0) {
+    server->worker->host->refuse(server->worker, fd);
+    free(connection);
+    return;
+  }
+  connection->next = server->first;
+  if (connection->next != NULL)
+    connection->next->previous = connection;
+  server->first = connection;
+}
+
+static void on_connect(evutil_socket_t listen_fd, short what, void *argument) {
+  struct server *server = argument;
+  (void)listen_fd;
+  (void)what;
+  server->events++;
+  for (int left = server->draining ? DRAIN_BATCH : BATCH; left > 0; left--) {
+    int fd = server->worker->host->accept(server->worker, SOCK_NONBLOCK);
+    if (fd >= 0) {
+      add_connection(server, fd);
+      continue;
+    }
+    if (fd == -EMFILE && !server->draining) {
+      event_del(&server->listener);
+      event_add(&server->resume, &pause_time);
+    } else if (fd != -EAGAIN && fd != -EMFILE) {
+      server->error = fd;
+    }
+    return;
+  }
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *argument) {
+  struct server *server = argument;
+  (void)fd;
+  (void)what;
+  if (!server->draining)
+    event_add(&server->listener, NULL);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *argument) {
+  struct server *server = argument;
+  (void)fd;
+  (void)what;
+  server->expired = true;
+}
+
+static void on_stop(evutil_socket_t stop_fd, short what, void *argument) {
+  struct server *server = argument;
+  int64_t drain_us = server->worker->drain_ns / 1000;
+  struct timeval drain = {.tv_sec = drain_us / 1000000, .tv_usec = drain_us % 1000000};
+  server->draining = true;
+  event_del(&server->stop);
+  event_del(&server->listener);
+  event_del(&server->resume);
+  event_add(&server->deadline, &drain);
+  on_connect(stop_fd, what, server); /* those who connected before the signal */
+  struct connection *next;
+  for (struct connection *each = server->first; each != NULL; each = next) {
+    next = each->next;
+    drive(each, MUX_READ | MUX_WRITE | MUX_HUP);
+  }
+}
+
+static struct event_base *make_base(const struct mux_worker *worker) {
+  const char *method = methods[worker->options[OPTION_BACKEND]];
+  struct event_config *config = event_config_new();
+  if (config == NULL)
+    return NULL;
+  event_config_set_flag(config, EVENT_BASE_FLAG_IGNORE_ENV | EVENT_BASE_FLAG_NOLOCK |
+                                    EVENT_BASE_FLAG_NO_CACHE_TIME);
+  const char **known = event_get_supported_methods();
+  for (size_t i = 0; known != NULL && known[i] != NULL; i++)
+    if (strcmp(known[i], method) != 0)
+      event_config_avoid_method(config, known[i]);
+  struct event_base *base = event_base_new_with_config(config);
+  event_config_free(config);
+  return base;
+}
+
+static int serve(struct server *server) {
+  struct mux_worker *worker = server->worker;
+  while (server->error == 0 && !(server->draining && server->first == NULL) && !server->expired) {
+    if (event_base_loop(server->base, EVLOOP_ONCE) < 0)
+      return -EIO;
+    MUX_COUNT(worker, waits, 1);
+    MUX_COUNT(worker, events, server->events);
+    server->events = 0;
+  }
+  return server->error;
+}
+
+static int libevent_run(struct mux_worker *worker) {
+  struct server server = {.worker = worker, .base = make_base(worker)};
+  if (server.base == NULL)
+    return -ENOMEM;
+  event_assign(&server.listener, server.base, worker->listen_fd, EV_READ | EV_PERSIST, on_connect,
+               &server);
+  event_assign(&server.stop, server.base, worker->stop_fd, EV_READ | EV_PERSIST, on_stop, &server);
+  evtimer_assign(&server.resume, server.base, on_resume, &server);
+  evtimer_assign(&server.deadline, server.base, on_deadline, &server);
+  int rc = event_add(&server.listener, NULL) == 0 && event_add(&server.stop, NULL) == 0
+               ? serve(&server)
+               : -ENOMEM;
+  while (server.first != NULL)
+    end_connection(server.first, 0);
+  event_base_free(server.base);
+  return rc;
+}
+
+#endif
+
+static const struct mux_backend backend = {
+    .abi_version = MUX_ABI_VERSION,
+    .struct_bytes = sizeof(struct mux_backend),
+    .name = "libevent",
+    .summary = "libevent's plain events",
+    .transports = MUX_TCP | MUX_UNIX,
+    .options = OPTIONS,
+#if !__has_include(<event2/event.h>)
+    .probe = libevent_probe,
+#endif
+    .run = libevent_run,
+};
+MUX_BACKEND(backend);
