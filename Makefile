@@ -54,12 +54,15 @@ FORCE:
 
 -include $(OBJECTS:.o=.d)
 
+# Submakes build in parallel unless make was told a -j of its own.
+JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+
 setup:
 	@scripts/setup.sh
 
 ## make bench               set up, build, run the quick experiment (2 minutes), print its table
 bench: setup
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(JOBS) all
 	$(BUILD)/muxbench run bench/experiments/quick.cfg
 
 include tests/tests.mk

@@ -40,5 +40,10 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "setup: installing$missing" >&2
 apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300"
-$apt update >&2
-$apt install -y --no-install-recommends $missing >&2
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! { $apt update && $apt install -y --no-install-recommends $missing; } >"$log" 2>&1; then
+  cat "$log" >&2
+  echo "setup: installing failed" >&2
+  exit 1
+fi

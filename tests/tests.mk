@@ -32,6 +32,7 @@ integration: $(RUN_TESTS) $(INTEGRATION_TESTS) $(BUILD)/muxbench
 
 ## make test                set up, build, unit, integration and quick conformance tests (5 minutes)
 test: setup
+	@$(MAKE) --no-print-directory $(JOBS) test-programs
 	@$(MAKE) --no-print-directory run-tests
 
 test-programs: $(BUILD)/muxbench $(RUN_TESTS) $(TEST_PROGRAMS)
