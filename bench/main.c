@@ -14,6 +14,8 @@ static const struct command {
     {"list", cmd_list, "list the backends"},
     {"serve", cmd_serve, "serve echo with one backend"},
     {"check", cmd_check, "judge any echo server: is it correct, and if not, why"},
+    /* one line per command */
+    {"load", cmd_load, "generate load, verify every echo, measure latency"},
 };
 
 static void print_usage(FILE *to) {

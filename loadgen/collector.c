@@ -1,0 +1,173 @@
+/* collector.c: see collector.h. */
+#include "loadgen/collector.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "loadgen/hdr_log.h"
+
+static double to_s(int64_t ns) {
+  return (double)ns / (double)MUX_S;
+}
+
+int load_collector_init(struct load_collector *c, const struct load_config *config,
+                        struct load_worker *workers, int64_t now) {
+  *c = (struct load_collector){.config = config,
+                               .workers = workers,
+                               .start_ns = now,
+                               .window_start_ns = INT64_MAX,
+                               .p99_us = NAN};
+  for (int kind = 0; kind < LOAD_KINDS; kind++) {
+    c->total[kind] = mux_hdr_new_latency();
+    c->merged.hdr[kind] = mux_hdr_new_latency();
+    if (c->total[kind] == NULL || c->merged.hdr[kind] == NULL)
+      return -ENOMEM;
+  }
+  return config->hlog == NULL ? 0
+                              : mux_hdr_log_begin(config->hlog, to_s(mux_clock_ns(CLOCK_REALTIME)));
+}
+
+void load_collector_free(struct load_collector *c) {
+  for (int kind = 0; kind < LOAD_KINDS; kind++) {
+    mux_hdr_free(c->total[kind]);
+    mux_hdr_free(c->merged.hdr[kind]);
+  }
+  free(c->points);
+}
+
+static void write_log(struct load_collector *c, enum load_kind kind) {
+  const struct load_interval *m = &c->merged;
+  int rc =
+      mux_hdr_log_write(c->config->hlog, load_kind_names[kind], to_s(m->start_ns - c->start_ns),
+                        to_s(m->end_ns - m->start_ns), m->hdr[kind]);
+  if (rc != 0 && c->error == 0)
+    c->error = rc;
+}
+
+/* NaN unless ten samples lie beyond. */
+static double percentile_us(const struct mux_hdr *h, double p) {
+  return mux_hdr_beyond(h, p) >= 10 ? (double)mux_hdr_percentile(h, p) / 1e3 : NAN;
+}
+
+static void add_point(struct load_collector *c) {
+  const struct load_interval *m = &c->merged;
+  if (c->points_count == c->points_capacity) {
+    int wider = c->points_capacity * 2 + 16;
+    struct load_point *grown = reallocarray(c->points, (size_t)wider, sizeof *grown);
+    if (grown == NULL) {
+      c->error = -ENOMEM;
+      return;
+    }
+    c->points = grown;
+    c->points_capacity = wider;
+  }
+  const struct mux_hdr *response = m->hdr[LOAD_RESPONSE];
+  c->completed = m->completed;
+  c->p99_us = percentile_us(response, 99);
+  c->points[c->points_count++] = (struct load_point){
+      .t_s = to_s(m->end_ns - c->window_start_ns),
+      .completed = m->completed,
+      .errors = m->errors,
+      .response_p50_us = percentile_us(response, 50),
+      .response_p99_us = c->p99_us,
+      .response_max_us = response->total > 0 ? (double)response->max / 1e3 : NAN,
+  };
+}
+
+/* In a closed loop a message is sent when it is meant to be: service is response, slip is 0. */
+static void derive(struct load_collector *c) {
+  struct mux_hdr *const *hdr = c->merged.hdr;
+  if (c->config->rate_per_s > 0)
+    return;
+  mux_hdr_add(hdr[LOAD_SERVICE], hdr[LOAD_RESPONSE]);
+  mux_hdr_record_n(hdr[LOAD_SLIP], 0, hdr[LOAD_RESPONSE]->total);
+}
+
+static void take(struct load_collector *c, struct load_interval *from) {
+  struct load_interval *m = &c->merged;
+  if (m->end_ns == 0 || from->start_ns < m->start_ns)
+    m->start_ns = from->start_ns;
+  m->end_ns = from->end_ns > m->end_ns ? from->end_ns : m->end_ns;
+  m->completed += from->completed;
+  m->errors += from->errors;
+  for (int kind = 0; kind < LOAD_KINDS; kind++) {
+    mux_hdr_add(m->hdr[kind], from->hdr[kind]);
+    mux_hdr_reset(from->hdr[kind]);
+  }
+  from->completed = 0;
+  from->errors = 0;
+}
+
+/* The merged interval is complete: into the totals, the time series and the log. What ends before
+ * the window begins is connecting and warm-up. */
+static void emit(struct load_collector *c) {
+  struct load_interval *m = &c->merged;
+  bool measured = m->end_ns > c->window_start_ns;
+  /* What drains behind the window is no point of the series, unless the window is in it. */
+  bool drained = m->start_ns >= c->window_end_ns && m->completed == 0 && m->errors == 0;
+  derive(c);
+  if (measured && !drained)
+    add_point(c);
+  if (c->config->hlog != NULL) {
+    if (!measured || c->config->mode == LOAD_CRR)
+      write_log(c, LOAD_CONNECT);
+    for (enum load_kind kind = LOAD_RESPONSE; measured && kind <= LOAD_SLIP; kind++)
+      write_log(c, kind);
+  }
+  for (int kind = 0; kind < LOAD_KINDS; kind++) {
+    mux_hdr_add(c->total[kind], m->hdr[kind]);
+    mux_hdr_reset(m->hdr[kind]);
+  }
+  m->start_ns = m->end_ns = 0;
+  m->completed = m->errors = 0;
+}
+
+/* Emits one interval if every worker that still runs has ended one. Those that ended late (a worker
+ * was kept from running) wait for their turn. */
+static bool gather_one(struct load_collector *c, bool final) {
+  int64_t earliest = INT64_MAX;
+  for (int i = 0; i < c->config->threads; i++) {
+    struct load_worker *w = &c->workers[i];
+    const struct load_interval *filled = atomic_load(&w->filled);
+    if (filled != NULL)
+      earliest = filled->end_ns < earliest ? filled->end_ns : earliest;
+    else if (!final && atomic_load(&w->told_stage) != LOAD_DONE)
+      return false;
+  }
+  if (earliest == INT64_MAX)
+    return false;
+  for (int i = 0; i < c->config->threads; i++) {
+    struct load_worker *w = &c->workers[i];
+    struct load_interval *filled = atomic_load(&w->filled);
+    if (filled == NULL || filled->end_ns != earliest)
+      continue;
+    take(c, filled);
+    atomic_store(&w->filled, NULL);
+    atomic_store(&w->spare, filled);
+  }
+  emit(c);
+  return true;
+}
+
+void load_collector_gather(struct load_collector *c) {
+  while (gather_one(c, false)) {
+  }
+}
+
+void load_collector_finish(struct load_collector *c) {
+  while (gather_one(c, true)) {
+  }
+  bool anything = false;
+  for (int i = 0; i < c->config->threads; i++) {
+    struct load_interval *last = c->workers[i].interval;
+    anything = anything || last->completed > 0 || last->errors > 0;
+    for (int kind = 0; kind < LOAD_KINDS; kind++)
+      anything = anything || last->hdr[kind]->total > 0;
+    take(c, last);
+  }
+  if (anything)
+    emit(c);
+}

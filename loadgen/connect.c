@@ -1,0 +1,130 @@
+/* connect.c: making connections. Few enough are under way at a time that no accept queue overflows
+ * and drops a SYN (a dropped one is sent again after 1 s, tcp(7)); a ramp paces them further. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/sock.h"
+#include "loadgen/worker.h"
+
+enum {
+  UNDER_WAY_MOST = 512,             /* connects of the whole run that wait for their answer */
+  SLOW_CONNECT_NS = 100 * 1000000,  /* no SYN is sent again sooner */
+  QUEUE_FULL_PAUSE_NS = 1 * 1000000 /* AF_UNIX says EAGAIN when the accept queue is full */
+};
+
+void load_connect_init(struct load_worker *w, int64_t now) {
+  w->connecting_most = (uint32_t)(UNDER_WAY_MOST / w->threads);
+  if (w->connecting_most == 0)
+    w->connecting_most = 1;
+  w->connect_next = w->crr ? w->active : 0;
+  if (w->crr)
+    for (uint32_t i = 0; i < w->active; i++)
+      load_live_add(w, &w->connections[i]);
+  if (w->config->ramp_per_s > 0)
+    load_schedule_init(&w->ramp, LOAD_CONSTANT, w->config->ramp_per_s, now, w->index, w->threads,
+                       0);
+}
+
+/* The n-th source address: the last 32 bits count up. */
+static const struct mux_addr *source_of(const struct load_sources *sources, uint32_t n,
+                                        struct mux_addr *addr) {
+  if (sources->count == 0)
+    return NULL;
+  *addr = sources->first;
+  uint32_t *low = addr->socket.any.sa_family == AF_INET
+                      ? &((struct sockaddr_in *)&addr->socket.storage)->sin_addr.s_addr
+                      : &((struct sockaddr_in6 *)&addr->socket.storage)->sin6_addr.s6_addr32[3];
+  *low = htonl(ntohl(*low) + n % sources->count);
+  return addr;
+}
+
+static int begin(struct load_worker *w, struct load_connection *c, int64_t now) {
+  struct mux_addr addr;
+  struct mux_sock_options options = {.congestion = w->config->congestion};
+  /* In crr successive requests of a connection take successive addresses. */
+  const struct mux_addr *source = source_of(
+      &w->config->sources, c->id + c->generation * (uint32_t)w->config->connections, &addr);
+  c->connect_ns = now;
+  int fd = mux_sock_connect(&w->config->target, source, &options);
+  if (fd < 0)
+    return fd;
+  c->fd = fd;
+  c->state = LOAD_CONNECTING;
+  w->connecting++;
+  int rc = w->engine->watch(w, c);
+  if (rc != 0)
+    load_connection_close(w, c);
+  return rc;
+}
+
+static void failed(struct load_worker *w, struct load_connection *c, int error, int64_t now) {
+  if (w->connect_errno == 0)
+    w->connect_errno = error;
+  load_connection_end(w, c, LOAD_ERR_CONNECT, now);
+}
+
+int64_t load_connect_more(struct load_worker *w, int64_t now) {
+  bool paced = w->config->ramp_per_s > 0;
+  while (w->connect_next < w->total && w->connecting < w->connecting_most) {
+    if (paced && w->ramp.next_ns > now)
+      return w->ramp.next_ns;
+    struct load_connection *c = &w->connections[w->connect_next];
+    now = mux_now_ns();
+    int rc = begin(w, c, now);
+    if (rc == -EAGAIN)
+      return now + QUEUE_FULL_PAUSE_NS;
+    w->connect_next++;
+    if (paced)
+      load_schedule_advance(&w->ramp);
+    if (rc != 0)
+      failed(w, c, -rc, now);
+  }
+  return INT64_MAX;
+}
+
+void load_connect_request(struct load_worker *w, struct load_connection *c, int64_t intended,
+                          int64_t now) {
+  c->intended_ns = intended;
+  load_live_remove(w, c);
+  int rc = begin(w, c, now);
+  if (rc != 0)
+    failed(w, c, -rc, now);
+}
+
+static uint64_t syn_retransmits(int fd) {
+  struct tcp_info info = {0};
+  socklen_t length = sizeof info;
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0)
+    return 0;
+  return info.tcpi_total_retrans;
+}
+
+void load_connection_connected(struct load_worker *w, struct load_connection *c, int error,
+                               int64_t now) {
+  if (error == 0 && !w->crr && w->config->target.kind == MUX_ADDR_TCP &&
+      mux_sock_is_self_connected(c->fd))
+    error = ECONNREFUSED; /* nobody listens: the port met itself */
+  if (error != 0) {
+    failed(w, c, error, now);
+    return;
+  }
+  int64_t took = now - c->connect_ns;
+  w->connecting--;
+  c->state = LOAD_OPEN;
+  if (took > SLOW_CONNECT_NS && w->config->target.kind == MUX_ADDR_TCP)
+    w->count.syn_retransmits += syn_retransmits(c->fd);
+  if (!w->crr || load_in_window(w, c->intended_ns))
+    mux_hdr_record(w->interval->hdr[LOAD_CONNECT], took);
+  if (!c->ever)
+    *(c->silent ? &w->silent_established : &w->established) += 1;
+  c->ever = true;
+  if (w->crr && !c->silent)
+    load_connection_queue(w, c, c->intended_ns, now);
+  else
+    load_live_add(w, c);
+  if (w->stage == LOAD_CONNECTS)
+    load_worker_due(w, 0);
+}

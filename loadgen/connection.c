@@ -1,0 +1,256 @@
+/* connection.c: what happens to messages, without any I/O: queued, sent, received and compared,
+ * completed or lost. This is where everything is counted and recorded. */
+#include <assert.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+
+#include "common/cli.h"
+#include "common/clock.h"
+#include "loadgen/worker.h"
+
+const char *const load_error_names[LOAD_ERRORS] = {"connect", "reset", "timeout", "mismatch",
+                                                   "closed"};
+const char *const load_kind_names[LOAD_KINDS] = {"response", "service", "slip", "backpressure",
+                                                 "connect"};
+
+static void record(struct load_worker *w, enum load_kind kind, int64_t ns) {
+  mux_hdr_record(w->interval->hdr[kind], ns);
+}
+
+static uint32_t pool_take(struct load_pool *pool) {
+  uint32_t i = pool->free;
+  if (i != LOAD_NONE) {
+    pool->free = pool->at[i].next;
+    return i;
+  }
+  /* Its capacity is that of the schedule (open loop) or of the depth (closed loop). */
+  assert(pool->used < pool->capacity);
+  return pool->used++;
+}
+
+static void pool_give(struct load_pool *pool, uint32_t i) {
+  pool->at[i].next = pool->free;
+  pool->free = i;
+}
+
+/* The worker now tries to send this message: if that is later than intended, it slipped. A closed
+ * loop intends to send when it sends; crr begins with connecting. */
+static void attempted(struct load_worker *w, const struct load_connection *c,
+                      const struct load_message *m, int64_t now) {
+  if (w->open_loop && load_in_window(w, m->intended_ns))
+    record(w, LOAD_SLIP, (w->crr ? c->connect_ns : now) - m->intended_ns);
+}
+
+void load_connection_queue(struct load_worker *w, struct load_connection *c, int64_t intended,
+                           int64_t now) {
+  uint32_t i = pool_take(&w->pool);
+  struct load_message *m = &w->pool.at[i];
+  *m = (struct load_message){.intended_ns = intended, .next = LOAD_NONE};
+  if (c->head == LOAD_NONE) {
+    c->head = i;
+    c->head_end = c->queued + w->payload_bytes;
+  } else {
+    w->pool.at[c->tail].next = i;
+  }
+  c->tail = i;
+  if (c->unsent == LOAD_NONE) {
+    c->unsent = i;
+    c->unsent_start = c->queued;
+  }
+  c->queued += w->payload_bytes;
+  c->outstanding++;
+  w->outstanding++;
+  c->asked = true;
+  if (c->blocked) {
+    attempted(w, c, m, now);
+    m->actual_ns = -now;
+  }
+}
+
+void load_connection_sent(struct load_worker *w, struct load_connection *c, uint64_t n,
+                          int64_t now) {
+  c->sent += n;
+  while (c->unsent != LOAD_NONE && c->unsent_start < c->sent) {
+    struct load_message *m = &w->pool.at[c->unsent];
+    if (!w->open_loop && !w->crr)
+      m->intended_ns = now;
+    bool counts = load_in_window(w, m->intended_ns);
+    if (m->actual_ns == 0)
+      attempted(w, c, m, now);
+    else if (counts)
+      record(w, LOAD_BACKPRESSURE, now + m->actual_ns);
+    m->actual_ns = now;
+    w->count.sent += counts;
+    w->count.sent_within += load_in_window(w, now);
+    c->unsent_start += w->payload_bytes;
+    c->unsent = m->next;
+  }
+}
+
+void load_connection_blocked(struct load_worker *w, struct load_connection *c, int64_t now) {
+  c->blocked = true;
+  for (uint32_t i = c->unsent; i != LOAD_NONE; i = w->pool.at[i].next) {
+    struct load_message *m = &w->pool.at[i];
+    if (m->actual_ns != 0)
+      continue;
+    attempted(w, c, m, now);
+    m->actual_ns = -now;
+  }
+}
+
+/* The head has come back in full. */
+static void complete(struct load_worker *w, struct load_connection *c, int64_t now) {
+  uint32_t i = c->head;
+  const struct load_message *m = &w->pool.at[i];
+  if (load_in_window(w, m->intended_ns)) {
+    w->count.completed++;
+    record(w, LOAD_RESPONSE, now - m->intended_ns);
+    if (w->open_loop)
+      record(w, LOAD_SERVICE, now - (w->crr ? c->connect_ns : m->actual_ns));
+  }
+  if (load_in_window(w, now)) {
+    w->count.completed_within++;
+    w->interval->completed++;
+    c->served++;
+  }
+  c->head = m->next;
+  c->head_end += w->payload_bytes;
+  c->outstanding--;
+  pool_give(&w->pool, i);
+  if (--w->outstanding == 0 && w->stage == LOAD_DRAIN)
+    load_worker_due(w, 0);
+}
+
+static void tell_mismatch(struct load_worker *w, const struct load_connection *c, const void *data,
+                          size_t n) {
+  if (atomic_exchange(&w->shared->mismatch_told, true))
+    return;
+  char text[200];
+  if (c->silent || c->received + n > c->sent) {
+    mux_note("load: connection %u got %llu bytes that it never sent, behind offset %llu", c->id,
+             (unsigned long long)(c->received + n - c->sent), (unsigned long long)c->sent);
+    return;
+  }
+  uint32_t ids = (uint32_t)(w->config->connections + w->config->idle);
+  struct mux_diagnosis what =
+      mux_pattern_diagnose(&w->pattern, c->id, c->received, data, n, ids, UINT64_MAX);
+  mux_note("load: wrong echo on connection %u: %s", c->id,
+           mux_diagnosis_print(text, sizeof text, &what));
+}
+
+void load_connection_next(struct load_worker *w, struct load_connection *c, int64_t now) {
+  if (now >= w->traffic_end_ns)
+    return;
+  if (w->crr)
+    load_connect_request(w, c, now, now);
+  else
+    load_connection_queue(w, c, now, now);
+}
+
+/* A request has come back. A closed loop goes on at once, or when it has thought; crr closes. */
+static void after_completion(struct load_worker *w, struct load_connection *c, int64_t now) {
+  if (w->crr)
+    load_connection_close(w, c);
+  if (w->open_loop) {
+    if (w->crr)
+      load_live_add(w, c);
+  } else if (w->config->think_ns == 0) {
+    load_connection_next(w, c, now);
+  } else {
+    assert(w->think_count < w->think_capacity);
+    uint32_t slot = (w->think_head + w->think_count++) % w->think_capacity;
+    w->thinkers[slot] = (struct load_thinker){.due_ns = now + w->config->think_ns,
+                                              .index = (uint32_t)(c - w->connections)};
+    load_worker_due(w, w->thinkers[w->think_head].due_ns);
+  }
+}
+
+bool load_connection_received(struct load_worker *w, struct load_connection *c, const void *data,
+                              size_t n, int64_t now) {
+  w->count.receives++;
+  if (n > c->sent - c->received ||
+      mux_pattern_match(&w->pattern, c->id, c->received, data, n) != n) {
+    tell_mismatch(w, c, data, n);
+    load_connection_end(w, c, LOAD_ERR_MISMATCH, now);
+    return false;
+  }
+  c->received += n;
+  while (c->head != LOAD_NONE && c->received >= c->head_end) {
+    complete(w, c, now);
+    after_completion(w, c, now);
+    if (w->crr)
+      return false;
+  }
+  return true;
+}
+
+void load_connection_close(struct load_worker *w, struct load_connection *c) {
+  if (c->state == LOAD_CLOSED)
+    return;
+  if (c->state == LOAD_CONNECTING)
+    w->connecting--;
+  c->state = LOAD_CLOSED;
+  c->generation++;
+  c->blocked = false;
+  if (w->config->linger0) {
+    struct linger reset = {.l_onoff = 1};
+    setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  }
+  w->engine->release(w, c);
+  c->fd = -1;
+}
+
+void load_live_add(struct load_worker *w, struct load_connection *c) {
+  if (c->live || c->silent || c->over)
+    return;
+  c->live = true;
+  c->live_at = w->live_count;
+  w->live[w->live_count++] = (uint32_t)(c - w->connections);
+  load_worker_due(w, 0);
+}
+
+void load_live_remove(struct load_worker *w, struct load_connection *c) {
+  if (!c->live)
+    return;
+  c->live = false;
+  uint32_t last = w->live[--w->live_count];
+  w->live[c->live_at] = last;
+  w->connections[last].live_at = c->live_at;
+}
+
+void load_connection_end(struct load_worker *w, struct load_connection *c, enum load_error error,
+                         int64_t now) {
+  uint64_t lost = 0;
+  while (c->head != LOAD_NONE) {
+    uint32_t i = c->head;
+    const struct load_message *m = &w->pool.at[i];
+    bool sent = m->actual_ns > 0;
+    bool counts = (sent || w->open_loop) && load_in_window(w, m->intended_ns);
+    lost += counts && sent;
+    w->count.unsent += counts && !sent;
+    if (counts && (error == LOAD_ERR_TIMEOUT || !sent)) /* a lower bound */
+      record(w, LOAD_RESPONSE, now - m->intended_ns);
+    c->head = m->next;
+    pool_give(&w->pool, i);
+  }
+  w->outstanding -= c->outstanding;
+  c->outstanding = 0;
+  c->unsent = LOAD_NONE;
+  /* Should the connection be made again (crr), its stream goes on behind what was lost. */
+  c->sent = c->received = c->queued;
+  w->count.errors[error] += lost > 0 ? lost : 1;
+  w->count.lost += c->state == LOAD_OPEN;
+  c->retry = w->crr && c->ever && !c->silent;
+  c->over = !c->retry;
+  load_live_remove(w, c);
+  load_connection_close(w, c);
+  load_worker_due(w, 0);
+}
+
+void load_connection_lost(struct load_worker *w, struct load_connection *c, int error) {
+  enum load_error kind = error == 0           ? LOAD_ERR_CLOSED
+                         : error == ETIMEDOUT ? LOAD_ERR_TIMEOUT
+                                              : LOAD_ERR_RESET;
+  load_connection_end(w, c, kind, mux_now_ns());
+}

@@ -1,0 +1,59 @@
+/* connection.h: the state of one connection and of the messages it has outstanding.
+ *
+ * A connection's stream is counted in bytes: received ≤ sent ≤ queued. Its messages, payload bytes
+ * each, stand in one list in the order of the stream: those from `head` on are outstanding, those
+ * from `unsent` on have not reached the kernel. List nodes come from one slab per thread, so that
+ * nothing is allocated while traffic flows.
+ * Invariants: head == LOAD_NONE iff outstanding == 0; unsent == LOAD_NONE iff every outstanding
+ * message has begun to be sent; head_end is the stream offset at which the head is complete,
+ * unsent_start that at which the first unsent message begins. */
+#ifndef MUX_CONNECTION_H
+#define MUX_CONNECTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LOAD_NONE UINT32_MAX
+
+enum load_state {
+  LOAD_CLOSED, /* not there yet, between two requests of crr, or given up (see `over`) */
+  LOAD_CONNECTING,
+  LOAD_OPEN,
+};
+
+struct load_message {
+  int64_t intended_ns;
+  int64_t actual_ns; /* when it was sent; before that 0, or minus the time at which the socket
+                        first refused it */
+  uint32_t next;
+};
+
+struct load_connection {
+  /* The first cache line is all that a message of a closed loop touches. */
+  int32_t fd;
+  uint32_t id; /* of the byte pattern, unique in the run */
+  uint64_t queued, sent, received, head_end, unsent_start;
+  uint32_t head, unsent;
+  uint32_t tail;
+  uint8_t state;
+  bool blocked;  /* the socket refused bytes: wait until it is writable */
+  bool silent;   /* --idle: sends nothing, may receive nothing */
+  bool over;     /* ended by an error; not used again */
+  bool stamped;  /* receives carry kernel timestamps (--timestamps) */
+  bool flushing; /* stands in the list of connections that a dispatch will flush */
+
+  int64_t connect_ns;  /* when connecting began; 0 before */
+  int64_t intended_ns; /* crr: intended time of the request that waits for the connection */
+  uint32_t outstanding;
+  uint32_t served;     /* messages echoed during the window */
+  uint32_t generation; /* raised when the fd is closed: events of before are stale */
+  uint32_t live_at;    /* place in the worker's list of live connections */
+  uint32_t engine[2];  /* the engine's own */
+  bool asked;          /* ever sent a message */
+  bool ever;           /* was connected at least once */
+  bool live;           /* stands in the worker's list at live_at */
+  bool retry;          /* crr: a request failed, the next sweep starts another */
+};
+_Static_assert(sizeof(struct load_connection) <= 128, "a connection takes at most 128 bytes");
+
+#endif

@@ -1,0 +1,264 @@
+/* coordinator.c: the phases of a run: connect → (hold) → warm up → measure → drain → done.
+ *
+ * The start is stamped when every worker stands at the barrier with its connections made, and every
+ * worker computes the same edges from that stamp; nobody tells a worker that a phase has begun. The
+ * coordinator generates no load: it writes the phase edges for who listens, reads CPU clocks there,
+ * collects interval histograms and shows progress. */
+#include <errno.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "common/cli.h"
+#include "common/clock.h"
+#include "common/units.h"
+#include "loadgen/collector.h"
+#include "loadgen/merge.h"
+
+enum { START_DELAY_NS = 1000000, PROGRESS_NS = 500000000 };
+
+enum phase { CONNECT, HOLD, WARM, MEASURE, DRAIN, DONE };
+
+struct coordinator {
+  const struct load_config *config;
+  struct load_shared shared;
+  struct load_worker *workers;
+  int started;
+  struct load_collector collector;
+  enum phase phase;
+  int signal_fd;
+  sigset_t old_mask;
+  int64_t measure_ns, drain_ns;                                 /* planned edges */
+  int64_t cpu_start_ns, cpu_end_ns, wall_start_ns, wall_end_ns; /* of the process, as read */
+  int64_t progress_ns;
+  uint64_t progress_completed;
+  bool interrupted;
+};
+
+static void announce(const struct coordinator *k, const char *edge) {
+  char line[64];
+  if (k->config->events_fd < 0)
+    return;
+  int n = snprintf(line, sizeof line, "%s %lld\n", edge, (long long)mux_now_ns());
+  ssize_t written = write(k->config->events_fd, line, (size_t)n);
+  (void)written; /* nobody listens any more: the run goes on */
+}
+
+static void wake_all(struct coordinator *k) {
+  for (int i = 0; i < k->started; i++)
+    load_worker_wake(&k->workers[i]);
+}
+
+/* True when every worker has reached the stage. */
+static bool all_at(const struct coordinator *k, enum load_stage stage) {
+  for (int i = 0; i < k->started; i++)
+    if (atomic_load(&k->workers[i].told_stage) < (int)stage)
+      return false;
+  return true;
+}
+
+static void give_up(struct coordinator *k) {
+  atomic_store(&k->shared.give_up, true);
+  wake_all(k);
+}
+
+static bool anybody_connected(const struct coordinator *k) {
+  for (int i = 0; i < k->started; i++)
+    if (atomic_load(&k->workers[i].told_established) > 0)
+      return true;
+  return k->config->mode == LOAD_CRR;
+}
+
+static void start_traffic(struct coordinator *k) {
+  int64_t start = mux_now_ns() + START_DELAY_NS;
+  k->measure_ns = start + k->config->warmup_ns;
+  k->drain_ns = k->measure_ns + k->config->duration_ns;
+  k->collector.window_start_ns = k->measure_ns;
+  k->collector.window_end_ns = k->drain_ns;
+  atomic_store(&k->shared.start_ns, start);
+  wake_all(k);
+  announce(k, "warm");
+  k->phase = WARM;
+}
+
+static void close_window(struct coordinator *k) {
+  k->cpu_end_ns = mux_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+  k->wall_end_ns = mux_now_ns();
+  announce(k, "drain");
+  k->phase = DRAIN;
+}
+
+/* Moves on as far as it goes now. Returns when to look again at the latest. */
+static int64_t advance(struct coordinator *k) {
+  if (k->phase == CONNECT && all_at(k, LOAD_READY)) {
+    announce(k, "connected");
+    k->phase = HOLD;
+    if (!anybody_connected(k))
+      give_up(k);
+    else if (k->config->hold_fd < 0)
+      start_traffic(k);
+  }
+  int64_t now = mux_now_ns();
+  bool all_done = all_at(k, LOAD_DONE);
+  if (k->phase == WARM && (now >= k->measure_ns || all_done)) {
+    announce(k, "measure");
+    k->phase = MEASURE;
+    k->cpu_start_ns = mux_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    k->wall_start_ns = mux_now_ns();
+  }
+  if (k->phase == MEASURE && (now >= k->drain_ns || all_done)) {
+    if (now < k->drain_ns) /* every connection is lost: the window ended with the last */
+      k->drain_ns = now;
+    close_window(k);
+  }
+  if (all_done)
+    k->phase = DONE;
+  return k->phase == WARM ? k->measure_ns : k->phase == MEASURE ? k->drain_ns : INT64_MAX;
+}
+
+/* SIGINT or SIGTERM: the window ends now; a second one gives up draining. */
+static void interrupt(struct coordinator *k) {
+  struct signalfd_siginfo info;
+  if (read(k->signal_fd, &info, sizeof info) != sizeof info)
+    return;
+  if (k->interrupted || k->phase < WARM)
+    give_up(k);
+  k->interrupted = true;
+  int64_t now = mux_now_ns();
+  atomic_store(&k->shared.stop_ns, now);
+  if (now < k->drain_ns)
+    k->drain_ns = now;
+  wake_all(k);
+}
+
+static void show_progress(struct coordinator *k, int64_t now) {
+  uint64_t completed = 0;
+  uint32_t established = 0;
+  for (int i = 0; i < k->started; i++) {
+    completed += atomic_load_explicit(&k->workers[i].told_completed, memory_order_relaxed);
+    established += atomic_load_explicit(&k->workers[i].told_established, memory_order_relaxed);
+  }
+  static const char *const names[] = {"connecting", "holding",  "warming up",
+                                      "measuring",  "draining", "done"};
+  char rate[MUX_UNIT_TEXT];
+  char p99[MUX_UNIT_TEXT] = "-";
+  double seconds = (double)(now - k->progress_ns + PROGRESS_NS) / (double)MUX_S;
+  mux_show_count(rate, (double)(completed - k->progress_completed) / seconds);
+  if (!isnan(k->collector.p99_us))
+    mux_show_time(p99, k->collector.p99_us * 1e3);
+  fprintf(stderr, "\r\033[K%s: %s, %u of %d connections, %s/s, p99 %s", k->config->label,
+          names[k->phase], established, k->config->connections, rate, p99);
+  fflush(stderr);
+  k->progress_completed = completed;
+  k->progress_ns = now + PROGRESS_NS;
+}
+
+/* Sleeps until something happens or `until`. */
+static void wait_for(struct coordinator *k, int64_t until) {
+  struct pollfd fds[] = {{.fd = k->shared.poke_fd, .events = POLLIN},
+                         {.fd = k->signal_fd, .events = POLLIN},
+                         {.fd = k->phase == HOLD ? k->config->hold_fd : -1, .events = POLLIN}};
+  if (k->config->label != NULL && k->progress_ns < until)
+    until = k->progress_ns;
+  int64_t left = until - mux_now_ns();
+  struct timespec timeout = mux_ns_timespec(left > 0 ? left : 0);
+  if (ppoll(fds, 3, until == INT64_MAX ? NULL : &timeout, NULL) > 0) {
+    uint64_t count;
+    if (fds[0].revents != 0 && read(fds[0].fd, &count, sizeof count) < 0 && errno != EAGAIN)
+      k->collector.error = -errno;
+    if (fds[1].revents != 0)
+      interrupt(k);
+    if (fds[2].revents != 0 && !atomic_load(&k->shared.give_up))
+      start_traffic(k);
+  }
+  load_collector_gather(&k->collector);
+  int64_t now = mux_now_ns();
+  if (k->config->label != NULL && now >= k->progress_ns)
+    show_progress(k, now);
+}
+
+static int set_up(struct coordinator *k) {
+  const struct load_config *config = k->config;
+  sigset_t mask;
+  sigemptyset(&mask);
+  sigaddset(&mask, SIGINT);
+  sigaddset(&mask, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &mask, &k->old_mask);
+  k->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+  k->shared.poke_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  k->workers = calloc((size_t)config->threads, sizeof *k->workers);
+  if (k->signal_fd < 0 || k->shared.poke_fd < 0 || k->workers == NULL)
+    return errno != 0 ? -errno : -ENOMEM;
+  k->shared.config = config;
+  k->shared.pattern = mux_pattern_new(config->seed);
+  atomic_store(&k->shared.stop_ns, INT64_MAX);
+  if (CPU_COUNT(&config->cpus) > 0)
+    mux_cpus_pin(&config->cpus);
+  int rc = load_collector_init(&k->collector, config, k->workers, mux_now_ns());
+  for (int i = 0; rc == 0 && i < config->threads; i++)
+    rc = load_worker_init(&k->workers[i], &k->shared, i);
+  for (int i = 0; rc == 0 && i < config->threads; i++) {
+    rc = -pthread_create(&k->workers[i].thread, NULL, load_worker_main, &k->workers[i]);
+    k->started += rc == 0;
+  }
+  return rc;
+}
+
+static void tear_down(struct coordinator *k) {
+  if (k->workers != NULL)
+    for (int i = 0; i < k->config->threads; i++)
+      load_worker_destroy(&k->workers[i]);
+  free(k->workers);
+  load_collector_free(&k->collector);
+  if (k->shared.poke_fd >= 0)
+    close(k->shared.poke_fd);
+  if (k->signal_fd >= 0)
+    close(k->signal_fd);
+  pthread_sigmask(SIG_SETMASK, &k->old_mask, NULL);
+}
+
+int load_run(const struct load_config *config, struct load_result *result) {
+  struct coordinator k = {.config = config, .signal_fd = -1, .shared.poke_fd = -1};
+  k.measure_ns = k.drain_ns = INT64_MAX;
+  *result = (struct load_result){0};
+  int rc = set_up(&k);
+  if (rc != 0)
+    give_up(&k);
+  for (int64_t until = 0; k.started > 0 && k.phase != DONE;) {
+    until = advance(&k);
+    if (k.phase != DONE)
+      wait_for(&k, until);
+  }
+  for (int i = 0; i < k.started; i++)
+    pthread_join(k.workers[i].thread, NULL);
+  if (config->label != NULL)
+    fputs("\r\033[K", stderr);
+  for (int i = 0; rc == 0 && i < k.started; i++)
+    rc = k.workers[i].failure;
+  if (rc == 0) {
+    announce(&k, "done");
+    load_collector_finish(&k.collector);
+    struct load_edges edges = {
+        .window_s =
+            k.drain_ns == INT64_MAX ? 0 : (double)(k.drain_ns - k.measure_ns) / (double)MUX_S,
+        .cpu_s = (double)(k.cpu_end_ns - k.cpu_start_ns) / (double)MUX_S,
+        .wall_s = (double)(k.wall_end_ns - k.wall_start_ns) / (double)MUX_S,
+    };
+    result->interrupted = k.interrupted;
+    rc = load_merge(result, config, k.workers, &k.collector, &edges);
+  }
+  if (rc == 0)
+    rc = k.collector.error;
+  tear_down(&k);
+  if (rc != 0) {
+    mux_note("load: %s", strerror(-rc));
+    load_result_free(result);
+  }
+  return rc;
+}

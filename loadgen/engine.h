@@ -1,0 +1,33 @@
+/* engine.h: the seam between a load thread and the way it waits and does its I/O. */
+#ifndef MUX_ENGINE_H
+#define MUX_ENGINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct load_worker;
+struct load_connection;
+
+/* An engine waits and does the I/O. Functions return 0 or -errno. */
+struct load_engine {
+  const char *name;
+  /* Can it run here? 0, or -errno and the reason. NULL: always. */
+  int (*probe)(char *why, size_t why_bytes);
+  int (*open)(struct load_worker *worker);
+  void (*close)(struct load_worker *worker);
+  /* Watches a connection that has begun to connect. It reports load_connection_connected once, then
+   * load_connection_received and load_connection_ended as they happen. */
+  int (*watch)(struct load_worker *worker, struct load_connection *c);
+  /* Closes the fd; nothing is reported of it any more. */
+  void (*release)(struct load_worker *worker, struct load_connection *c);
+  /* Sends what is queued, as far as the socket takes it. May end the connection. */
+  void (*flush)(struct load_worker *worker, struct load_connection *c, int64_t now);
+  /* Waits for events until the worker's timer is due, a few at least, and handles them. */
+  int (*wait)(struct load_worker *worker);
+};
+
+/* All that this build knows; NULL-terminated, the first is the default. */
+extern const struct load_engine *const load_engines[];
+extern const struct load_engine load_engine_epoll;
+
+#endif

@@ -1,0 +1,189 @@
+/* engine_epoll.c: edge-triggered epoll, one registration per connection.
+ *
+ * A message costs one recv, one send and its share of an epoll_pwait2: the fd is registered once
+ * for both directions and never changed; a recv that returns less than the buffer holds has emptied
+ * the socket (epoll(7)), unless the peer has closed, which EPOLLRDHUP says. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/sock.h"
+#include "loadgen/worker.h"
+
+enum {
+  BATCH = 512,
+  RECEIVES_MOST = 16, /* per event, so that one firehose does not starve the others */
+  SCRATCH_BYTES = 64 << 10,
+};
+#define WAKE_TOKEN UINT64_MAX
+
+struct epoll_engine {
+  int fd;
+  unsigned char *in, *out;
+  struct epoll_event events[BATCH];
+};
+
+static uint64_t token_of(const struct load_worker *w, const struct load_connection *c) {
+  return (uint64_t)c->generation << 32 | (uint64_t)(c - w->connections);
+}
+
+static void epoll_engine_close(struct load_worker *w) {
+  struct epoll_engine *e = w->engine_state;
+  if (e == NULL)
+    return;
+  if (e->fd >= 0)
+    close(e->fd);
+  free(e->in);
+  free(e->out);
+  free(e);
+  w->engine_state = NULL;
+}
+
+static int epoll_engine_open(struct load_worker *w) {
+  struct epoll_engine *e = calloc(1, sizeof *e);
+  if (e == NULL)
+    return -ENOMEM;
+  w->engine_state = e;
+  e->in = malloc(SCRATCH_BYTES);
+  e->out = malloc(SCRATCH_BYTES);
+  e->fd = epoll_create1(EPOLL_CLOEXEC);
+  if (e->fd < 0)
+    return -errno;
+  if (e->in == NULL || e->out == NULL)
+    return -ENOMEM;
+  struct epoll_event event = {.events = EPOLLIN, .data.u64 = WAKE_TOKEN};
+  return epoll_ctl(e->fd, EPOLL_CTL_ADD, w->wake_fd, &event) == 0 ? 0 : -errno;
+}
+
+static int control(struct load_worker *w, struct load_connection *c, int operation) {
+  struct epoll_engine *e = w->engine_state;
+  struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+                              .data.u64 = token_of(w, c)};
+  return epoll_ctl(e->fd, operation, c->fd, &event) == 0 ? 0 : -errno;
+}
+
+static int epoll_engine_watch(struct load_worker *w, struct load_connection *c) {
+  return control(w, c, EPOLL_CTL_ADD);
+}
+
+static void epoll_engine_release(struct load_worker *w, struct load_connection *c) {
+  (void)w;
+  close(c->fd); /* the only descriptor of the socket: epoll forgets it */
+}
+
+static void epoll_engine_flush(struct load_worker *w, struct load_connection *c, int64_t now) {
+  struct epoll_engine *e = w->engine_state;
+  while (c->sent < c->queued) {
+    uint64_t left = c->queued - c->sent;
+    size_t n = left < SCRATCH_BYTES ? (size_t)left : SCRATCH_BYTES;
+    mux_pattern_fill(&w->pattern, c->id, c->sent, e->out, n);
+    ssize_t sent = send(c->fd, e->out, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    w->count.sends++;
+    if (sent > 0)
+      load_connection_sent(w, c, (uint64_t)sent, now);
+    if (sent == (ssize_t)n)
+      continue;
+    if (sent >= 0 || errno == EAGAIN) {
+      load_connection_blocked(w, c, now);
+      return;
+    }
+    if (errno == EINTR)
+      continue;
+    load_connection_lost(w, c, errno);
+    return;
+  }
+}
+
+/* Receives what there is. Returns false if the connection is closed now. */
+static bool receive(struct load_worker *w, struct load_connection *c, bool to_the_end,
+                    int64_t *now) {
+  struct epoll_engine *e = w->engine_state;
+  for (int i = 0; i < RECEIVES_MOST; i++) {
+    ssize_t n = recv(c->fd, e->in, SCRATCH_BYTES, MSG_DONTWAIT);
+    *now = mux_now_ns();
+    if (n > 0) {
+      if (!load_connection_received(w, c, e->in, (size_t)n, *now))
+        return false;
+      if (n < SCRATCH_BYTES && !to_the_end)
+        return true;
+    } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+      load_connection_lost(w, c, n == 0 ? 0 : errno);
+      return false;
+    } else if (errno == EAGAIN) {
+      return true;
+    }
+  }
+  /* More is there: setting the registration anew makes it an event again. */
+  int rc = control(w, c, EPOLL_CTL_MOD);
+  if (rc != 0)
+    load_connection_lost(w, c, -rc);
+  return rc == 0;
+}
+
+static int64_t handle(struct load_worker *w, const struct epoll_event *event, int64_t now) {
+  struct load_connection *c = &w->connections[(uint32_t)event->data.u64];
+  uint32_t ready = event->events;
+  if (c->state == LOAD_CLOSED || token_of(w, c) != event->data.u64)
+    return now;
+  if (c->state == LOAD_CONNECTING) {
+    if (!(ready & (EPOLLOUT | EPOLLERR | EPOLLHUP)))
+      return now;
+    int error = ready & (EPOLLERR | EPOLLHUP) ? -mux_sock_error(c->fd) : 0;
+    now = mux_now_ns();
+    load_connection_connected(w, c, error, now);
+    if (c->state != LOAD_OPEN)
+      return now;
+  }
+  if (ready & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+    if (!receive(w, c, (ready & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0, &now))
+      return now;
+  if (ready & EPOLLOUT)
+    c->blocked = false;
+  if (c->sent < c->queued && !c->blocked)
+    epoll_engine_flush(w, c, now);
+  return now;
+}
+
+static int epoll_engine_wait(struct load_worker *w) {
+  struct epoll_engine *e = w->engine_state;
+  int64_t now = mux_now_ns();
+  int64_t left = w->timer_ns - now;
+  bool spin = left <= w->config->spin_ns;
+  struct timespec timeout = mux_ns_timespec(spin ? 0 : left);
+  int n = epoll_pwait2(e->fd, e->events, BATCH, w->timer_ns == INT64_MAX ? NULL : &timeout, NULL);
+  if (n < 0 && errno != EINTR)
+    return -errno;
+  w->count.waits++;
+  w->count.events += n > 0 ? (uint64_t)n : 0;
+  int64_t before = now;
+  now = mux_now_ns();
+  if (n <= 0 && spin && left > 0 && !w->window_closed)
+    w->spin_ns += now - before;
+  for (int i = 0; i < n; i++) {
+    if (e->events[i].data.u64 == WAKE_TOKEN) {
+      uint64_t count;
+      if (read(w->wake_fd, &count, sizeof count) > 0)
+        load_worker_due(w, 0);
+    } else {
+      now = handle(w, &e->events[i], now);
+    }
+    if (now >= w->timer_ns)
+      load_worker_tick(w, now);
+  }
+  if (now >= w->timer_ns)
+    load_worker_tick(w, now);
+  return 0;
+}
+
+const struct load_engine load_engine_epoll = {
+    .name = "epoll",
+    .open = epoll_engine_open,
+    .close = epoll_engine_close,
+    .watch = epoll_engine_watch,
+    .release = epoll_engine_release,
+    .flush = epoll_engine_flush,
+    .wait = epoll_engine_wait,
+};

@@ -1,0 +1,139 @@
+/* load.h: what a load run is told and what it finds out. The way of the data:
+ *
+ *   cmd_load  options → struct load_config
+ *   coordinator  threads and phases (connect → warm up → measure → drain), intervals, files
+ *   worker    one thread: its connections, its schedule, its timers, over an engine (epoll, uring)
+ *   result    per-thread state merged → struct load_result; verdict → flags; json, text
+ *
+ * Words (response, service, slip, …) are those of the contract. A message belongs to the measured
+ * window when its intended time lies in it, whenever it is answered. Times are ns of
+ * CLOCK_MONOTONIC. */
+#ifndef MUX_LOAD_H
+#define MUX_LOAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common/addr.h"
+#include "common/cpus.h"
+#include "loadgen/hdr.h"
+
+enum load_mode { LOAD_ECHO, LOAD_CRR, LOAD_STREAM };
+enum load_arrival { LOAD_CONSTANT, LOAD_POISSON };
+
+/* What ended a connection or kept it from being made. Messages lost with a connection count one
+ * error each; a connection lost with none outstanding counts one. */
+enum load_error {
+  LOAD_ERR_CONNECT,
+  LOAD_ERR_RESET,
+  LOAD_ERR_TIMEOUT,
+  LOAD_ERR_MISMATCH,
+  LOAD_ERR_CLOSED,
+  LOAD_ERRORS
+};
+extern const char *const load_error_names[LOAD_ERRORS];
+
+enum load_kind {
+  LOAD_RESPONSE,
+  LOAD_SERVICE,
+  LOAD_SLIP,
+  LOAD_BACKPRESSURE,
+  LOAD_CONNECT,
+  LOAD_KINDS
+};
+extern const char *const load_kind_names[LOAD_KINDS];
+
+struct load_sources { /* --sources: addresses to connect from, in turn */
+  struct mux_addr first;
+  uint32_t count; /* 0: the kernel chooses */
+};
+
+struct load_config {
+  struct mux_addr target;
+  int connections; /* active ones */
+  int idle;        /* silent ones beside them */
+  int threads;
+  int depth;             /* messages outstanding per connection, closed loop */
+  int64_t payload_bytes; /* of a message */
+  int64_t rate_per_s;    /* all threads together; 0: closed loop */
+  int64_t ramp_per_s;    /* connections; 0: as fast as it goes */
+  enum load_arrival arrival;
+  enum load_mode mode;
+  int64_t duration_ns, warmup_ns, think_ns, timeout_ns, interval_ns, spin_ns;
+  uint64_t seed;
+  cpu_set_t cpus; /* empty: inherited */
+  struct load_sources sources;
+  const char *congestion;
+  bool linger0; /* close with RST, no TIME_WAIT */
+  const struct load_engine *engine;
+  int events_fd;     /* gets a line at each phase edge; -1: none */
+  int hold_fd;       /* traffic waits until it is readable; -1: none */
+  FILE *hlog;        /* interval histograms; NULL: none */
+  const char *label; /* of progress on a terminal; NULL: no progress */
+};
+
+struct load_counters {
+  uint64_t sent;             /* messages of the window handed to the kernel */
+  uint64_t completed;        /* ... echoed in full */
+  uint64_t in_flight;        /* ... neither echoed nor lost when draining ended */
+  uint64_t unsent;           /* messages of the window that never reached the kernel */
+  uint64_t sent_within;      /* messages handed to the kernel during the window */
+  uint64_t completed_within; /* messages echoed during the window */
+  uint64_t errors[LOAD_ERRORS];
+  uint64_t lost;            /* connections that ended before we ended them */
+  uint64_t syn_retransmits; /* SYNs sent again while connecting */
+  uint64_t waits, events;   /* returns of the waiting call in the window, and what they brought */
+  uint64_t sends, receives; /* calls in the window */
+};
+
+struct load_point { /* of the time series */
+  double t_s;       /* end of the interval, from the start of the window */
+  uint64_t completed, errors;
+  double response_p50_us, response_p99_us, response_max_us; /* NaN: not enough samples */
+};
+
+struct load_result {
+  struct load_counters count;
+  struct mux_hdr *hdr[LOAD_KINDS];
+  uint64_t offered; /* messages the schedule had in the window; open loop */
+  int established;  /* active connections */
+  int idle_established;
+  double duration_s; /* of the window */
+  double client_cpu_s, spin_s;
+  double *thread_share; /* CPU of each load thread in the window, without spinning, 0…1 */
+  int threads;
+  double fairness;       /* Jain, over the connections that sent anything; NaN if none was served */
+  uint64_t never_served; /* connections that sent and got nothing back during the window */
+  struct load_point *points;
+  int points_count;
+  int connect_errno; /* the first one, or 0 */
+  bool interrupted;
+  unsigned flags; /* enum load_flag */
+  bool valid;
+};
+
+/* Why a claim about this run is forbidden; bits of load_result.flags. */
+enum load_flag {
+  LOAD_CLIENT_BOUND = 1 << 0,
+  LOAD_RATE_MISSED = 1 << 1,
+  LOAD_SLIP_HIGH = 1 << 2,
+  LOAD_SHORT_OF_CONNECTIONS = 1 << 3,
+  LOAD_UNANSWERED = 1 << 4, /* response holds lower bounds */
+};
+extern const char *const load_flag_names[];
+
+/* Runs it. Returns 0 with *result filled (also when everything failed at the target), or -errno
+ * when the load could not be set up; the reason is then on stderr. */
+int load_run(const struct load_config *config, struct load_result *result);
+void load_result_free(struct load_result *result);
+
+/* Sets flags and valid, and says on stderr what was wrong, why, and which option to change. */
+void load_judge(const struct load_config *config, struct load_result *result);
+double load_per_s(const struct load_result *result); /* completions per second of the window */
+uint64_t load_errors_total(const struct load_result *result);
+
+int load_result_json(const struct load_config *config, const struct load_result *result, FILE *to);
+void load_result_text(const struct load_config *config, const struct load_result *result, FILE *to);
+
+#endif

@@ -1,0 +1,107 @@
+/* merge.c: see merge.h. */
+#include "loadgen/merge.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+
+static void add_counters(struct load_counters *to, const struct load_worker *w) {
+  const struct load_counters *from = &w->count;
+  to->sent += from->sent;
+  to->completed += from->completed;
+  to->in_flight += from->in_flight;
+  to->unsent += from->unsent;
+  to->sent_within += from->sent_within;
+  to->completed_within += from->completed_within;
+  for (int i = 0; i < LOAD_ERRORS; i++)
+    to->errors[i] += from->errors[i];
+  to->lost += from->lost;
+  to->syn_retransmits += from->syn_retransmits;
+  to->waits += w->at_close.waits;
+  to->events += w->at_close.events;
+  to->sends += w->at_close.sends;
+  to->receives += w->at_close.receives;
+}
+
+/* Jain, Chiu, Hawe 1984: (Σx)² / (n·Σx²), over the connections that sent anything: with a rate
+ * below the number of connections some have nothing to do, which is not unfair. */
+static void judge_fairness(struct load_result *result, const struct load_worker *workers,
+                           int threads) {
+  double sum = 0;
+  double squares = 0;
+  double n = 0;
+  for (int i = 0; i < threads; i++)
+    for (uint32_t k = 0; k < workers[i].active; k++) {
+      const struct load_connection *c = &workers[i].connections[k];
+      if (!c->asked)
+        continue;
+      double x = c->served;
+      n += 1;
+      sum += x;
+      squares += x * x;
+      result->never_served += c->served == 0;
+    }
+  result->fairness = squares > 0 ? sum * sum / (n * squares) : NAN;
+}
+
+int load_merge(struct load_result *r, const struct load_config *config,
+               const struct load_worker *workers, struct load_collector *collector,
+               const struct load_edges *edges) {
+  r->threads = config->threads;
+  r->thread_share = calloc((size_t)config->threads, sizeof *r->thread_share);
+  if (r->thread_share == NULL)
+    return -ENOMEM;
+  for (int i = 0; i < config->threads; i++) {
+    const struct load_worker *w = &workers[i];
+    add_counters(&r->count, w);
+    r->offered += w->offered;
+    r->established += (int)w->established;
+    r->idle_established += (int)w->silent_established;
+    if (r->connect_errno == 0)
+      r->connect_errno = w->connect_errno;
+    if (!w->window_closed)
+      continue;
+    r->spin_s += (double)w->spin_ns / (double)MUX_S;
+    if (w->wall_end_ns > w->wall_start_ns)
+      r->thread_share[i] = (double)(w->cpu_end_ns - w->cpu_start_ns - w->spin_ns) /
+                           (double)(w->wall_end_ns - w->wall_start_ns);
+  }
+  judge_fairness(r, workers, config->threads);
+  r->duration_s = edges->window_s > 0 ? edges->window_s : 0;
+  /* The readings stand a little beside the edges; the rate of use is what they measure. */
+  if (edges->wall_s > 0)
+    r->client_cpu_s = edges->cpu_s / edges->wall_s * r->duration_s;
+  for (int kind = 0; kind < LOAD_KINDS; kind++) {
+    r->hdr[kind] = collector->total[kind];
+    collector->total[kind] = NULL;
+  }
+  /* Messages that the socket took at once waited for nothing. */
+  int64_t at_once = (int64_t)r->count.sent - r->hdr[LOAD_BACKPRESSURE]->total;
+  if (at_once > 0)
+    mux_hdr_record_n(r->hdr[LOAD_BACKPRESSURE], 0, at_once);
+  r->points = collector->points;
+  r->points_count = collector->points_count;
+  collector->points = NULL;
+  return 0;
+}
+
+void load_result_free(struct load_result *r) {
+  for (int kind = 0; kind < LOAD_KINDS; kind++)
+    mux_hdr_free(r->hdr[kind]);
+  free(r->thread_share);
+  free(r->points);
+  *r = (struct load_result){0};
+}
+
+double load_per_s(const struct load_result *r) {
+  return r->duration_s > 0 ? (double)r->count.completed_within / r->duration_s : 0;
+}
+
+uint64_t load_errors_total(const struct load_result *r) {
+  uint64_t sum = 0;
+  for (int i = 0; i < LOAD_ERRORS; i++)
+    sum += r->count.errors[i];
+  return sum;
+}

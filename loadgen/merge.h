@@ -1,0 +1,17 @@
+/* merge.h: the state of all workers, after they have ended, into one result. */
+#ifndef MUX_MERGE_H
+#define MUX_MERGE_H
+
+#include "loadgen/collector.h"
+
+struct load_edges {     /* what the coordinator read at the edges of the window */
+  double window_s;      /* its length as planned, or as cut short */
+  double cpu_s, wall_s; /* CPU time of the process, and the time between the readings */
+};
+
+/* Takes histograms and points out of the collector. Returns 0 or -ENOMEM. */
+int load_merge(struct load_result *result, const struct load_config *config,
+               const struct load_worker *workers, struct load_collector *collector,
+               const struct load_edges *edges);
+
+#endif

@@ -1,0 +1,241 @@
+/* options.c: see options.h. */
+#include "loadgen/options.h"
+
+#include <string.h>
+
+#include "common/cli.h"
+#include "common/clock.h"
+#include "common/pattern.h"
+
+enum {
+  OPT_TARGET = 256,
+  OPT_CONNECTIONS,
+  OPT_THREADS,
+  OPT_PAYLOAD,
+  OPT_DEPTH,
+  OPT_RATE,
+  OPT_ARRIVAL,
+  OPT_DURATION,
+  OPT_WARMUP,
+  OPT_RAMP,
+  OPT_CPUS,
+  OPT_TIMEOUT,
+  OPT_INTERVAL,
+  OPT_SEED,
+  OPT_HLOG,
+  OPT_JSON,
+  OPT_SPIN,
+  OPT_CONGESTION,
+  OPT_ENGINE,
+  OPT_ALLOW_REMOTE,
+  OPT_EVENTS_FD,
+  OPT_HOLD,
+};
+
+static const struct argp_option table[] = {
+    {"target", OPT_TARGET, "ADDR", 0, "Echo server: tcp://HOST:PORT or unix:///PATH (required)", 1},
+    {"connections", OPT_CONNECTIONS, "N", 0, "Connections that carry traffic (1)", 1},
+    {"threads", OPT_THREADS, "N", 0,
+     "Load threads, one CPU of --cpus each (1; no more than connections)", 1},
+    {"payload", OPT_PAYLOAD, "BYTES", 0, "Bytes of a message (64)", 1},
+    {"depth", OPT_DEPTH, "N", 0, "Closed loop: messages outstanding per connection, 1 to 1024 (1)",
+     1},
+    {"rate", OPT_RATE, "MSGS_PER_S", 0,
+     "Open loop: messages per second, all connections together (absent: closed loop)", 2},
+    {"arrival", OPT_ARRIVAL, "KIND", 0, "Open loop: constant or poisson (constant)", 2},
+    {"duration", OPT_DURATION, "TIME", 0, "Length of the measured window (10s)", 3},
+    {"warmup", OPT_WARMUP, "TIME", 0, "Traffic before it, verified but not recorded (1s)", 3},
+    {"timeout", OPT_TIMEOUT, "TIME", 0,
+     "For a connect, for an echo, and for what is out when the window ends (5s)", 3},
+    {"interval", OPT_INTERVAL, "TIME", 0, "Of the time series and of --hlog (1s)", 3},
+    {"ramp", OPT_RAMP, "CONNS_PER_S", 0, "Connect at this pace (absent: as fast as it goes)", 4},
+    {"congestion", OPT_CONGESTION, "NAME", 0,
+     "TCP congestion control, or 'system' for the machine's default (cubic)", 4},
+    {"cpus", OPT_CPUS, "LIST", 0, "CPUs for the load, such as 1 or 2-5 (inherited)", 5},
+    {"spin", OPT_SPIN, "TIME", 0, "Open loop: poll instead of sleeping this long before a slot (0)",
+     5},
+    {"engine", OPT_ENGINE, "NAME", 0, "epoll", 5},
+    {"seed", OPT_SEED, "N", 0, "Of the bytes and the schedule (1)", 6},
+    {"hlog", OPT_HLOG, "FILE", 0, "Write interval histograms, HdrHistogram log format 1.3", 7},
+    {"json", OPT_JSON, "FILE", OPTION_ARG_OPTIONAL, "Result as JSON, to FILE or stdout", 7},
+    {"allow-remote", OPT_ALLOW_REMOTE, NULL, 0, "Permit a target that is not loopback", 8},
+    {"events-fd", OPT_EVENTS_FD, "FD", OPTION_HIDDEN, "Write phase edges to this descriptor", 9},
+    {"hold", OPT_HOLD, "FD", OPTION_HIDDEN, "Start traffic when this descriptor is readable", 9},
+    {0},
+};
+
+static const char *const arrivals[] = {"constant", "poisson", NULL};
+
+static const struct load_engine *find_engine(const char *name) {
+  const char *names[8] = {NULL};
+  for (int i = 0; load_engines[i] != NULL && i < 7; i++)
+    names[i] = load_engines[i]->name;
+  const struct load_engine *engine = load_engines[mux_option_choice("--engine", name, names)];
+  char why[160];
+  if (engine->probe != NULL && engine->probe(why, sizeof why) != 0)
+    mux_die(MUX_EXIT_USAGE, "--engine %s: %s", name, why);
+  return engine;
+}
+
+struct parsed {
+  struct load_options *options;
+  const char *target;
+  bool allow_remote;
+};
+
+static void parse_cpus(cpu_set_t *cpus, const char *text) {
+  int rc = mux_cpus_parse(cpus, text);
+  char shown[64];
+  if (rc != 0)
+    mux_die(MUX_EXIT_USAGE, "--cpus: '%s' %s", mux_printable(shown, sizeof shown, text),
+            rc == -ENODEV ? "names a CPU that may not be used" : "is not a list such as 0,2-3");
+}
+
+static error_t parse_loop(int key, char *arg, struct load_config *config) {
+  switch (key) {
+  case OPT_CONNECTIONS:
+    config->connections = (int)mux_option_count("--connections", arg, 1, MUX_PATTERN_CONNECTIONS);
+    return 0;
+  case OPT_THREADS:
+    config->threads = (int)mux_option_count("--threads", arg, 1, 1024);
+    return 0;
+  case OPT_PAYLOAD:
+    config->payload_bytes = mux_option_size("--payload", arg, 1, INT64_C(1) << 30);
+    return 0;
+  case OPT_DEPTH:
+    config->depth = (int)mux_option_count("--depth", arg, 1, 1024);
+    return 0;
+  case OPT_RATE:
+    config->rate_per_s = mux_option_count("--rate", arg, 1, 100000000);
+    return 0;
+  case OPT_ARRIVAL:
+    config->arrival = (enum load_arrival)mux_option_choice("--arrival", arg, arrivals);
+    return 0;
+  case OPT_RAMP:
+    config->ramp_per_s = mux_option_count("--ramp", arg, 1, 10000000);
+    return 0;
+  case OPT_SEED:
+    config->seed = (uint64_t)mux_option_count("--seed", arg, 0, INT64_MAX);
+    return 0;
+  default:
+    return ARGP_ERR_UNKNOWN;
+  }
+}
+
+static error_t parse_times(int key, char *arg, struct load_config *config) {
+  const int64_t hour = 3600 * MUX_S;
+  switch (key) {
+  case OPT_DURATION:
+    config->duration_ns = mux_option_time("--duration", arg, MUX_MS, 24 * hour);
+    return 0;
+  case OPT_WARMUP:
+    config->warmup_ns = mux_option_time("--warmup", arg, 0, hour);
+    return 0;
+  case OPT_TIMEOUT:
+    config->timeout_ns = mux_option_time("--timeout", arg, MUX_MS, hour);
+    return 0;
+  case OPT_INTERVAL:
+    config->interval_ns = mux_option_time("--interval", arg, 10 * MUX_MS, hour);
+    return 0;
+  case OPT_SPIN:
+    config->spin_ns = mux_option_time("--spin", arg, 0, MUX_S);
+    return 0;
+  default:
+    return ARGP_ERR_UNKNOWN;
+  }
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state) {
+  struct parsed *parsed = state->input;
+  struct load_options *options = parsed->options;
+  struct load_config *config = &options->config;
+  switch (key) {
+  case OPT_TARGET:
+    parsed->target = arg;
+    return 0;
+  case OPT_ALLOW_REMOTE:
+    parsed->allow_remote = true;
+    return 0;
+  case OPT_CPUS:
+    parse_cpus(&config->cpus, arg);
+    return 0;
+  case OPT_CONGESTION:
+    config->congestion = strcmp(arg, "system") == 0 ? NULL : arg;
+    return 0;
+  case OPT_ENGINE:
+    config->engine = find_engine(arg);
+    return 0;
+  case OPT_HLOG:
+    options->hlog_path = arg;
+    return 0;
+  case OPT_JSON:
+    options->json = true;
+    options->json_path = arg != NULL && strcmp(arg, "-") != 0 ? arg : NULL;
+    return 0;
+  case OPT_EVENTS_FD:
+    config->events_fd = (int)mux_option_count("--events-fd", arg, 0, 1 << 20);
+    return 0;
+  case OPT_HOLD:
+    config->hold_fd = (int)mux_option_count("--hold", arg, 0, 1 << 20);
+    return 0;
+  default: {
+    error_t error = parse_loop(key, arg, config);
+    return error == ARGP_ERR_UNKNOWN ? parse_times(key, arg, config) : error;
+  }
+  }
+}
+
+/* What only makes sense, or not, together. */
+static void check(const struct load_config *config) {
+  if (config->threads > config->connections)
+    mux_die(MUX_EXIT_USAGE, "--threads: %d threads for %d connections; each needs one at least",
+            config->threads, config->connections);
+  if (config->rate_per_s > 0 && config->depth > 1)
+    mux_die(MUX_EXIT_USAGE, "--depth has no meaning with --rate: an open loop does not wait");
+  double slots = (double)config->rate_per_s * (double)(config->warmup_ns + config->duration_ns) /
+                 (double)MUX_S / config->threads;
+  if (slots > 4e9)
+    mux_die(MUX_EXIT_USAGE,
+            "--rate: %.3g messages per thread are too many for one run, 4e9 is the "
+            "most; shorten --duration",
+            slots);
+}
+
+void load_options_parse(struct load_options *options, int argc, char **argv) {
+  *options = (struct load_options){
+      .config =
+          {
+              .connections = 1,
+              .threads = 1,
+              .depth = 1,
+              .payload_bytes = 64,
+              .duration_ns = 10 * MUX_S,
+              .warmup_ns = MUX_S,
+              .timeout_ns = 5 * MUX_S,
+              .interval_ns = MUX_S,
+              .seed = 1,
+              .congestion = "cubic",
+              .engine = load_engines[0],
+              .events_fd = -1,
+              .hold_fd = -1,
+          },
+  };
+  CPU_ZERO(&options->config.cpus);
+  struct parsed parsed = {.options = options};
+  const struct argp argp = {
+      .options = table,
+      .parser = parse_option,
+      .doc = "Load an echo server, compare every byte that comes back, and measure.\v"
+             "Counts and rates take k and M, sizes KiB and MiB, times us, ms and s.\n"
+             "Exit: 0 fine; 1 errors, or a flag that forbids a claim; 2 usage; 130 interrupted.\n\n"
+             "Example: muxbench load --target tcp://127.0.0.1:7007 --connections 1000 "
+             "--duration 5s --json",
+  };
+  mux_parse_args(&argp, argc, argv, &parsed);
+  if (parsed.target == NULL)
+    mux_die(MUX_EXIT_USAGE, "load: --target ADDR is required");
+  mux_option_addr(&options->config.target, "--target", parsed.target, parsed.allow_remote);
+  if (options->config.target.kind == MUX_ADDR_UDP)
+    mux_die(MUX_EXIT_USAGE, "--target: load speaks over connections, tcp:// or unix://");
+  check(&options->config);
+}

@@ -1,0 +1,18 @@
+/* options.h: the command line of `muxbench load`. */
+#ifndef MUX_LOAD_OPTIONS_H
+#define MUX_LOAD_OPTIONS_H
+
+#include "loadgen/engine.h"
+#include "loadgen/load.h"
+
+struct load_options {
+  struct load_config config;
+  const char *hlog_path; /* NULL: none */
+  const char *json_path; /* NULL: stdout */
+  bool json;
+};
+
+/* Exits with status 2 and one line on a bad option. */
+void load_options_parse(struct load_options *options, int argc, char **argv);
+
+#endif

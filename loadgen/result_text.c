@@ -1,0 +1,67 @@
+/* result_text.c: the result for people: one sentence to quote, then the figures. */
+#include <math.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/units.h"
+#include "loadgen/load.h"
+
+static const double shown[] = {50, 90, 95, 99, 99.9, 99.99};
+enum { SHOWN = sizeof shown / sizeof *shown };
+
+static void print_row(FILE *to, const char *name, const struct mux_hdr *h) {
+  char text[MUX_UNIT_TEXT];
+  fprintf(to, "  %-12s", name);
+  for (int i = 0; i < SHOWN; i++)
+    fprintf(to, " %9s",
+            mux_hdr_beyond(h, shown[i]) >= 10
+                ? mux_show_time(text, (double)mux_hdr_percentile(h, shown[i]))
+                : "-");
+  fprintf(to, " %9s\n", h->total > 0 ? mux_show_time(text, (double)h->max) : "-");
+}
+
+static void print_sentence(const struct load_config *config, const struct load_result *r,
+                           FILE *to) {
+  char rate[MUX_UNIT_TEXT];
+  char p99[MUX_UNIT_TEXT] = "too few to tell";
+  char bytes[MUX_UNIT_TEXT];
+  const struct mux_hdr *response = r->hdr[LOAD_RESPONSE];
+  if (mux_hdr_beyond(response, 99) >= 10)
+    mux_show_time(p99, (double)mux_hdr_percentile(response, 99));
+  fprintf(to, "%s echoes of %lld bytes per second (%s/s) over %d connections, response p99 %s.\n",
+          mux_show_count(rate, load_per_s(r)), (long long)config->payload_bytes,
+          mux_show_size(bytes, load_per_s(r) * (double)config->payload_bytes), r->established, p99);
+}
+
+void load_result_text(const struct load_config *config, const struct load_result *r, FILE *to) {
+  const struct load_counters *n = &r->count;
+  print_sentence(config, r, to);
+  fprintf(to, "\n  %-12s %9s %9s %9s %9s %9s %9s %9s\n", "", "p50", "p90", "p95", "p99", "p99.9",
+          "p99.99", "max");
+  for (int kind = 0; kind < LOAD_KINDS; kind++) {
+    bool always_zero = r->hdr[kind]->max == 0;
+    if (kind == LOAD_RESPONSE || !always_zero)
+      print_row(to, load_kind_names[kind], r->hdr[kind]);
+  }
+  fprintf(to, "\n  sent %llu, completed %llu, in flight at the end %llu, in %.3g s\n",
+          (unsigned long long)n->sent, (unsigned long long)n->completed,
+          (unsigned long long)n->in_flight, r->duration_s);
+  fprintf(to, "  errors:");
+  for (int i = 0; i < LOAD_ERRORS; i++)
+    fprintf(to, " %s %llu", load_error_names[i], (unsigned long long)n->errors[i]);
+  fprintf(to, "; SYN retransmits %llu\n", (unsigned long long)n->syn_retransmits);
+  double requests = (double)n->completed_within;
+  double cpu_s = r->client_cpu_s - r->spin_s;
+  if (requests > 0)
+    fprintf(to,
+            "  client: %.2f cores, %.2f us CPU and %.2f system calls per request; "
+            "fairness %.3f, never served %llu\n",
+            cpu_s / r->duration_s, cpu_s * 1e6 / requests,
+            (double)(n->waits + n->sends + n->receives) / requests, r->fairness,
+            (unsigned long long)r->never_served);
+  fprintf(to, "  valid: %s", r->valid ? "yes" : "no");
+  for (unsigned i = 0; load_flag_names[i] != NULL; i++)
+    if (r->flags & 1u << i)
+      fprintf(to, " %s", load_flag_names[i]);
+  fputc('\n', to);
+}

@@ -1,0 +1,52 @@
+/* schedule.c: see schedule.h. */
+#include "loadgen/schedule.h"
+
+#include <math.h>
+
+#include "common/clock.h"
+
+static uint64_t next_random(uint64_t *state) {
+  uint64_t x = *state += UINT64_C(0x9e3779b97f4a7c15);
+  x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+  x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+  return x ^ x >> 31;
+}
+
+void load_schedule_init(struct load_schedule *s, enum load_arrival arrival, int64_t rate_per_s,
+                        int64_t start_ns, int thread, int threads, uint64_t seed) {
+  uint64_t rate = (uint64_t)rate_per_s;
+  uint64_t gap = (uint64_t)threads * (uint64_t)MUX_S;
+  uint64_t first = (uint64_t)thread * (uint64_t)MUX_S;
+  *s = (struct load_schedule){
+      .next_ns = start_ns + (int64_t)(first / rate),
+      .gap_ns = (int64_t)(gap / rate),
+      .gap_rest = gap % rate,
+      .rest = first % rate,
+      .rate = rate,
+      .mean_gap_ns = (double)gap / (double)rate,
+      .state = seed ^ (uint64_t)(thread + 1) * UINT64_C(0xd1342543de82ef95),
+      .arrival = arrival,
+  };
+  if (arrival == LOAD_POISSON) {
+    s->next_ns = start_ns;
+    load_schedule_advance(s);
+  }
+}
+
+void load_schedule_advance(struct load_schedule *s) {
+  if (s->arrival == LOAD_POISSON) {
+    /* In (0, 1], so that the logarithm is finite. */
+    double u = (double)((next_random(&s->state) >> 11) + 1) * 0x1p-53;
+    double gap = s->debt_ns - log(u) * s->mean_gap_ns;
+    double whole = floor(gap);
+    s->debt_ns = gap - whole;
+    s->next_ns += (int64_t)whole;
+    return;
+  }
+  s->next_ns += s->gap_ns;
+  s->rest += s->gap_rest;
+  if (s->rest >= s->rate) {
+    s->rest -= s->rate;
+    s->next_ns++;
+  }
+}

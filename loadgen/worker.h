@@ -1,0 +1,170 @@
+/* worker.h: one load thread, and the engine under it. Internal to loadgen/.
+ *
+ * A worker is driven by two things: socket events, which its engine reports by calling the
+ * load_connection_* functions below, and its timers, of which the next is due at `timer_ns`. The
+ * engine calls load_worker_tick as soon as that time has come, between events as well, so that a
+ * long batch of events does not make the schedule slip. Everything here belongs to the thread of
+ * the worker, but what is marked shared. */
+#ifndef MUX_WORKER_H
+#define MUX_WORKER_H
+
+#include <pthread.h>
+
+#include "common/pattern.h"
+#include "loadgen/connection.h"
+#include "loadgen/engine.h"
+#include "loadgen/load.h"
+#include "loadgen/schedule.h"
+
+/* A slab of messages with a free list: `used` counts those ever taken. */
+struct load_pool {
+  struct load_message *at;
+  size_t bytes;
+  uint32_t used, capacity, free;
+};
+
+/* What is recorded in one interval. Two per worker take turns: the worker fills one while the
+ * coordinator reads the other. */
+struct load_interval {
+  int64_t start_ns, end_ns;
+  uint64_t completed, errors;
+  struct mux_hdr *hdr[LOAD_KINDS];
+};
+
+/* Shared by the threads of a run. */
+struct load_shared {
+  const struct load_config *config;
+  struct mux_pattern pattern;
+  int poke_fd; /* eventfd: workers wake the coordinator with it */
+  /* Set once by the coordinator, then traffic starts: 0 before. */
+  _Atomic int64_t start_ns;
+  _Atomic int64_t stop_ns; /* the window ends here at the latest (interrupted) */
+  _Atomic bool mismatch_told;
+  _Atomic bool give_up; /* end at once */
+};
+
+enum load_stage { LOAD_CONNECTS, LOAD_READY, LOAD_TRAFFIC, LOAD_DRAIN, LOAD_DONE };
+
+struct load_thinker {
+  int64_t due_ns;
+  uint32_t index;
+};
+
+struct load_worker {
+  /* hot */
+  const struct load_config *config;
+  const struct load_engine *engine;
+  struct load_connection *connections;
+  struct load_interval *interval;
+  struct load_pool pool;
+  struct mux_pattern pattern;
+  uint64_t payload_bytes;
+  int64_t timer_ns;
+  int64_t window_start_ns;
+  uint64_t window_ns; /* length; 0 before traffic starts */
+  int64_t traffic_end_ns;
+  struct load_counters count;
+  uint64_t outstanding; /* messages queued and not echoed */
+  unsigned char *scratch;
+  bool open_loop, crr;
+  enum load_stage stage;
+
+  /* connections: [0, active) carry traffic, [active, total) are silent */
+  uint32_t active, total;
+  uint32_t *live; /* indices of those that traffic may use; crr: that are between two requests */
+  uint32_t live_count, live_at;
+  uint32_t established, silent_established;
+  uint32_t first_id;
+
+  /* connecting */
+  uint32_t connect_next, connecting, connecting_most;
+  struct load_schedule ramp;
+  int connect_errno;
+
+  /* timers */
+  struct load_schedule schedule;
+  uint64_t offered;
+  struct load_thinker *thinkers; /* ring, in the order of due_ns */
+  uint32_t think_head, think_count, think_capacity;
+  int64_t sweep_ns; /* next look for timeouts */
+  uint32_t sweep_at;
+  int64_t interval_end_ns;
+  int64_t drain_end_ns;
+  uint64_t errors_told; /* errors that intervals have counted so far */
+
+  /* CPU time at the edges of the window */
+  int64_t cpu_start_ns, cpu_end_ns, wall_start_ns, wall_end_ns;
+  int64_t spin_ns; /* CPU time spent spinning in the window */
+  bool window_open, window_closed;
+  struct load_counters at_close; /* count, when the window closed */
+
+  /* engine */
+  void *engine_state;
+  int wake_fd; /* eventfd: the coordinator wakes the worker with it */
+
+  /* shared with the coordinator */
+  struct load_shared *shared;
+  struct load_interval *_Atomic spare;  /* from the coordinator */
+  struct load_interval *_Atomic filled; /* from the worker */
+  _Atomic uint64_t told_completed;      /* for progress */
+  _Atomic uint32_t told_established;
+  _Atomic int told_stage;
+
+  int index, threads;
+  int failure; /* -errno: the thread could not work */
+  pthread_t thread;
+  struct load_interval intervals[2];
+};
+
+/* worker.c */
+int load_worker_init(struct load_worker *worker, struct load_shared *shared, int index);
+void load_worker_destroy(struct load_worker *worker);
+void *load_worker_main(void *worker);
+/* Runs what is due at `now`. */
+void load_worker_tick(struct load_worker *worker, int64_t now);
+void load_worker_wake(struct load_worker *worker);
+/* Makes sure tick is called at `when` at the latest. */
+static inline void load_worker_due(struct load_worker *worker, int64_t when) {
+  if (when < worker->timer_ns)
+    worker->timer_ns = when;
+}
+
+/* connect.c */
+void load_connect_init(struct load_worker *worker, int64_t now);
+/* Starts the connections that may start now. Returns when more may, INT64_MAX: not by time. */
+int64_t load_connect_more(struct load_worker *worker, int64_t now);
+/* crr: connects for a request meant for `intended`. */
+void load_connect_request(struct load_worker *worker, struct load_connection *c, int64_t intended,
+                          int64_t now);
+void load_connection_connected(struct load_worker *worker, struct load_connection *c, int error,
+                               int64_t now);
+
+/* connection.c: queue → sent → received → completed */
+void load_connection_queue(struct load_worker *worker, struct load_connection *c, int64_t intended,
+                           int64_t now);
+/* The kernel took n bytes at `now`. */
+void load_connection_sent(struct load_worker *worker, struct load_connection *c, uint64_t n,
+                          int64_t now);
+/* The socket took no more bytes at `now`. */
+void load_connection_blocked(struct load_worker *worker, struct load_connection *c, int64_t now);
+/* n bytes came. Returns false if that ended the connection (the fd may then be another one). */
+bool load_connection_received(struct load_worker *worker, struct load_connection *c,
+                              const void *data, size_t n, int64_t now);
+/* The peer closed (0) or the connection broke (errno). */
+void load_connection_lost(struct load_worker *worker, struct load_connection *c, int error);
+/* Ends it by our own judgement, with everything outstanding. */
+void load_connection_end(struct load_worker *worker, struct load_connection *c,
+                         enum load_error error, int64_t now);
+/* Closes the fd without an error. */
+void load_connection_close(struct load_worker *worker, struct load_connection *c);
+/* Into and out of the list of connections that traffic may use. */
+void load_live_add(struct load_worker *worker, struct load_connection *c);
+void load_live_remove(struct load_worker *worker, struct load_connection *c);
+/* The next request or message of a closed loop. */
+void load_connection_next(struct load_worker *worker, struct load_connection *c, int64_t now);
+
+static inline bool load_in_window(const struct load_worker *worker, int64_t when) {
+  return (uint64_t)(when - worker->window_start_ns) < worker->window_ns;
+}
+
+#endif
