@@ -1,0 +1,175 @@
+// model.mjs: a run directory as one plain object that can be written as JSON into the page:
+//
+//   cells   [{id, p: {parameter: value}}]      in the order of measurements.csv
+//   labels  [{name, backend}]                  likewise; `name` is the CSV's label
+//   rows    [cell][label] = null or {trials, status, flags: {flag: trials}, reason,
+//           m: {metric: [n, median, low, high, ratio, ratio_low, ratio_high, p_holm, verdict]}}
+//   percentiles [cell][label] = null or [[percentile, value_us, count], …]
+//   heat    [cell][label] = null or {step_s, buckets: [[t, bucket, count], …]} (hlog.mjs)
+//
+// The figures are those of summary.csv; nothing is computed anew except, for a column the summary
+// does not have, the median over the trials, without an interval.
+import { basename, join } from 'node:path';
+
+import { Refusal, SCHEMA_VERSION, readJson, readTable } from './read.mjs';
+import { METRIC_KEYS, PARAMETERS } from './words.mjs';
+
+const LIMITS = { cells: 2000, labels: 100, name: 200, parameters: 20 };
+const TEXT_PARAMETERS = ['transport', 'mode', 'loop', 'arrival'];
+const NUMERIC = [
+  'schema_version', 'block', 'trial', 'established', 'sent', 'completed', 'in_flight_end', 'duration_s',
+  'errors_connect', 'errors_reset', 'errors_timeout', 'errors_mismatch', 'errors_closed',
+  ...METRIC_KEYS, ...Object.keys(PARAMETERS).filter((key) => !TEXT_PARAMETERS.includes(key)),
+];
+const VERDICT_FIELDS = ['n', 'median', 'low', 'high', 'ratio', 'ratio_low', 'ratio_high', 'p_holm'];
+
+// "key=value;key=value" as [[key, value], …]. A value that is a number becomes one.
+function splitParams(text, where) {
+  const pairs = text.split(';').filter((part) => part !== '');
+  if (pairs.length > LIMITS.parameters) throw new Refusal(`${where}: too many params`);
+  return pairs.map((part) => {
+    const at = part.indexOf('=');
+    const value = part.slice(at + 1);
+    const numeric = /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : value;
+    return at > 0 ? [part.slice(0, at), numeric] : [part, 'yes'];
+  });
+}
+
+function indexer(limit, what, path) {
+  const at = new Map();
+  return (name, make, list) => {
+    if (at.has(name)) return at.get(name);
+    if (name === '' || name.length > LIMITS.name) throw new Refusal(`${path}: a bad ${what} name`);
+    if (list.length >= limit) throw new Refusal(`${path}: more than ${limit} ${what}s`);
+    at.set(name, list.push(make()) - 1);
+    return list.length - 1;
+  };
+}
+
+function cellOf(row, path) {
+  const p = Object.create(null);
+  for (const key of Object.keys(PARAMETERS))
+    if (row[key] !== undefined && row[key] !== null && row[key] !== '') p[key] = row[key];
+  for (const [key, value] of splitParams(row.params ?? '', path))
+    if (p[key] === undefined) p[key] = value;
+  return { id: row.cell_id, p: { ...p } };
+}
+
+function addTrial(entry, row) {
+  entry.trials++;
+  const worst = ['ok', 'invalid', 'skipped', 'failed'];
+  if (worst.indexOf(row.status) > worst.indexOf(entry.status)) entry.status = row.status;
+  for (const flag of row.flags.split(';').filter((f) => f !== '').slice(0, 20))
+    entry.flags[flag] = (Object.hasOwn(entry.flags, flag) ? entry.flags[flag] : 0) + 1;
+  if (row.status !== 'ok' && row.status !== 'invalid') return;
+  entry.measured++;
+  for (const key of METRIC_KEYS)
+    if (typeof row[key] === 'number') (entry.values[key] ??= []).push(row[key]);
+}
+
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const half = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+}
+
+function readMeasurements(dir) {
+  const table = readTable(dir, 'measurements.csv', {
+    required: ['schema_version', 'cell_id', 'block', 'backend', 'label', 'status', 'flags'],
+    numbers: NUMERIC,
+  });
+  if (table === null) throw new Refusal(`${join(dir, 'measurements.csv')}: missing, so not a run directory`);
+  if (table.rows.length === 0) throw new Refusal(`${table.path}: no trial in it`);
+  const cells = [];
+  const labels = [];
+  const rows = [];
+  const cellIndex = indexer(LIMITS.cells, 'cell', table.path);
+  const labelIndex = indexer(LIMITS.labels, 'label', table.path);
+  for (const row of table.rows) {
+    if (row.schema_version !== SCHEMA_VERSION)
+      throw new Refusal(`${table.path}: schema_version ${row.schema_version}, this report reads 1`);
+    const cell = cellIndex(row.cell_id, () => cellOf(row, table.path), cells);
+    const label = labelIndex(row.label, () => ({ name: row.label, backend: row.backend }), labels);
+    rows[cell] ??= [];
+    rows[cell][label] ??= { trials: 0, measured: 0, status: 'ok', flags: {}, reason: '', values: {} };
+    addTrial(rows[cell][label], row);
+  }
+  return { cells, labels, rows, cellIndex, labelIndex };
+}
+
+// Puts the summary's figures beside the trials' rows; then whatever metric it lacks.
+function addSummary(dir, measured) {
+  const { cells, labels, rows } = measured;
+  const find = (list, key, value, path) => {
+    const at = list.findIndex((item) => item[key] === value);
+    if (at < 0) throw new Refusal(`${path}: ${key} ${JSON.stringify(value.slice(0, 60))} is not in measurements.csv`);
+    return at;
+  };
+  const table = readTable(dir, 'summary.csv', {
+    required: ['cell_id', 'label', 'metric', 'baseline', 'verdict', ...VERDICT_FIELDS],
+    numbers: [...VERDICT_FIELDS, 'rank'],
+  });
+  const places = [new Map(), new Map()];
+  const place = (map, list, key, value, path) => {
+    if (!map.has(value)) map.set(value, find(list, key, value, path));
+    return map.get(value);
+  };
+  let baseline = '';
+  for (const row of table?.rows ?? []) {
+    const cell = place(places[0], cells, 'id', row.cell_id, table.path);
+    const label = place(places[1], labels, 'name', row.label, table.path);
+    const entry = rows[cell][label];
+    if (!entry) throw new Refusal(`${table.path}: ${row.cell_id} has no trial of ${JSON.stringify(row.label)}`);
+    entry.m ??= {};
+    entry.m[row.metric] = [...VERDICT_FIELDS.map((field) => row[field]), row.verdict];
+    baseline ||= row.baseline;
+  }
+  for (const entry of rows.flat()) {
+    if (!entry) continue;
+    const known = Object.assign(Object.create(null), entry.m);
+    for (const [key, values] of Object.entries(entry.values))
+      known[key] ??= [values.length, median(values), null, null, null, null, null, null, ''];
+    entry.m = { ...known };
+    delete entry.values;
+  }
+  return baseline;
+}
+
+function addPercentiles(dir, { cells, labels }) {
+  const table = readTable(dir, 'percentiles.csv', {
+    required: ['cell_id', 'label', 'percentile', 'value_us', 'count'],
+    numbers: ['percentile', 'value_us', 'count'],
+  });
+  const cellAt = new Map(cells.map((cell, i) => [cell.id, i]));
+  const labelAt = new Map(labels.map((label, i) => [label.name, i]));
+  const result = [];
+  for (const row of table?.rows ?? []) {
+    const cell = cellAt.get(row.cell_id);
+    const label = labelAt.get(row.label);
+    if (cell === undefined || label === undefined || row.value_us === null) continue;
+    if (row.percentile === null || row.percentile < 0 || row.percentile > 100)
+      throw new Refusal(`${table.path}: percentile ${row.percentile}`);
+    ((result[cell] ??= [])[label] ??= []).push([row.percentile, row.value_us, row.count ?? 0]);
+  }
+  return result;
+}
+
+// The run directory as an object; `heat` is filled in by hlog.mjs.
+export function readRun(dir) {
+  const measured = readMeasurements(dir);
+  const baseline = addSummary(dir, measured);
+  const run = readJson(dir, 'run.json');
+  if (run !== null && run.schema_version !== SCHEMA_VERSION)
+    throw new Refusal(`${join(dir, 'run.json')}: schema_version ${JSON.stringify(run.schema_version ?? null)}, this report reads 1`);
+  return {
+    id: basename(dir),
+    run: run ?? {},
+    effective: readJson(dir, 'effective.json') ?? {},
+    baseline,
+    cells: measured.cells,
+    labels: measured.labels,
+    rows: measured.rows,
+    percentiles: addPercentiles(dir, measured),
+    heat: [],
+  };
+}

@@ -1,0 +1,55 @@
+// scale.mjs: the range of an axis and where its ticks are. Logarithmic when the values are positive
+// and span more than a factor of 8; then ticks stand on 1, 2, 5 or on powers of ten, never on odd
+// numbers. Pure; used for every axis of every chart.
+
+const SPAN = 8;
+
+function steps125(lo, hi) {
+  const ticks = [];
+  for (let e = Math.floor(Math.log10(lo)) - 1; e <= Math.ceil(Math.log10(hi)) + 1; e++)
+    for (const m of [1, 2, 5]) ticks.push(Number(`${m}e${e}`));
+  return ticks;
+}
+
+function logScale(lo, hi) {
+  const fine = steps125(lo, hi);
+  const min = fine.findLast((t) => t <= lo * 1.0001);
+  const max = fine.find((t) => t >= hi * 0.9999);
+  const decades = Math.log10(max / min);
+  const power = (t) => Number.isInteger(Math.round(Math.log10(t) * 1e6) / 1e6);
+  const every = decades > 7 ? 2 : 1;
+  const shown = fine.filter(
+    (t) => t >= min && t <= max && (decades < 2.4 || (power(t) && Math.round(Math.log10(t)) % every === 0)),
+  );
+  return { type: 'log', min, max, ticks: shown };
+}
+
+function linearScale(lo, hi) {
+  const top = hi > 0 ? hi : 1;
+  const raw = top / 4;
+  const size = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 2.5, 5, 10].find((m) => m * size >= raw) * size;
+  const count = Math.ceil(top / step - 1e-9);
+  const ticks = Array.from({ length: count + 1 }, (_, i) => Number((i * step).toPrecision(12)));
+  return { type: 'value', min: 0, max: ticks.at(-1), ticks };
+}
+
+// {type, min, max, ticks} for values that have to fit. `linear` keeps it so (bars start at zero).
+export function scaleFor(values, linear = false) {
+  const finite = values.filter((v) => Number.isFinite(v));
+  const lo = Math.min(...finite, Infinity);
+  const hi = Math.max(...finite, -Infinity);
+  if (!(hi > 0)) return linearScale(0, 1);
+  return !linear && lo > 0 && hi / lo > SPAN ? logScale(lo, hi) : linearScale(lo, hi);
+}
+
+// The x axis of a sweep: its ticks are the measured values themselves.
+export function sweepScale(values) {
+  const ticks = [...new Set(values)].sort((a, b) => a - b);
+  const log = ticks[0] > 0 && ticks.at(-1) / ticks[0] > SPAN;
+  const clear = log ? (a, b) => Math.log(b / a) / Math.log(ticks.at(-1) / ticks[0]) : (a, b) => (b - a) / (ticks.at(-1) - ticks[0]);
+  const shown = [];
+  for (const t of [...ticks].reverse())
+    if (shown.length === 0 || clear(t, shown[0]) > 0.055) shown.unshift(t);
+  return { type: log ? 'log' : 'value', min: ticks[0], max: ticks.at(-1), ticks: shown };
+}

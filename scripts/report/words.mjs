@@ -1,0 +1,148 @@
+// words.mjs: what the columns of a run directory are called in front of people: metrics with their
+// units and direction, parameters, flags, verdicts; and how numbers are printed. Used in node and in
+// the page. Raw values are never changed here, only printed.
+
+const METRICS = {
+  completed_per_s: ['Throughput', 'requests/s', 'more'],
+  server_cpu_us_per_req: ['Server CPU per request', 'µs', 'less'],
+  server_user_us_per_req: ['User CPU per request', 'µs', 'less'],
+  server_system_us_per_req: ['System CPU per request', 'µs', 'less'],
+  floor_ratio: ['Server CPU over the floor', '×', 'less'],
+  response_p50_us: ['Response time, median', 'µs', 'less'],
+  response_p90_us: ['Response time, p90', 'µs', 'less'],
+  response_p95_us: ['Response time, p95', 'µs', 'less'],
+  response_p99_us: ['Response time, p99', 'µs', 'less'],
+  response_p999_us: ['Response time, p99.9', 'µs', 'less'],
+  response_max_us: ['Response time, longest', 'µs', 'less'],
+  service_p50_us: ['Service time, median', 'µs', 'less'],
+  service_p99_us: ['Service time, p99', 'µs', 'less'],
+  service_p999_us: ['Service time, p99.9', 'µs', 'less'],
+  slip_p99_us: ['Lateness of the load, p99', 'µs', 'less'],
+  connect_p50_us: ['Connect time, median', 'µs', 'less'],
+  connect_p99_us: ['Connect time, p99', 'µs', 'less'],
+  connect_max_us: ['Connect time, longest', 'µs', 'less'],
+  syscalls_per_req: ['System calls per request', '', 'less'],
+  context_switches_per_req: ['Context switches per request', '', 'less'],
+  events_per_wait: ['Events per wait', '', 'more'],
+  rss_bytes_per_conn: ['Process memory per connection', 'B', 'less'],
+  kernel_bytes_per_conn: ['Kernel memory per connection', 'B', 'less'],
+  fairness_jain: ['Fairness (Jain)', '', 'more'],
+  never_served: ['Connections never served', '', 'less'],
+  bytes_per_s: ['Bytes echoed', 'B/s', 'more'],
+  server_cores_used: ['Server cores used', '', 'less'],
+  client_cpu_us_per_req: ['Client CPU per request', 'µs', 'less'],
+  client_cores_used: ['Client cores used', '', 'less'],
+  floor_us: ['Floor: bare recv and send', 'µs', 'less'],
+  tcp_retransmits: ['TCP retransmits', '', 'less'],
+  listen_overflows: ['Listen queue overflows', '', 'less'],
+  steal_pct: ['Steal', '%', 'less'],
+};
+
+function unitOf(key) {
+  if (/_us(_|$)/.test(key)) return 'µs';
+  if (/bytes/.test(key)) return 'B';
+  return /_per_s$/.test(key) ? '/s' : '';
+}
+
+// {key, title, unit, better}: better is 'less' or 'more'.
+export function metric(key) {
+  const known = Object.hasOwn(METRICS, key) ? METRICS[key] : null;
+  const [title, unit, better] = known ?? [key.replaceAll('_', ' '), unitOf(key), 'less'];
+  return { key, title, unit, better };
+}
+export const METRIC_KEYS = Object.keys(METRICS);
+
+export const PARAMETERS = {
+  connections: 'connections',
+  idle_connections: 'idle connections',
+  offered_per_s: 'offered requests/s',
+  payload_bytes: 'payload bytes',
+  depth: 'depth',
+  workers: 'workers',
+  threads: 'load threads',
+  transport: 'transport',
+  mode: 'mode',
+  loop: 'loop',
+  arrival: 'arrival',
+};
+export const parameter = (key) =>
+  Object.hasOwn(PARAMETERS, key) ? PARAMETERS[key] : key.replaceAll('_', ' ');
+
+const LATENCY = /^(response|service|connect)_/;
+const THROUGHPUT = /^(completed|bytes)_per_s$/;
+const voidsBoth = (key) => LATENCY.test(key) || THROUGHPUT.test(key);
+// What a flag means, and which metrics it voids.
+const FLAGS = {
+  client_bound: [
+    'the load was busier than the server, so throughput and latency are the load’s',
+    voidsBoth,
+  ],
+  rate_missed: ['less than 99 % of the offered rate was sent', (key) => LATENCY.test(key)],
+  slip_high: ['the load itself was late, so latency cannot be claimed', (key) => LATENCY.test(key)],
+  short_of_connections: ['fewer connections stood than were asked for', () => true],
+  noisy_host: ['the host took CPU time away (steal, or other load)', () => true],
+  halves_differ: ['the two halves of the trial differ by more than the noise floor', () => false],
+  outlier: ['far from the other trials of its cell; kept', () => false],
+};
+export const flagWords = (flag) => (Object.hasOwn(FLAGS, flag) ? FLAGS[flag][0] : 'see results/README.md');
+export const flagVoids = (flag, key) => Object.hasOwn(FLAGS, flag) && FLAGS[flag][1](key);
+
+// ---- Numbers ---------------------------------------------------------------------------------
+
+function digits(v, figures = 3) {
+  if (v === 0) return '0';
+  const whole = Math.floor(Math.log10(Math.abs(v))) + 1;
+  return v.toFixed(Math.min(6, Math.max(0, figures - whole)));
+}
+export function grouped(v) {
+  const [whole, part] = String(v).split('.');
+  const commas = whole.replace(/\B(?=(\d{3})+$)/g, ',');
+  return part === undefined ? commas : `${commas}.${part}`;
+}
+const STEPS = {
+  µs: [[1e6, 's'], [1e3, 'ms'], [1, 'µs'], [1e-3, 'ns']],
+  B: [[2 ** 30, 'GiB'], [2 ** 20, 'MiB'], [1024, 'KiB'], [1, 'B']],
+  'B/s': [[2 ** 30, 'GiB/s'], [2 ** 20, 'MiB/s'], [1024, 'KiB/s'], [1, 'B/s']],
+};
+function stepped(v, unit, figures) {
+  const steps = STEPS[unit];
+  const [size, name] = steps.find(([s]) => Math.abs(v) >= s) ?? steps[steps.length - 1];
+  return `${digits(v / size, figures)} ${name}`;
+}
+
+// A value for reading: "12.4 µs", "1.24 ms", "84,120". null: an en dash.
+export function show(unit, v) {
+  if (v === null || v === undefined) return '–';
+  if (v === 0) return '0';
+  if (STEPS[unit]) return stepped(v, unit, 3);
+  const text = grouped(digits(v));
+  return unit === '×' ? `${text}×` : unit === '%' ? `${text} %` : text;
+}
+// The same for an axis: as short as can be.
+export function tick(unit, v) {
+  if (v === 0) return '0';
+  if (STEPS[unit]) return stepped(v, unit, 3).replace(/(\.\d*?)0+ /, '$1 ').replace('. ', ' ');
+  const size = Math.abs(v);
+  const short = size >= 1e6 ? [v / 1e6, 'M'] : size >= 1e3 ? [v / 1e3, 'k'] : [v, ''];
+  return grouped(Number(short[0].toPrecision(3))) + short[1];
+}
+export const ratioText = (v) => (v === null ? '–' : `${digits(v, v < 0.1 ? 2 : 3)}×`);
+export const rangeText = (low, high, print) =>
+  low === null || high === null ? '' : `[${print(low)}, ${print(high)}]`;
+
+// Control characters and the two separators that editors take for line ends, made visible: a name is
+// always one line.
+export const visible = (text) =>
+  String(text).replace(
+    /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g,
+    (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
+
+// One CSV field (RFC 4180); a leading formula character is defused for spreadsheets.
+export function csvField(value) {
+  if (value === null || value === undefined) return '';
+  let text = String(value);
+  if (typeof value === 'string' && /^[=+\-@\t\r]/.test(text)) text = `'${text}`;
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+export const csvText = (rows) => rows.map((row) => row.map(csvField).join(',')).join('\r\n') + '\r\n';
