@@ -94,7 +94,8 @@ function zoomOf(chart) {
 
 // Draws a card's chart, keeping its zoom. True when it has one.
 function paint(card, v) {
-  const width = card.box.clientWidth;
+  // On paper (A4 or letter, two columns) the layout is not known when the charts are drawn.
+  const width = state.printing ? (card.figure.wide ? 660 : 320) : card.box.clientWidth;
   const isolated = state.isolated;
   const drawn = card.figure.draw({ theme: theme(), width, looks: lookup, isolate: isolated, font: FONT });
   if (drawn === null) return card.box.replaceChildren();

@@ -6,7 +6,7 @@ import { endLabels } from './endlabels.mjs';
 import { scaleFor, sweepScale } from './scale.mjs';
 import { FONT, colourOf } from './style.mjs';
 import { line, missingText, ranking, value, voided, xText } from './view.mjs';
-import { metric, parameter, rangeText, show, tick, visible } from './words.mjs';
+import { metric, parameter, show, showRange, tick, visible } from './words.mjs';
 
 export const short = (name, most = 22) => {
   const text = visible(name);
@@ -104,7 +104,7 @@ export function lineChart(view, canvas, key, floor = null) {
   const y = scaleFor([
     ...lines.flatMap((l) => l.points.flatMap((p) => [p.low ?? p.median, p.high ?? p.median])),
     ...floors.map((p) => p[1]),
-  ]);
+  ], unit);
   const option = base(canvas);
   option.grid.right = gutter(canvas, lines.map((l) => l.label));
   option.xAxis = axis(canvas, sweepScale(xs), '', parameter(view.x), { axisPointer: { show: true } });
@@ -134,7 +134,7 @@ function pointOf(canvas, label, p) {
 }
 
 const pointText = (unit, p) => {
-  const range = rangeText(p.low, p.high, (v) => show(unit, v));
+  const range = showRange(unit, p.median, p.low, p.high);
   return `${show(unit, p.median)}${range === '' ? '' : ` ${range}`}${p.hollow ? ' (void)' : ''}`;
 };
 
@@ -181,7 +181,7 @@ export function barChart(view, canvas, parts, total, floor = null) {
   const longest = Math.max(...rows.map((row) => short(row.label).length));
   option.grid = { left: Math.min(160, longest * 6.7 + 14), right: 74, top: 18, bottom: 24 };
   option.tooltip.axisPointer = { type: 'none' };
-  option.xAxis = axis(canvas, scaleFor(reach, true), unit, '');
+  option.xAxis = axis(canvas, scaleFor(reach, unit, true), unit, '');
   option.yAxis = {
     type: 'category', inverse: true, data: rows.map((row) => row.label), axisLine: { show: false }, axisTick: { show: false },
     axisLabel: { color: canvas.theme.ink, fontSize: 12, interval: 0, formatter: (name) => short(name) },

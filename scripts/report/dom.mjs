@@ -35,7 +35,7 @@ export const button = (text, onclick, attributes = {}) => el('button', { type: '
 
 // One choice of several, as buttons in a row, or as a select when there are many.
 export function choice(title, options, chosen, pick) {
-  if (options.length > 8) {
+  if (options.length > 8 || options.map(([, text]) => text).join('').length > 48) {
     const select = el('select', { 'aria-label': title, onchange: (e) => pick(options[e.target.selectedIndex][0]) },
       options.map(([v, text]) => el('option', { selected: v === chosen }, text)));
     return el('span', { class: 'field' }, title, select);

@@ -2,7 +2,7 @@
 //   {id, title, unit, scope, note, draw(canvas) -> chart or null, table() -> rows for people and CSV}
 // scope: 'sweep' (against x) or 'point' (at the chosen cell). The page and the SVG files draw these.
 import { barChart, lineChart } from './charts.mjs';
-import { heatChart, percentileChart, percentilePoints } from './spread.mjs';
+import { bucketUs, heatChart, percentileChart, percentilePoints } from './spread.mjs';
 import { line, missingText, placeText, value, xText } from './view.mjs';
 import { metric, parameter, show, visible } from './words.mjs';
 
@@ -119,7 +119,7 @@ function spreads(view) {
       draw: (canvas) => heatChart(view, canvas),
       table: () => [['backend', 'second', 'from (µs)', 'requests'], ...model.labels.flatMap((label, i) => {
         const heat = model.heat[cell][i];
-        return heat ? heat.buckets.map(([t, b, n]) => [label.name, t * heat.step_s, Number((10 ** (b / 6 - 3)).toPrecision(4)), n]) : [];
+        return heat ? heat.buckets.map(([t, b, n]) => [label.name, t * heat.step_s, Number(bucketUs(b).toPrecision(4)), n]) : [];
       })],
     });
   return list;

@@ -11,6 +11,7 @@
 // does not have, the median over the trials, without an interval.
 import { basename, join } from 'node:path';
 
+import { readHeat } from './hlog.mjs';
 import { Refusal, SCHEMA_VERSION, readJson, readTable } from './read.mjs';
 import { METRIC_KEYS, PARAMETERS } from './words.mjs';
 
@@ -63,6 +64,7 @@ function addTrial(entry, row) {
     entry.flags[flag] = (Object.hasOwn(entry.flags, flag) ? entry.flags[flag] : 0) + 1;
   if (row.status !== 'ok' && row.status !== 'invalid') return;
   entry.measured++;
+  if (Number.isInteger(row.trial)) entry.numbers.push(row.trial);
   for (const key of METRIC_KEYS)
     if (typeof row[key] === 'number') (entry.values[key] ??= []).push(row[key]);
 }
@@ -91,7 +93,7 @@ function readMeasurements(dir) {
     const cell = cellIndex(row.cell_id, () => cellOf(row, table.path), cells);
     const label = labelIndex(row.label, () => ({ name: row.label, backend: row.backend }), labels);
     rows[cell] ??= [];
-    rows[cell][label] ??= { trials: 0, measured: 0, status: 'ok', flags: {}, reason: '', values: {} };
+    rows[cell][label] ??= { trials: 0, measured: 0, status: 'ok', flags: {}, reason: '', values: {}, numbers: [] };
     addTrial(rows[cell][label], row);
   }
   return { cells, labels, rows, cellIndex, labelIndex };
@@ -154,9 +156,11 @@ function addPercentiles(dir, { cells, labels }) {
   return result;
 }
 
-// The run directory as an object; `heat` is filled in by hlog.mjs.
+// The run directory as an object.
 export function readRun(dir) {
   const measured = readMeasurements(dir);
+  const trials = measured.rows.map((row) => row.map((entry) => entry?.numbers));
+  for (const entry of measured.rows.flat()) if (entry) delete entry.numbers;
   const baseline = addSummary(dir, measured);
   const run = readJson(dir, 'run.json');
   if (run !== null && run.schema_version !== SCHEMA_VERSION)
@@ -170,6 +174,6 @@ export function readRun(dir) {
     labels: measured.labels,
     rows: measured.rows,
     percentiles: addPercentiles(dir, measured),
-    heat: [],
+    heat: readHeat(dir, trials),
   };
 }

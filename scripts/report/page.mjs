@@ -80,8 +80,8 @@ export function runPage(model, library, notice) {
 <nav class="controls" aria-label="what is shown"><div id="controls"></div></nav>
 <main>
 <section><h2 id="ranking-title">Ranking</h2>
-<p class="lead">Best first. A rank is the range its interval leaves open, so ties show as ranges that overlap. ~: no difference can be claimed. Intervals are of the median over the blocks. Click a name to see it alone.</p>
-<div id="ranking"></div></section>
+<div id="ranking"></div>
+<p class="lead">A rank is the range its interval leaves open, so ties show as ranges that overlap. ~: no difference can be claimed. A name shows that one alone.</p></section>
 <section id="matrix-part"><h2>All points at a glance</h2><p class="lead" id="matrix-lead"></p><div id="matrix"></div></section>
 <section><h2>Charts</h2>
 <p class="lead">Bands and whiskers are the intervals of summary.csv. Ctrl and wheel, or the buttons, zoom; drag to move.</p>

@@ -3,6 +3,7 @@
 // numbers. Pure; used for every axis of every chart.
 
 const SPAN = 8;
+export const BUCKETS_PER_DECADE = 6; // of ns: the rows of a heat map
 
 function steps125(lo, hi) {
   const ticks = [];
@@ -24,23 +25,23 @@ function logScale(lo, hi) {
   return { type: 'log', min, max, ticks: shown };
 }
 
-function linearScale(lo, hi) {
-  const top = hi > 0 ? hi : 1;
-  const raw = top / 4;
+function linearScale(hi, unit) {
+  const raw = hi / 4;
   const size = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 2.5, 5, 10].find((m) => m * size >= raw) * size;
-  const count = Math.ceil(top / step - 1e-9);
+  const step = unit === 'B' ? 2 ** Math.ceil(Math.log2(raw)) : [1, 2, 2.5, 5, 10].find((m) => m * size >= raw) * size;
+  const count = Math.ceil(hi / step - 1e-9);
   const ticks = Array.from({ length: count + 1 }, (_, i) => Number((i * step).toPrecision(12)));
   return { type: 'value', min: 0, max: ticks.at(-1), ticks };
 }
 
-// {type, min, max, ticks} for values that have to fit. `linear` keeps it so (bars start at zero).
-export function scaleFor(values, linear = false) {
+// {type, min, max, ticks} for values that have to fit; ticks of bytes are powers of two. `linear`
+// keeps it so (bars start at zero).
+export function scaleFor(values, unit, linear = false) {
   const finite = values.filter((v) => Number.isFinite(v));
   const lo = Math.min(...finite, Infinity);
   const hi = Math.max(...finite, -Infinity);
-  if (!(hi > 0)) return linearScale(0, 1);
-  return !linear && lo > 0 && hi / lo > SPAN ? logScale(lo, hi) : linearScale(lo, hi);
+  if (!(hi > 0)) return linearScale(1, unit);
+  return !linear && lo > 0 && hi / lo > SPAN ? logScale(lo, hi) : linearScale(hi, unit);
 }
 
 // The x axis of a sweep: its ticks are the measured values themselves.

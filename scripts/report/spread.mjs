@@ -1,7 +1,7 @@
 // spread.mjs: charts of whole distributions: percentiles on a 1/(1-p) axis, and latency over time as
 // heat maps, one small map a label. See charts.mjs for what a chart function returns.
 import { axis, base, gutter, labelled, look, names, short } from './charts.mjs';
-import { scaleFor } from './scale.mjs';
+import { BUCKETS_PER_DECADE, scaleFor } from './scale.mjs';
 import { voided } from './view.mjs';
 import { show, tick } from './words.mjs';
 
@@ -32,7 +32,7 @@ export function percentileChart(view, canvas) {
   option.grid.right = gutter(canvas, lines.map((l) => l.label));
   option.xAxis = axis(canvas, x, '', 'share of requests answered by then');
   option.xAxis.axisLabel.formatter = (v) => RANKS.find(([rank]) => Math.abs(rank - v) < rank * 1e-6)?.[1] ?? '';
-  option.yAxis = axis(canvas, scaleFor(lines.flatMap((l) => l.points.map((p) => p[1]))), 'µs', '');
+  option.yAxis = axis(canvas, scaleFor(lines.flatMap((l) => l.points.map((p) => p[1])), 'µs'), 'µs', '');
   option.dataZoom = ['x', 'y'].map((d) => ({
     type: 'inside', id: `zoom-${d}`, [`${d}AxisIndex`]: 0, filterMode: 'none', zoomOnMouseWheel: 'ctrl', moveOnMouseWheel: false,
   }));
@@ -53,8 +53,7 @@ export function percentileChart(view, canvas) {
 
 // ---- Heat ------------------------------------------------------------------------------------
 
-export const BUCKETS_PER_DECADE = 6; // of ns; the same in hlog.mjs, which fills them
-const bucketUs = (bucket) => 10 ** (bucket / BUCKETS_PER_DECADE) / 1000;
+export const bucketUs = (bucket) => 10 ** (bucket / BUCKETS_PER_DECADE) / 1000;
 
 export function heatChart(view, canvas) {
   const { model, cell } = view;

@@ -2,8 +2,8 @@
 // value in data-value and come from summary.csv.
 import { el, button, copyCsv, swatch } from './dom.mjs';
 import { colourOf } from './style.mjs';
-import { hasMetric, missingText, rankText, ranking, value, voided, xText } from './view.mjs';
-import { metric, rangeText, ratioText, show } from './words.mjs';
+import { hasMetric, missingText, rankText, ranking, value, voided } from './view.mjs';
+import { grouped, metric, parameter, rangeText, ratioText, show, showRange } from './words.mjs';
 
 const COLUMNS = ['completed_per_s', 'server_cpu_us_per_req', 'response_p50_us', 'response_p99_us', 'response_p999_us',
   'syscalls_per_req', 'context_switches_per_req', 'rss_bytes_per_conn', 'kernel_bytes_per_conn', 'fairness_jain', 'floor_ratio'];
@@ -78,7 +78,7 @@ export function rankingTable(ctx) {
     const dataset = { class: receded, 'data-label': name };
     if (row.v === null) return el('tr', dataset, first, el('td', { class: 'figure muted', colspan: 2 + others.length }, missingText(row.entry)));
     const v = row.v;
-    const range = rangeText(v.summaryLow, v.summaryHigh, (x) => show(metric(key).unit, x));
+    const range = showRange(metric(key).unit, v.median, v.summaryLow, v.summaryHigh);
     return el('tr', dataset, first,
       el('td', { class: v.void ? 'figure void' : 'figure', 'data-metric': key, 'data-value': v.median }, bar(ctx, name, v, most), show(metric(key).unit, v.median), ' ', el('span', { class: 'range' }, range)),
       ratioCell(v, name, view.model.baseline),
@@ -121,14 +121,14 @@ export function matrixTable(ctx) {
   const { model, facet } = view;
   const order = ranking(model, view.cell, ctx.metric).map((row) => row.index);
   const head = facet.cells.map((cell) => el('th', { scope: 'col', class: cell === view.cell ? 'here' : null },
-    button(xText(view.x, model.cells[cell].p[view.x]), () => ctx.pick(cell))));
+    button(grouped(model.cells[cell].p[view.x] ?? ''), () => ctx.pick(cell))));
   const body = order.map((i) => {
     const name = model.labels[i].name;
     const cells = facet.cells.map((cell) => matrixCell(model.rows[cell][i], ctx.metric, name === model.baseline));
     return el('tr', { class: ctx.isolated !== null && ctx.isolated !== name ? 'receded' : null }, el('td', { class: 'name' }, who(ctx, name)), cells);
   });
   return el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'all points' },
-    el('table', { class: 'matrix' }, el('thead', {}, el('tr', {}, el('th', { class: 'name' }, ''), head)), el('tbody', {}, body)));
+    el('table', { class: 'matrix' }, el('thead', {}, el('tr', {}, el('th', { class: 'name' }, parameter(view.x)), head)), el('tbody', {}, body)));
 }
 
 function matrixCell(entry, key, isBaseline) {

@@ -26,7 +26,7 @@ function describe(p, keys) {
     const v = p[key];
     if (key === 'loop') words.push(`${v} loop`);
     else if (v === undefined) continue;
-    else if (key === 'offered_per_s') words.push(`${grouped(v)} requests/s offered`);
+    else if (key === 'offered_per_s') words.push(`${grouped(v)}/s`);
     else if (key === 'connections') words.push(xText(key, v));
     else if (['transport', 'mode', 'arrival'].includes(key)) words.push(String(v));
     else words.push(`${parameter(key)} ${v}`);

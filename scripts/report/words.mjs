@@ -126,6 +126,15 @@ export function tick(unit, v) {
   const short = size >= 1e6 ? [v / 1e6, 'M'] : size >= 1e3 ? [v / 1e3, 'k'] : [v, ''];
   return grouped(Number(short[0].toPrecision(3))) + short[1];
 }
+// "[4.26, 4.50]": without the unit where it is the one of the figure beside it.
+export function showRange(unit, beside, low, high) {
+  if (low === null || high === null) return '';
+  const suffix = / .*$/.exec(show(unit, beside))?.[0] ?? '';
+  const [from, to] = [show(unit, low), show(unit, high)];
+  const same = suffix !== '' && from.endsWith(suffix) && to.endsWith(suffix);
+  const bare = (text) => (same ? text.slice(0, -suffix.length) : text);
+  return `[${bare(from)}, ${bare(to)}]`;
+}
 export const ratioText = (v) => (v === null ? '–' : `${digits(v, v < 0.1 ? 2 : 3)}×`);
 export const rangeText = (low, high, print) =>
   low === null || high === null ? '' : `[${print(low)}, ${print(high)}]`;

@@ -17,7 +17,9 @@ const shot = async (name, options, act = async () => {}) => {
   await page.waitForSelector('html[data-ready]', { timeout: 10_000 });
   await act(page);
   await page.screenshot({ path: join(out, `${name}.png`), fullPage: true });
-  if (name === 'wide') await page.screenshot({ path: join(out, 'first.png') });
+  const { width } = options.viewport;
+  for (let i = 0; i < 5; i++)
+    await page.screenshot({ path: join(out, `${name}-${i}.png`), fullPage: true, clip: { x: 0, y: i * 1000, width, height: 1000 } }).catch(() => {});
   if (name === 'wide') await page.pdf({ path: join(out, 'print.pdf'), format: 'A4', printBackground: false });
   await context.close();
 };
