@@ -10,7 +10,7 @@ shift
 missing=
 # In reverse, so that ev.h comes last: libev exports libevent's names too, and must not win.
 sed -n 's/.*mux-library: *//p' "$@" | sort -ru | {
-  while read -r header flag package; do
+  while read -r header flag package _; do # the comment may end behind it
     if [ "$what" = packages ]; then
       echo "$package"
     elif echo "#include <$header>" | ${CC:-cc} -E -x c - >/dev/null 2>&1; then
