@@ -65,3 +65,15 @@ int test_in_child(void (*fn)(void *arg), void *arg, char *errors, size_t bytes) 
   assert_int_equal(waitpid(pid, &status, 0), pid);
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
+
+/* The program is build/tests/KIND/test_NAME, plug-ins are in build/tests/plugins. */
+const char *test_plugin_path(const char *name) {
+  static char path[512];
+  char self[256];
+  ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+  assert_true(n > 0 && n < (ssize_t)sizeof self - 1);
+  self[n] = 0;
+  *strrchr(self, '/') = 0;
+  snprintf(path, sizeof path, "%s/../plugins/%s", self, name);
+  return path;
+}

@@ -27,4 +27,8 @@ uint64_t test_random_in(uint64_t low, uint64_t high);
  * its standard error. A child that hangs is killed after 10 s. */
 int test_in_child(void (*fn)(void *arg), void *arg, char *errors, size_t bytes);
 
+/* The path of a plug-in made for the tests (tests/plugins.mk), such as "skeleton.so". The text is
+ * overwritten by the next call. */
+const char *test_plugin_path(const char *name);
+
 #endif
