@@ -25,9 +25,13 @@ static void check_descriptors(const struct load_config *config) {
             limit);
 }
 
-static FILE *open_output(struct mux_output *output, const char *option, const char *path) {
+/* `earlier` is taken back if this one fails. */
+static FILE *open_output(struct mux_output *output, const char *option, const char *path,
+                         struct mux_output *earlier) {
   char shown[160];
   int rc = mux_output_open(output, path);
+  if (rc != 0)
+    mux_output_abort(earlier);
   if (rc != 0)
     mux_die(MUX_EXIT_USAGE, "%s: cannot write %s: %s", option,
             mux_printable(shown, sizeof shown, path), strerror(-rc));
@@ -52,16 +56,14 @@ int cmd_load(int argc, char **argv) {
   struct mux_output hlog = {0};
   struct mux_output json = {0};
   if (options.hlog_path != NULL)
-    config->hlog = open_output(&hlog, "--hlog", options.hlog_path);
+    config->hlog = open_output(&hlog, "--hlog", options.hlog_path, &json);
   if (options.json)
-    open_output(&json, "--json", options.json_path);
+    open_output(&json, "--json", options.json_path, &hlog);
 
   struct load_result result;
   if (load_run(config, &result) != 0) {
-    if (hlog.stream != NULL)
-      mux_output_abort(&hlog);
-    if (json.stream != NULL)
-      mux_output_abort(&json);
+    mux_output_abort(&hlog);
+    mux_output_abort(&json);
     return MUX_EXIT_FAILED;
   }
   load_judge(config, &result);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +64,7 @@ const char *test_errors(const struct test_process *process) {
 }
 
 /* Waits in short steps: 1 ms is nothing next to a process, and needs no SIGCHLD handler. */
-static bool wait_until(bool (*done)(void *arg), void *arg) {
+bool test_wait_until(bool (*done)(void *arg), void *arg) {
   int64_t deadline = mux_now_ns() + TEST_TIMEOUT_S * MUX_S;
   while (!done(arg)) {
     if (mux_now_ns() > deadline)
@@ -85,7 +86,7 @@ static bool has_ended(void *arg) {
 
 void test_wait(struct test_process *process, struct test_result *result) {
   struct waited waited = {.pid = process->pid};
-  bool ended = wait_until(has_ended, &waited);
+  bool ended = test_wait_until(has_ended, &waited);
   if (!ended) {
     kill(process->pid, SIGKILL);
     waitpid(process->pid, &waited.status, 0);
@@ -157,7 +158,7 @@ void test_serve(struct test_server *server, const char *format, ...) {
   va_end(args);
   test_start(&server->process, command);
   struct listening listening = {.server = server};
-  if (!wait_until(has_answered, &listening) || listening.ended)
+  if (!test_wait_until(has_answered, &listening) || listening.ended)
     fail_msg("'%s' does not serve; it wrote: %s", server->process.command,
              test_errors(&server->process));
   char why[160];
@@ -170,6 +171,38 @@ void test_stop(struct test_server *server) {
   test_wait(&server->process, &result);
   test_expect(&result, 0);
   assert_string_equal(result.err, "");
+}
+
+json_t *test_json(const struct test_result *result) {
+  json_error_t error;
+  json_t *object = json_loads(result->out, JSON_REJECT_DUPLICATES, &error);
+  if (object == NULL)
+    fail_msg("'%s' printed no JSON (%s): %s", result->command, error.text, result->out);
+  return object;
+}
+
+static const json_t *find_number(const json_t *object, const char *path) {
+  char name[64];
+  const char *rest = path;
+  while (object != NULL && *rest != 0) {
+    size_t length = strcspn(rest, ".");
+    snprintf(name, sizeof name, "%.*s", (int)length, rest);
+    object = json_object_get(object, name);
+    rest += length + (rest[length] == '.');
+  }
+  if (!json_is_number(object))
+    fail_msg("the result has no number '%s'", path);
+  return object;
+}
+
+long long test_json_int(const json_t *object, const char *path) {
+  const json_t *number = find_number(object, path);
+  assert_true(json_is_integer(number));
+  return json_integer_value(number);
+}
+
+double test_json_real(const json_t *object, const char *path) {
+  return json_number_value(find_number(object, path));
 }
 
 const char *test_directory(void) {

@@ -52,8 +52,17 @@ void test_serve(struct test_server *server, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* SIGTERM; asserts exit 0 and that standard error is empty. */
 void test_stop(struct test_server *server);
+/* Waits until done(arg) is true; false if it is not within TEST_TIMEOUT_S. */
+bool test_wait_until(bool (*done)(void *arg), void *arg);
 /* Current content of its stderr; the text is overwritten by the next call. */
 const char *test_errors(const struct test_process *process);
+
+/* What a result says on stdout, as JSON; fails if it is none. The caller decrefs it. */
+struct json_t;
+struct json_t *test_json(const struct test_result *result);
+/* Member of nested objects, "errors.mismatch"; fails if it is not there or no integer. */
+long long test_json_int(const struct json_t *object, const char *path);
+double test_json_real(const struct json_t *object, const char *path);
 
 /* A directory under /tmp for the files of one test program. Returns it with no slash at the end. */
 const char *test_directory(void);

@@ -1,0 +1,407 @@
+/* test_load.c: the command load against good and bad servers, all of them real. */
+#include "tests/support.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/sock.h"
+#include "tests/process.h"
+
+static struct test_result result;
+
+/* ---- Servers that do one thing wrong -------------------------------------------------------- */
+
+/* Serves one accepted, blocking connection to its end. */
+typedef void (*serve_fn)(int fd);
+
+static void reset(int fd) {
+  struct linger linger = {.l_onoff = 1};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+}
+
+static void close_at_once(int fd) {
+  (void)fd;
+}
+
+static void reset_at_once(int fd) {
+  reset(fd);
+}
+
+static void close_after_a_message(int fd) {
+  char data[64];
+  send(fd, data, (size_t)recv(fd, data, sizeof data, MSG_WAITALL), MSG_NOSIGNAL);
+}
+
+static void reset_in_a_message(int fd) {
+  char data[64];
+  if (recv(fd, data, sizeof data, MSG_WAITALL) == sizeof data)
+    send(fd, data, 10, MSG_NOSIGNAL);
+  reset(fd);
+}
+
+static void never_answer(int fd) {
+  char data[4096];
+  while (recv(fd, data, sizeof data, 0) > 0)
+    ;
+}
+
+/* Echoes n messages of 64 bytes, then one that `change` has been applied to, then goes on. */
+static void echo_wrongly(int fd, void (*change)(char *data)) {
+  char data[64];
+  for (int n = 0; recv(fd, data, sizeof data, MSG_WAITALL) == sizeof data; n++) {
+    if (n == 20)
+      change(data);
+    if (send(fd, data, sizeof data, MSG_NOSIGNAL) < 0)
+      return;
+  }
+}
+
+static void flip_a_bit(char *data) {
+  data[63] ^= 1;
+}
+static void clear(char *data) {
+  memset(data, 0, 64);
+}
+static void shift(char *data) {
+  memmove(data, data + 1, 63);
+}
+static void echo_with_a_flipped_bit(int fd) {
+  echo_wrongly(fd, flip_a_bit);
+}
+static void echo_zeroes(int fd) {
+  echo_wrongly(fd, clear);
+}
+static void echo_a_byte_less(int fd) {
+  echo_wrongly(fd, shift);
+}
+static void echo_the_last_again(int fd) {
+  char data[64];
+  char last[64] = "";
+  for (int n = 0; recv(fd, data, sizeof data, MSG_WAITALL) == sizeof data; n++) {
+    if (send(fd, n == 20 ? last : data, sizeof data, MSG_NOSIGNAL) < 0)
+      return;
+    memcpy(last, data, sizeof last);
+  }
+}
+/* Sends what nobody asked for. */
+static void echo_twice(int fd) {
+  char data[64];
+  while (recv(fd, data, sizeof data, MSG_WAITALL) == sizeof data)
+    for (int i = 0; i < 2; i++)
+      if (send(fd, data, sizeof data, MSG_NOSIGNAL) < 0)
+        return;
+}
+
+/* Starts a process that serves every connection so, each in a process of its own. */
+static pid_t start_server(serve_fn serve, char target[MUX_ADDR_TEXT]) {
+  struct mux_addr addr;
+  char why[160];
+  struct mux_sock_options options = MUX_SOCK_DEFAULTS;
+  assert_int_equal(mux_addr_parse(&addr, "tcp://127.0.0.1:0", false, why, sizeof why), 0);
+  int listener = mux_sock_listen(&addr, false, 0, &options);
+  assert_true(listener >= 0);
+  mux_addr_print(target, &addr);
+  fcntl(listener, F_SETFL, 0); /* blocking, and so are the connections */
+  fflush(NULL);
+  pid_t pid = fork();
+  assert_true(pid >= 0);
+  if (pid > 0) {
+    close(listener);
+    return pid;
+  }
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  signal(SIGCHLD, SIG_IGN);
+  for (;;) {
+    int fd = accept(listener, NULL, NULL);
+    if (fork() == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      serve(fd);
+      close(fd);
+      _exit(0);
+    }
+    close(fd);
+  }
+}
+
+static void end_server(pid_t pid) {
+  kill(pid, SIGKILL);
+  waitpid(pid, NULL, 0);
+}
+
+static void bad_servers_are_found_out(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    serve_fn serve;
+    const char *counter; /* of these errors there is one at least */
+    const char *says;
+  } rows[] = {
+      {"closes at once", close_at_once, "errors.closed", "closed"},
+      {"resets at once", reset_at_once, "errors.reset", "reset"},
+      {"closes after a message", close_after_a_message, "errors.closed", "closed"},
+      {"resets in a message", reset_in_a_message, "errors.reset", "reset"},
+      {"never answers", never_answer, "errors.timeout", "timeout"},
+      {"flips a bit", echo_with_a_flipped_bit, "errors.mismatch", "mismatch"},
+      {"echoes zeroes", echo_zeroes, "errors.mismatch", "mismatch"},
+      {"leaves a byte out", echo_a_byte_less, "errors.mismatch", "mismatch"},
+      {"repeats a message", echo_the_last_again, "errors.mismatch", "mismatch"},
+      {"echoes twice", echo_twice, "errors.mismatch", "mismatch"},
+  };
+  static const char *const warmups[] = {"0", "100ms"};
+  for (size_t i = 0; i < TEST_COUNT(rows) * TEST_COUNT(warmups); i++) {
+    size_t row = i / TEST_COUNT(warmups);
+    char target[MUX_ADDR_TEXT];
+    pid_t server = start_server(rows[row].serve, target);
+    test_command(&result,
+                 "load --target %s --connections 3 --duration 300ms --timeout 200ms --warmup %s "
+                 "--json",
+                 target, warmups[i % TEST_COUNT(warmups)]);
+    end_server(server);
+    if (result.status != 1 || strstr(result.err, rows[row].says) == NULL)
+      fail_msg("a server that %s: exit %d, and it wrote: %s", rows[row].name, result.status,
+               result.err);
+    json_t *json = test_json(&result);
+    if (test_json_int(json, rows[row].counter) < 1 || json_is_true(json_object_get(json, "valid")))
+      fail_msg("a server that %s: %s", rows[row].name, result.out);
+    json_decref(json);
+  }
+}
+
+static void a_refused_target_is_said_once(void **state) {
+  (void)state;
+  struct mux_addr addr;
+  char why[160];
+  char target[MUX_ADDR_TEXT];
+  assert_int_equal(mux_addr_parse(&addr, "tcp://127.0.0.1:0", false, why, sizeof why), 0);
+  int held = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); /* bound, and never listens */
+  assert_int_equal(bind(held, &addr.socket.any, addr.length), 0);
+  assert_int_equal(mux_sock_name(held, &addr), 0);
+  mux_addr_print(target, &addr);
+  test_command(&result, "load --target %s --connections 20 --json=%s/refused", target,
+               test_directory());
+  test_expect(&result, 1);
+  const char *line = strstr(result.err, "established 0 of 20 connections");
+  assert_non_null(line);
+  assert_non_null(strstr(line, "Connection refused"));
+  assert_int_equal(strchr(result.err, '\n') - result.err, strlen(result.err) - 1);
+  close(held);
+  test_command(&result, "load --target unix://%s/nobody --json", test_directory());
+  test_expect(&result, 1);
+  json_t *json = test_json(&result); /* also when the exit is 1 */
+  assert_int_equal(test_json_int(json, "established"), 0);
+  assert_int_equal(test_json_int(json, "errors.connect"), 1);
+  json_decref(json);
+}
+
+/* ---- A good server -------------------------------------------------------------------------- */
+
+/* What must be true of every result against a server that echoes. A busy machine may flag it. */
+static void assert_sound(const json_t *json, int connections, int64_t payload_bytes) {
+  static const char *const errors[] = {"errors.connect", "errors.reset", "errors.timeout",
+                                       "errors.mismatch", "errors.closed"};
+  assert_int_equal(test_json_int(json, "connections"), connections);
+  assert_int_equal(test_json_int(json, "established"), connections);
+  for (size_t i = 0; i < TEST_COUNT(errors); i++)
+    if (test_json_int(json, errors[i]) != 0)
+      fail_msg("%s in: %s", errors[i], result.out);
+  long long completed = test_json_int(json, "completed");
+  assert_true(completed > 0);
+  assert_int_equal(test_json_int(json, "sent"), completed + test_json_int(json, "in_flight_end"));
+  assert_true(test_json_int(json, "response_us.count") >= completed);
+  assert_true(test_json_real(json, "response_us.min") <= test_json_real(json, "response_us.mean"));
+  assert_true(test_json_real(json, "response_us.mean") <= test_json_real(json, "response_us.max"));
+  assert_true(test_json_real(json, "response_us.min") > 0);
+  double bytes_per_s = test_json_real(json, "completed_per_s") * (double)payload_bytes;
+  assert_true(fabs(test_json_real(json, "bytes_per_s") - bytes_per_s) <= bytes_per_s / 1e6);
+}
+
+/* The last row has more bytes outstanding than both socket buffers hold. */
+static void every_shape_of_load_is_echoed(void **state) {
+  (void)state;
+  static const struct {
+    const char *args;
+    int connections;
+    int64_t payload_bytes;
+  } rows[] = {
+      {"", 1, 64},
+      {"--connections 50 --threads 2", 50, 64},
+      {"--payload 1 --connections 3", 3, 1},
+      {"--payload 1 --depth 1000", 1, 1},
+      {"--payload 7 --depth 3 --connections 5", 5, 7},
+      {"--payload 65537 --connections 2", 2, 65537},
+      {"--payload 1MiB --depth 2", 1, 1 << 20},
+      {"--payload 1MiB --depth 32 --connections 2", 2, 1 << 20},
+      {"--ramp 100 --connections 20", 20, 64},
+      {"--seed 99 --connections 2", 2, 64},
+  };
+  char local[128];
+  snprintf(local, sizeof local, "unix://%s/l", test_directory());
+  const char *const listens[] = {"tcp://127.0.0.1:0", "tcp://[::1]:0", local};
+  for (size_t l = 0; l < TEST_COUNT(listens); l++) {
+    struct test_server server;
+    test_serve(&server, "--backend epoll-lt --listen %s", listens[l]);
+    for (size_t i = 0; i < TEST_COUNT(rows); i++) {
+      test_command(&result, "load --target %s --duration 200ms --warmup 50ms --json %s",
+                   server.target, rows[i].args);
+      json_t *json = test_json(&result);
+      assert_sound(json, rows[i].connections, rows[i].payload_bytes);
+      if (json_is_true(json_object_get(json, "valid")))
+        test_expect(&result, 0);
+      json_decref(json);
+    }
+    test_stop(&server);
+  }
+}
+
+/* Far below capacity the offered rate is the rate that comes back. */
+static void an_open_loop_keeps_its_rate(void **state) {
+  (void)state;
+  struct test_server server;
+  test_serve(&server, "--backend epoll-lt");
+  static const char *const arrivals[] = {"constant", "poisson"};
+  for (size_t i = 0; i < TEST_COUNT(arrivals); i++) {
+    test_command(&result,
+                 "load --target %s --rate 2k --arrival %s --connections 10 --duration 1s "
+                 "--warmup 100ms --json",
+                 server.target, arrivals[i]);
+    json_t *json = test_json(&result);
+    assert_sound(json, 10, 64);
+    assert_true(test_json_real(json, "offered_per_s") == 2000);
+    long long sent = test_json_int(json, "sent");
+    long long slack = i == 0 ? 2 : 250; /* Poisson: 2000 ± 5.6 standard deviations */
+    if (sent < 2000 - slack || sent > 2000 + slack)
+      fail_msg("%s arrivals: sent %lld", arrivals[i], sent);
+    json_decref(json);
+  }
+  test_stop(&server);
+}
+
+static void files_are_written_whole(void **state) {
+  (void)state;
+  struct test_server server;
+  char directory[128];
+  snprintf(directory, sizeof directory, "%s/files", test_directory());
+  assert_int_equal(mkdir(directory, 0700), 0);
+  test_serve(&server, "--backend epoll-lt");
+  test_command(&result,
+               "load --target %s --duration 300ms --warmup 0 --interval 100ms --json=%s/r.json "
+               "--hlog %s/r.hlog",
+               server.target, directory, directory);
+  test_stop(&server);
+  assert_int_equal(test_count_files(directory), 2);
+  char path[160];
+  snprintf(path, sizeof path, "%s/r.json", directory);
+  json_t *json = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+  assert_non_null(json);
+  assert_sound(json, 1, 64);
+  json_decref(json);
+  assert_non_null(strstr(result.out, "completed")); /* for people, as no JSON went there */
+  snprintf(path, sizeof path, "%s/r.hlog", directory);
+  FILE *hlog = fopen(path, "re");
+  assert_non_null(hlog);
+  char line[64];
+  assert_non_null(fgets(line, sizeof line, hlog));
+  assert_string_equal(line, "#[Histogram log format version 1.3]\n");
+  fclose(hlog);
+}
+
+static bool has_worked(void *arg) {
+  return mux_process_cpu_ns(*(pid_t *)arg) > 50 * MUX_MS;
+}
+
+static void an_interrupt_keeps_the_result(void **state) {
+  (void)state;
+  struct test_server server;
+  struct test_process load;
+  char command[300];
+  test_serve(&server, "--backend epoll-lt");
+  snprintf(command, sizeof command,
+           "load --target %s --connections 10 --duration 60s --warmup 0 --json", server.target);
+  test_start(&load, command);
+  assert_true(test_wait_until(has_worked, &load.pid));
+  kill(load.pid, SIGINT);
+  test_wait(&load, &result);
+  test_expect(&result, 130);
+  json_t *json = test_json(&result);
+  assert_true(json_is_true(json_object_get(json, "interrupted")));
+  assert_true(test_json_int(json, "completed") > 0);
+  assert_true(test_json_real(json, "duration_s") < 60);
+  json_decref(json);
+  test_stop(&server);
+}
+
+/* ---- Bad options ---------------------------------------------------------------------------- */
+
+static void bad_options_are_named(void **state) {
+  (void)state;
+  static const struct {
+    const char *args;
+    const char *says;
+  } rows[] = {
+      {"", "--target ADDR is required"},
+      {"--target garbage", "--target: 'garbage'"},
+      {"--target tcp://127.0.0.1", "--target: 'tcp://127.0.0.1'"},
+      {"--target tcp://192.0.2.1:1", "--allow-remote"},
+      {"--target tcp://224.0.0.1:1 --allow-remote", "multicast"},
+      {"--target tcp://127.0.0.1:1 --connections 0", "--connections: 0 is out of range"},
+      {"--target tcp://127.0.0.1:1 --connections 1M", "descriptors"},
+      {"--target tcp://127.0.0.1:1 --connections ten", "--connections: 'ten'"},
+      {"--target tcp://127.0.0.1:1 --threads 2", "--threads: 2 threads for 1 connections"},
+      {"--target tcp://127.0.0.1:1 --payload 0", "--payload: 0 is out of range"},
+      {"--target tcp://127.0.0.1:1 --payload 1kb", "--payload: '1kb'"},
+      {"--target tcp://127.0.0.1:1 --depth 0", "--depth: 0 is out of range"},
+      {"--target tcp://127.0.0.1:1 --duration 0", "--duration: 0 is out of range"},
+      {"--target tcp://127.0.0.1:1 --duration soon", "--duration: 'soon'"},
+      {"--target tcp://127.0.0.1:1 --rate 0", "--rate: 0 is out of range"},
+      {"--target tcp://127.0.0.1:1 --rate 1k --depth 2", "--depth has no meaning with --rate"},
+      {"--target tcp://127.0.0.1:1 --arrival bursts", "--arrival: 'bursts' is not one of"},
+      {"--target tcp://127.0.0.1:1 --cpus 1023", "--cpus: '1023'"},
+      {"--target tcp://127.0.0.1:1 --cpus 0-", "--cpus: '0-'"},
+      {"--target tcp://127.0.0.1:1 --json=/nonesuch/x", "--json: cannot write /nonesuch/x"},
+      {"--target tcp://127.0.0.1:1 --json=/tmp", "--json: cannot write /tmp: Is a directory"},
+      {"--target tcp://127.0.0.1:1 --hlog /nonesuch/x", "--hlog: cannot write /nonesuch/x"},
+      {"--target tcp://127.0.0.1:1 --hlog /proc/x", "--hlog: cannot write /proc/x"},
+  };
+  for (size_t i = 0; i < TEST_COUNT(rows); i++) {
+    test_command(&result, "load %s", rows[i].args);
+    test_expect_error(&result, 2, rows[i].says);
+  }
+}
+
+/* The one bad option comes last; what came before must not have left a file. */
+static void bad_options_leave_no_file(void **state) {
+  (void)state;
+  int before = test_count_files(test_directory());
+  test_command(&result, "load --target tcp://127.0.0.1:1 --hlog %s/a --json=/nonesuch/b",
+               test_directory());
+  test_expect_error(&result, 2, "--json");
+  test_command(&result, "load --target tcp://127.0.0.1:1 --json=%s/a --hlog /nonesuch/b",
+               test_directory());
+  test_expect_error(&result, 2, "--hlog");
+  assert_int_equal(test_count_files(test_directory()), before);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(bad_servers_are_found_out),
+      cmocka_unit_test(a_refused_target_is_said_once),
+      cmocka_unit_test(every_shape_of_load_is_echoed),
+      cmocka_unit_test(an_open_loop_keeps_its_rate),
+      cmocka_unit_test(files_are_written_whole),
+      cmocka_unit_test(an_interrupt_keeps_the_result),
+      cmocka_unit_test(bad_options_are_named),
+      cmocka_unit_test(bad_options_leave_no_file),
+  };
+  return cmocka_run_group_tests(tests, test_make_directory, test_remove_directory);
+}
