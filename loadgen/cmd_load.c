@@ -1,5 +1,4 @@
 /* cmd_load.c: `muxbench load`: options to configuration, the run, the result. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,6 +7,9 @@
 #include "common/cli.h"
 #include "common/sock.h"
 #include "loadgen/options.h"
+
+/* Rows per halving of the distance to 100 %, as HdrHistogram's tools have it. */
+enum { HGRM_TICKS = 5 };
 
 /* Descriptors of the process besides connections: standard streams, files, and per thread the
  * engine and its eventfd. */
@@ -25,20 +27,32 @@ static void check_descriptors(const struct load_config *config) {
             limit);
 }
 
-/* `earlier` is taken back if this one fails. */
-static FILE *open_output(struct mux_output *output, const char *option, const char *path,
-                         struct mux_output *earlier) {
+struct outputs {
+  struct mux_output hlog, hgrm, json;
+};
+
+static void abort_all(struct outputs *outputs) {
+  mux_output_abort(&outputs->hlog);
+  mux_output_abort(&outputs->hgrm);
+  mux_output_abort(&outputs->json);
+}
+
+/* When one cannot be opened, those opened before are taken back. */
+static FILE *open_output(struct outputs *outputs, struct mux_output *output, const char *option,
+                         const char *path) {
   char shown[160];
   int rc = mux_output_open(output, path);
-  if (rc != 0)
-    mux_output_abort(earlier);
-  if (rc != 0)
+  if (rc != 0) {
+    abort_all(outputs);
     mux_die(MUX_EXIT_USAGE, "%s: cannot write %s: %s", option,
             mux_printable(shown, sizeof shown, path), strerror(-rc));
+  }
   return output->stream;
 }
 
 static int commit(struct mux_output *output, const char *option) {
+  if (output->stream == NULL)
+    return 0;
   int rc = mux_output_commit(output);
   if (rc != 0)
     mux_note("%s: %s", option, strerror(-rc));
@@ -53,29 +67,29 @@ int cmd_load(int argc, char **argv) {
   if (isatty(STDERR_FILENO))
     config->label = "load";
 
-  struct mux_output hlog = {0};
-  struct mux_output json = {0};
+  struct outputs outputs = {0};
   if (options.hlog_path != NULL)
-    config->hlog = open_output(&hlog, "--hlog", options.hlog_path, &json);
+    config->hlog = open_output(&outputs, &outputs.hlog, "--hlog", options.hlog_path);
+  if (options.hgrm_path != NULL)
+    open_output(&outputs, &outputs.hgrm, "--hgrm", options.hgrm_path);
   if (options.json)
-    open_output(&json, "--json", options.json_path, &hlog);
+    open_output(&outputs, &outputs.json, "--json", options.json_path);
 
   struct load_result result;
   if (load_run(config, &result) != 0) {
-    mux_output_abort(&hlog);
-    mux_output_abort(&json);
+    abort_all(&outputs);
     return MUX_EXIT_FAILED;
   }
   load_judge(config, &result);
-  int rc = 0;
-  if (json.stream != NULL) {
-    rc = load_result_json(config, &result, json.stream);
-    rc = commit(&json, "--json") != 0 ? -EIO : rc;
-  }
+  if (outputs.json.stream != NULL)
+    load_result_json(config, &result, outputs.json.stream);
+  if (outputs.hgrm.stream != NULL)
+    mux_hdr_print_hgrm(result.hdr[LOAD_RESPONSE], outputs.hgrm.stream, HGRM_TICKS, 1e3);
   if (!options.json || options.json_path != NULL)
     load_result_text(config, &result, stdout);
-  if (hlog.stream != NULL && commit(&hlog, "--hlog") != 0)
-    rc = -EIO;
+  /* What could not be written, a stream remembers. */
+  int rc = commit(&outputs.json, "--json") + commit(&outputs.hgrm, "--hgrm") +
+           commit(&outputs.hlog, "--hlog");
   int status = result.interrupted                                ? MUX_EXIT_INTERRUPTED
                : !result.valid || rc != 0 || fflush(stdout) != 0 ? MUX_EXIT_FAILED
                                                                  : MUX_EXIT_OK;

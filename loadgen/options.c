@@ -1,11 +1,14 @@
 /* options.c: see options.h. */
 #include "loadgen/options.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "common/cli.h"
 #include "common/clock.h"
 #include "common/pattern.h"
+#include "common/units.h"
 
 enum {
   OPT_TARGET = 256,
@@ -27,19 +30,32 @@ enum {
   OPT_SPIN,
   OPT_CONGESTION,
   OPT_ENGINE,
+  OPT_MODE,
+  OPT_THINK,
+  OPT_IDLE,
+  OPT_SOURCES,
+  OPT_LINGER0,
+  OPT_HGRM,
   OPT_ALLOW_REMOTE,
   OPT_EVENTS_FD,
   OPT_HOLD,
 };
+
+enum { DEPTH_MOST = 1024, STREAM_BYTES = 4 << 20 };
 
 static const struct argp_option table[] = {
     {"target", OPT_TARGET, "ADDR", 0, "Echo server: tcp://HOST:PORT or unix:///PATH (required)", 1},
     {"connections", OPT_CONNECTIONS, "N", 0, "Connections that carry traffic (1)", 1},
     {"threads", OPT_THREADS, "N", 0,
      "Load threads, one CPU of --cpus each (1; no more than connections)", 1},
-    {"payload", OPT_PAYLOAD, "BYTES", 0, "Bytes of a message (64)", 1},
-    {"depth", OPT_DEPTH, "N", 0, "Closed loop: messages outstanding per connection, 1 to 1024 (1)",
+    {"mode", OPT_MODE, "MODE", 0,
+     "echo; crr: connect, one echo, close; stream: as many bytes as go, 4 MiB under way (echo)", 1},
+    {"payload", OPT_PAYLOAD, "BYTES", 0, "Bytes of a message (64; stream: 64KiB)", 1},
+    {"depth", OPT_DEPTH, "N", 0,
+     "Closed loop: messages outstanding per connection, 1 to 1024 (1; stream: 4 MiB of them)", 1},
+    {"think", OPT_THINK, "TIME", 0, "Closed loop: pause between an echo and the next message (0)",
      1},
+    {"idle", OPT_IDLE, "N", 0, "Silent connections besides, which must stay open (0)", 1},
     {"rate", OPT_RATE, "MSGS_PER_S", 0,
      "Open loop: messages per second, all connections together (absent: closed loop)", 2},
     {"arrival", OPT_ARRIVAL, "KIND", 0, "Open loop: constant or poisson (constant)", 2},
@@ -51,12 +67,16 @@ static const struct argp_option table[] = {
     {"ramp", OPT_RAMP, "CONNS_PER_S", 0, "Connect at this pace (absent: as fast as it goes)", 4},
     {"congestion", OPT_CONGESTION, "NAME", 0,
      "TCP congestion control, or 'system' for the machine's default (cubic)", 4},
+    {"sources", OPT_SOURCES, "CIDR", 0,
+     "Connect from the addresses of this net in turn, such as 127.0.0.0/8", 4},
+    {"linger0", OPT_LINGER0, NULL, 0, "Close with RST (SO_LINGER 0): leaves no TIME_WAIT", 4},
     {"cpus", OPT_CPUS, "LIST", 0, "CPUs for the load, such as 1 or 2-5 (inherited)", 5},
     {"spin", OPT_SPIN, "TIME", 0, "Open loop: poll instead of sleeping this long before a slot (0)",
      5},
     {"engine", OPT_ENGINE, "NAME", 0, "epoll", 5},
     {"seed", OPT_SEED, "N", 0, "Of the bytes and the schedule (1)", 6},
     {"hlog", OPT_HLOG, "FILE", 0, "Write interval histograms, HdrHistogram log format 1.3", 7},
+    {"hgrm", OPT_HGRM, "FILE", 0, "Write the response percentiles (us), .hgrm", 7},
     {"json", OPT_JSON, "FILE", OPTION_ARG_OPTIONAL, "Result as JSON, to FILE or stdout", 7},
     {"allow-remote", OPT_ALLOW_REMOTE, NULL, 0, "Permit a target that is not loopback", 8},
     {"events-fd", OPT_EVENTS_FD, "FD", OPTION_HIDDEN, "Write phase edges to this descriptor", 9},
@@ -64,6 +84,7 @@ static const struct argp_option table[] = {
     {0},
 };
 
+static const char *const modes[] = {"echo", "crr", "stream", NULL};
 static const char *const arrivals[] = {"constant", "poisson", NULL};
 
 static const struct load_engine *find_engine(const char *name) {
@@ -91,10 +112,46 @@ static void parse_cpus(cpu_set_t *cpus, const char *text) {
             rc == -ENODEV ? "names a CPU that may not be used" : "is not a list such as 0,2-3");
 }
 
+/* ADDRESS/PREFIX. The network and the broadcast address of a net are left out. */
+static void parse_sources(struct load_sources *sources, const char *text) {
+  struct sockaddr_in *four = (struct sockaddr_in *)&sources->first.socket.storage;
+  struct sockaddr_in6 *six = (struct sockaddr_in6 *)&sources->first.socket.storage;
+  char address[INET6_ADDRSTRLEN] = "";
+  char shown[80];
+  const char *slash = strchr(text, '/');
+  if (slash != NULL && (size_t)(slash - text) < sizeof address)
+    memcpy(address, text, (size_t)(slash - text));
+  *sources = (struct load_sources){.first.kind = MUX_ADDR_TCP};
+  uint32_t *low = NULL;
+  int whole = 0;
+  if (inet_pton(AF_INET, address, &four->sin_addr) == 1) {
+    four->sin_family = AF_INET;
+    sources->first.length = sizeof *four;
+    low = &four->sin_addr.s_addr;
+    whole = 32;
+  } else if (inet_pton(AF_INET6, address, &six->sin6_addr) == 1) {
+    six->sin6_family = AF_INET6;
+    sources->first.length = sizeof *six;
+    low = &six->sin6_addr.s6_addr32[3];
+    whole = 128;
+  }
+  int64_t prefix = 0;
+  if (low == NULL || mux_parse_count(slash + 1, &prefix) != 0 || prefix > whole ||
+      prefix < whole - 31)
+    mux_die(MUX_EXIT_USAGE, "--sources: '%s' is not a net such as 127.0.0.0/8 (prefix %d to %d)",
+            mux_printable(shown, sizeof shown, text), low == NULL ? 1 : whole - 31,
+            low == NULL ? 32 : whole);
+  uint32_t size = (uint32_t)1 << (whole - (int)prefix);
+  bool net = whole == 32 && size > 2;
+  *low = htonl((ntohl(*low) & ~(size - 1)) + net);
+  sources->count = size - (net ? 2 : 0);
+}
+
 static error_t parse_loop(int key, char *arg, struct load_config *config) {
   switch (key) {
   case OPT_CONNECTIONS:
-    config->connections = (int)mux_option_count("--connections", arg, 1, MUX_PATTERN_CONNECTIONS);
+    config->connections =
+        (int)mux_option_count("--connections", arg, 1, MUX_PATTERN_CONNECTIONS / 2);
     return 0;
   case OPT_THREADS:
     config->threads = (int)mux_option_count("--threads", arg, 1, 1024);
@@ -103,7 +160,13 @@ static error_t parse_loop(int key, char *arg, struct load_config *config) {
     config->payload_bytes = mux_option_size("--payload", arg, 1, INT64_C(1) << 30);
     return 0;
   case OPT_DEPTH:
-    config->depth = (int)mux_option_count("--depth", arg, 1, 1024);
+    config->depth = (int)mux_option_count("--depth", arg, 1, DEPTH_MOST);
+    return 0;
+  case OPT_IDLE:
+    config->idle = (int)mux_option_count("--idle", arg, 0, MUX_PATTERN_CONNECTIONS / 2);
+    return 0;
+  case OPT_MODE:
+    config->mode = (enum load_mode)mux_option_choice("--mode", arg, modes);
     return 0;
   case OPT_RATE:
     config->rate_per_s = mux_option_count("--rate", arg, 1, 100000000);
@@ -137,6 +200,9 @@ static error_t parse_times(int key, char *arg, struct load_config *config) {
   case OPT_INTERVAL:
     config->interval_ns = mux_option_time("--interval", arg, 10 * MUX_MS, hour);
     return 0;
+  case OPT_THINK:
+    config->think_ns = mux_option_time("--think", arg, 0, hour);
+    return 0;
   case OPT_SPIN:
     config->spin_ns = mux_option_time("--spin", arg, 0, MUX_S);
     return 0;
@@ -165,6 +231,15 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
   case OPT_ENGINE:
     config->engine = find_engine(arg);
     return 0;
+  case OPT_SOURCES:
+    parse_sources(&config->sources, arg);
+    return 0;
+  case OPT_LINGER0:
+    config->linger0 = true;
+    return 0;
+  case OPT_HGRM:
+    options->hgrm_path = arg;
+    return 0;
   case OPT_HLOG:
     options->hlog_path = arg;
     return 0;
@@ -185,12 +260,31 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
   }
 }
 
+/* Defaults that depend on the mode. */
+static void fill_in(struct load_config *config) {
+  bool stream = config->mode == LOAD_STREAM;
+  if (config->payload_bytes == 0)
+    config->payload_bytes = stream ? 64 << 10 : 64;
+  if (config->depth == 0) {
+    int64_t depth = stream ? (STREAM_BYTES + config->payload_bytes - 1) / config->payload_bytes : 1;
+    config->depth = (int)(depth < DEPTH_MOST ? depth : DEPTH_MOST);
+  }
+}
+
 /* What only makes sense, or not, together. */
 static void check(const struct load_config *config) {
+  bool open = config->rate_per_s > 0;
+  if (open && config->think_ns > 0)
+    mux_die(MUX_EXIT_USAGE, "--think has no meaning with --rate: the schedule says when to send");
+  if (config->mode == LOAD_CRR && config->depth > 1)
+    mux_die(MUX_EXIT_USAGE, "--depth has no meaning with --mode crr: a connection has one request");
+  if (config->sources.count > 0 &&
+      config->sources.first.socket.any.sa_family != config->target.socket.any.sa_family)
+    mux_die(MUX_EXIT_USAGE, "--sources: its addresses are of another family than the target's");
   if (config->threads > config->connections)
     mux_die(MUX_EXIT_USAGE, "--threads: %d threads for %d connections; each needs one at least",
             config->threads, config->connections);
-  if (config->rate_per_s > 0 && config->depth > 1)
+  if (open && config->depth > 1 && config->mode != LOAD_STREAM)
     mux_die(MUX_EXIT_USAGE, "--depth has no meaning with --rate: an open loop does not wait");
   double slots = (double)config->rate_per_s * (double)(config->warmup_ns + config->duration_ns) /
                  (double)MUX_S / config->threads;
@@ -207,8 +301,6 @@ void load_options_parse(struct load_options *options, int argc, char **argv) {
           {
               .connections = 1,
               .threads = 1,
-              .depth = 1,
-              .payload_bytes = 64,
               .duration_ns = 10 * MUX_S,
               .warmup_ns = MUX_S,
               .timeout_ns = 5 * MUX_S,
@@ -237,5 +329,6 @@ void load_options_parse(struct load_options *options, int argc, char **argv) {
   mux_option_addr(&options->config.target, "--target", parsed.target, parsed.allow_remote);
   if (options->config.target.kind == MUX_ADDR_UDP)
     mux_die(MUX_EXIT_USAGE, "--target: load speaks over connections, tcp:// or unix://");
+  fill_in(&options->config);
   check(&options->config);
 }

@@ -8,6 +8,7 @@
 struct load_options {
   struct load_config config;
   const char *hlog_path; /* NULL: none */
+  const char *hgrm_path; /* NULL: none */
   const char *json_path; /* NULL: stdout */
   bool json;
 };

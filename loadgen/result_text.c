@@ -28,8 +28,10 @@ static void print_sentence(const struct load_config *config, const struct load_r
   const struct mux_hdr *response = r->hdr[LOAD_RESPONSE];
   if (mux_hdr_beyond(response, 99) >= 10)
     mux_show_time(p99, (double)mux_hdr_percentile(response, 99));
-  fprintf(to, "%s echoes of %lld bytes per second (%s/s) over %d connections, response p99 %s.\n",
-          mux_show_count(rate, load_per_s(r)), (long long)config->payload_bytes,
+  fprintf(to, "%s %s of %lld bytes per second (%s/s) over %d connections, response p99 %s.\n",
+          mux_show_count(rate, load_per_s(r)),
+          config->mode == LOAD_CRR ? "connects with one echo" : "echoes",
+          (long long)config->payload_bytes,
           mux_show_size(bytes, load_per_s(r) * (double)config->payload_bytes), r->established, p99);
 }
 
