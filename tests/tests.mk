@@ -21,7 +21,7 @@ $(RUN_TESTS): $(RUN_TESTS).o
 -include $(TEST_PROGRAMS:=.d) $(RUN_TESTS).d $(BUILD)/tests/support.d $(BUILD)/tests/process.d
 .SECONDARY: $(TEST_PROGRAMS:=.o) $(RUN_TESTS).o
 
--include tests/plugins.mk tests/conformance.mk tests/report.mk
+-include tests/plugins.mk tests/conformance.mk tests/report.mk tests/load.mk
 
 .PHONY: unit integration test-programs run-tests
 unit: $(RUN_TESTS) $(UNIT_TESTS)
@@ -31,7 +31,7 @@ integration: $(RUN_TESTS) $(INTEGRATION_TESTS) $(BUILD)/muxbench
 	@$(TEST_ENV) $(RUN_TESTS) $(INTEGRATION_TESTS)
 
 ## make test                set up, build, unit, integration and quick conformance tests (5 minutes)
-test: setup
+test: setup oracles
 	@$(MAKE) --no-print-directory $(JOBS) test-programs
 	@$(MAKE) --no-print-directory run-tests
 
