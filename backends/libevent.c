@@ -34,6 +34,7 @@ enum { OPTION_BACKEND };
 enum { BATCH = 256, DRAIN_BATCH = 1 << 16 }; /* connections accepted in one go */
 
 static const char *const methods[] = {"epoll", "poll", NULL};
+static const char *const never[] = {"select", "epoll (with changelist)", NULL};
 
 static const struct mux_option option_table[] = {
     [OPTION_BACKEND] = {.key = "backend",
@@ -201,10 +202,11 @@ static struct event_base *make_base(const struct mux_worker *worker) {
     return NULL;
   event_config_set_flag(config, EVENT_BASE_FLAG_IGNORE_ENV | EVENT_BASE_FLAG_NOLOCK |
                                     EVENT_BASE_FLAG_NO_CACHE_TIME);
-  const char **known = event_get_supported_methods();
-  for (size_t i = 0; known != NULL && known[i] != NULL; i++)
-    if (strcmp(known[i], method) != 0)
-      event_config_avoid_method(config, known[i]);
+  for (size_t i = 0; methods[i] != NULL; i++)
+    if (strcmp(methods[i], method) != 0)
+      event_config_avoid_method(config, methods[i]);
+  for (size_t i = 0; never[i] != NULL; i++)
+    event_config_avoid_method(config, never[i]);
   struct event_base *base = event_base_new_with_config(config);
   event_config_free(config);
   return base;

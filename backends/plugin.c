@@ -12,6 +12,13 @@
 /* What the first version of the interface had, up to and including `run`. */
 static const size_t LEAST_BYTES = offsetof(struct mux_backend, run) + sizeof(void *);
 
+/* Those in use; never unloaded. */
+struct loaded {
+  struct mux_backend backend;
+  struct loaded *next;
+};
+static struct loaded *loaded;
+
 bool mux_plugin_is_path(const char *text) {
   size_t length = strlen(text);
   return strchr(text, '/') != NULL || (length > 3 && strcmp(text + length - 3, ".so") == 0);
@@ -56,17 +63,19 @@ int mux_plugin_load(const struct mux_backend **backend, const char *path, char *
     return -ENOEXEC;
   }
   const struct mux_backend *const *symbol = dlsym(object, "mux_plugin");
-  struct mux_backend *own = malloc(sizeof *own);
+  struct loaded *own = malloc(sizeof *own);
   int rc = own == NULL ? -ENOMEM : -EINVAL;
   if (own != NULL && symbol == NULL)
     snprintf(why, why_bytes, "it has no symbol mux_plugin (MUX_PLUGIN(backend) exports it)");
   else if (own != NULL)
-    rc = mux_plugin_adopt(own, *symbol, why, why_bytes);
+    rc = mux_plugin_adopt(&own->backend, *symbol, why, why_bytes);
   if (rc != 0) {
     free(own);
     dlclose(object);
     return rc;
   }
-  *backend = own; /* it and the object stay for the life of the program */
+  own->next = loaded;
+  loaded = own;
+  *backend = &own->backend;
   return 0;
 }
