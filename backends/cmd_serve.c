@@ -52,7 +52,8 @@ static const struct argp_option argp_options[] = {
     {"work", KEY_WORK, "TIME", 0, "CPU time to burn per message, for calibration (default 0)", 0},
     {"stats", KEY_STATS, "FILE", 0, "Keep counters in this file, as JSON, four times a second", 0},
     {"options", KEY_OPTIONS, "K=V,...", 0, "Options of the backend; 'muxbench list' has them", 0},
-    {"congestion", KEY_CONGESTION, "NAME", 0, "TCP congestion control (default cubic)", 0},
+    {"congestion", KEY_CONGESTION, "NAME", 0,
+     "TCP congestion control, or 'system' for the machine's default (default cubic)", 0},
     {"backlog", KEY_BACKLOG, "N", 0, "Length of the accept queue (default: somaxconn)", 0},
     {"buffer", KEY_BUFFER, "SIZE", 0,
      "Echo buffer: at most this much waits per connection (default 16KiB)", 0},
@@ -106,7 +107,8 @@ static error_t parse_option(int key, char *text, struct argp_state *state) {
     args->options = text;
     break;
   case KEY_CONGESTION:
-    config->sock_options.congestion = text;
+    config->congestion_asked = strcmp(text, "system") != 0;
+    config->sock_options.congestion = config->congestion_asked ? text : NULL;
     break;
   case KEY_BACKLOG:
     config->backlog = (int)mux_option_count("--backlog", text, 1, INT32_MAX);

@@ -37,6 +37,7 @@ struct server_worker {
 struct server {
   const struct mux_serve_config *config;
   struct mux_addr addr; /* with the real port */
+  char congestion[MUX_CONGESTION_TEXT];
   struct mux_shared *shared;
   struct mux_counters *counters; /* [workers] */
   struct server_worker *workers;
@@ -97,6 +98,11 @@ static int listen_once(struct server *server, bool reuseport) {
   if (fd < 0)
     mux_die(MUX_EXIT_USAGE, "--listen: cannot listen on %s: %s",
             mux_addr_print(shown, &server->addr), strerror(-fd));
+  mux_sock_congestion(fd, server->congestion);
+  if (config->congestion_asked && server->addr.kind == MUX_ADDR_TCP &&
+      strcmp(server->congestion, config->sock_options.congestion) != 0)
+    mux_die(MUX_EXIT_USAGE, "--congestion: only root may choose '%s' here",
+            config->sock_options.congestion);
   uint32_t limit = config->backend->fd_limit;
   if (limit != 0 && fd >= (int)limit)
     mux_die(MUX_EXIT_USAGE,
@@ -190,8 +196,8 @@ static int write_stats(const struct server *server) {
   if (config->stats_path == NULL)
     return 0;
   double uptime_s = (double)(mux_now_ns() - server->started_ns) / (double)MUX_S;
-  return mux_serve_write_stats(config->stats_path, config, &server->addr, server->counters,
-                               uptime_s);
+  return mux_serve_write_stats(config->stats_path, config, &server->addr, server->congestion,
+                               server->counters, uptime_s);
 }
 
 static void announce(const struct server *server) {

@@ -2,6 +2,7 @@
 #ifndef MUX_SERVE_H
 #define MUX_SERVE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "backends/mux_backend.h"
@@ -15,7 +16,8 @@ struct mux_serve_config {
   int64_t options[MUX_MAX_OPTIONS];
   struct mux_addr listen;
   struct mux_sock_options sock_options;
-  int backlog; /* 0: somaxconn */
+  bool congestion_asked; /* on the command line: an error if it cannot be had */
+  int backlog;           /* 0: somaxconn */
   uint32_t workers;
   cpu_set_t cpus; /* one worker may use all of them, of several each has one; empty: inherited */
   int64_t drain_ns;
@@ -29,9 +31,10 @@ struct mux_serve_config {
  * said why on stderr unless it is 0. To be called once, in the main thread. */
 int mux_serve(const struct mux_serve_config *config);
 
-/* Writes the counters as JSON, under a temporary name first. Returns 0 or -errno. */
+/* Writes the counters as JSON, under a temporary name first. congestion: the control in force, ""
+ * for none. Returns 0 or -errno. */
 int mux_serve_write_stats(const char *path, const struct mux_serve_config *config,
-                          const struct mux_addr *addr, const struct mux_counters *counters,
-                          double uptime_s);
+                          const struct mux_addr *addr, const char *congestion,
+                          const struct mux_counters *counters, double uptime_s);
 
 #endif

@@ -38,15 +38,17 @@ static json_t *totals_of(const struct mux_counters *counters, uint32_t workers) 
 }
 
 int mux_serve_write_stats(const char *path, const struct mux_serve_config *config,
-                          const struct mux_addr *addr, const struct mux_counters *counters,
-                          double uptime_s) {
+                          const struct mux_addr *addr, const char *congestion,
+                          const struct mux_counters *counters, double uptime_s) {
   char address[MUX_ADDR_TEXT];
   json_t *workers = json_array();
   for (uint32_t i = 0; i < config->workers; i++)
     json_array_append_new(workers, totals_of(&counters[i], 1));
-  json_t *root = json_pack("{s:s, s:s, s:f, s:o, s:o}", "backend", config->backend->name, "address",
-                           mux_addr_print(address, addr), "uptime_s", uptime_s, "totals",
-                           totals_of(counters, config->workers), "workers", workers);
+  json_t *root =
+      json_pack("{s:s, s:s, s:o, s:f, s:o, s:o}", "backend", config->backend->name, "address",
+                mux_addr_print(address, addr), "congestion",
+                *congestion != 0 ? json_string(congestion) : json_null(), "uptime_s", uptime_s,
+                "totals", totals_of(counters, config->workers), "workers", workers);
   struct mux_output out;
   int rc = root == NULL ? -ENOMEM : mux_output_open(&out, path);
   if (rc == 0) {

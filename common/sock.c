@@ -44,7 +44,8 @@ int mux_sock_apply(int fd, const struct mux_addr *addr, const struct mux_sock_op
     rc = set_int(fd, IPPROTO_TCP, TCP_MAXSEG, options->mss_bytes);
   if (rc == 0 && options->congestion != NULL &&
       setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, options->congestion,
-                 (socklen_t)strlen(options->congestion)) != 0)
+                 (socklen_t)strlen(options->congestion)) != 0 &&
+      errno != EPERM)
     rc = -errno;
   return rc;
 }
@@ -138,6 +139,14 @@ int mux_sock_connect_within(const struct mux_addr *addr, const struct mux_sock_o
       return rc;
     }
   }
+}
+
+char *mux_sock_congestion(int fd, char out[MUX_CONGESTION_TEXT]) {
+  socklen_t length = MUX_CONGESTION_TEXT - 1;
+  memset(out, 0, MUX_CONGESTION_TEXT);
+  if (getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, out, &length) != 0)
+    out[0] = 0;
+  return out;
 }
 
 int mux_sock_error(int fd) {

@@ -39,8 +39,13 @@ int mux_sock_connect_within(const struct mux_addr *addr, const struct mux_sock_o
                             long long timeout_ns);
 
 /* Applies options to an open socket of that kind. Options that the kind does not have are left out;
- * one that the kernel refuses is -errno. */
+ * one that the kernel refuses is -errno. A congestion control that only root may choose
+ * (net.ipv4.tcp_allowed_congestion_control) leaves the system's default in place: ask which it is.
+ */
 int mux_sock_apply(int fd, const struct mux_addr *addr, const struct mux_sock_options *options);
+/* The congestion control in force; "" for a socket that has none. Returns out. */
+enum { MUX_CONGESTION_TEXT = 17 };
+char *mux_sock_congestion(int fd, char out[MUX_CONGESTION_TEXT]);
 
 int mux_sock_error(int fd);                       /* SO_ERROR as -errno, or 0 */
 int mux_sock_name(int fd, struct mux_addr *addr); /* getsockname, kind taken from addr->kind */
