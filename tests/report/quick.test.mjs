@@ -1,7 +1,15 @@
 // quick.test.mjs: the report without a browser: what it reads, refuses and writes.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { cpSync, mkdirSync, readFileSync, readdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
@@ -13,8 +21,18 @@ import { THIRTEEN, fabricate, large } from './fabricate.mjs';
 import { embeddedModel, readRows, report, scratch } from './support.mjs';
 
 const small = (dir, extra = {}) =>
-  fabricate(dir, { backends: [['a', 'poll', 1.2], ['b', 'epoll-lt', 1]], cells: [{ connections: 1 }, { connections: 100 }], ...extra });
-const files = (dir) => readdirSync(dir, { recursive: true }).filter((name) => /\.(svg|html)$/.test(name)).sort();
+  fabricate(dir, {
+    backends: [
+      ['a', 'poll', 1.2],
+      ['b', 'epoll-lt', 1],
+    ],
+    cells: [{ connections: 1 }, { connections: 100 }],
+    ...extra,
+  });
+const files = (dir) =>
+  readdirSync(dir, { recursive: true })
+    .filter((name) => /\.(svg|html)$/.test(name))
+    .sort();
 const leftovers = (dir) => readdirSync(dir).filter((name) => /tmp-|old-/.test(name));
 
 test('a report is built: one page below 2 MB and the SVG files', (t) => {
@@ -49,7 +67,9 @@ test('every figure in the page is the one in summary.csv', (t) => {
     const cell = model.cells.findIndex((c) => c.id === row.cell_id);
     const label = model.labels.findIndex((l) => l.name === row.label);
     const [n, median, low, high, ratio, , , , verdict] = model.rows[cell][label].m[row.metric];
-    const given = [row.n, row.median, row.low, row.high, row.ratio].map((v) => (v === '' ? null : Number(v)));
+    const given = [row.n, row.median, row.low, row.high, row.ratio].map((v) =>
+      v === '' ? null : Number(v),
+    );
     assert.deepEqual([n, median, low, high, ratio, verdict], [...given, row.verdict]);
   }
 });
@@ -70,15 +90,31 @@ test('the page allows its own two scripts by hash and no connection', (t) => {
   assert.match(policy, /default-src 'none'/);
   const scripts = [...html.matchAll(/<script>(.*?)<\/script>/gs)].map((m) => m[1]);
   assert.equal(scripts.length, 2);
-  for (const text of scripts) assert.ok(policy.includes(`'sha256-${createHash('sha256').update(text).digest('base64')}'`));
+  for (const text of scripts)
+    assert.ok(policy.includes(`'sha256-${createHash('sha256').update(text).digest('base64')}'`));
   assert.doesNotMatch(html.replace(/<(script|pre)\b.*?<\/\1>/gs, ''), /(src|href)=/);
   assert.match(html, /Apache License/);
 });
 
-const HOSTILE = ['<img src=x onerror=alert(1)>', '</script><script>alert(1)</script>', '"><b>', "a'b\"c&amp;", 'two\nlines', '\u2028sep', '{a|rich}', '=cmd()', '__proto__', 'constructor', '\u001b[31mred', '\u202egnp', 'x'.repeat(200)];
+const HOSTILE = [
+  '<img src=x onerror=alert(1)>',
+  '</script><script>alert(1)</script>',
+  '"><b>',
+  'a\'b"c&amp;',
+  'two\nlines',
+  '\u2028sep',
+  '{a|rich}',
+  '=cmd()',
+  '__proto__',
+  'constructor',
+  '\u001b[31mred',
+  '\u202egnp',
+  'x'.repeat(200),
+];
 test('names with markup, quotes, line breaks and rich-text marks stay text', (t) => {
   const dir = fabricate(join(scratch(t), 'run'), {
-    backends: HOSTILE.map((name, i) => [name, name, 1 + i / 10]), cells: [{ connections: 1 }, { connections: 10 }],
+    backends: HOSTILE.map((name, i) => [name, name, 1 + i / 10]),
+    cells: [{ connections: 1 }, { connections: 10 }],
     question: '</script><script>alert(2)</script> <b>?',
   });
   const done = report(dir);
@@ -86,7 +122,10 @@ test('names with markup, quotes, line breaks and rich-text marks stay text', (t)
   const html = readFileSync(join(dir, 'report.html'), 'utf8');
   assert.equal(html.match(/<script/g).length, 3);
   assert.equal(html.match(/<\/script/g).length, 3);
-  assert.deepEqual(embeddedModel(html).labels.map((l) => l.name), HOSTILE);
+  assert.deepEqual(
+    embeddedModel(html).labels.map((l) => l.name),
+    HOSTILE,
+  );
   for (const name of files(join(dir, 'plots'))) {
     const svg = readFileSync(join(dir, 'plots', name), 'utf8');
     assert.doesNotMatch(svg, /<(img|script|b)\b/, name);
@@ -96,29 +135,93 @@ test('names with markup, quotes, line breaks and rich-text marks stay text', (t)
 
 test('a thousand cells and a single trial both render', (t) => {
   const root = scratch(t);
-  const cells = Array.from({ length: 1000 }, (_, i) => ({ connections: 1 + (i % 100), payload_bytes: 64 * (1 + Math.floor(i / 100)) }));
+  const cells = Array.from({ length: 1000 }, (_, i) => ({
+    connections: 1 + (i % 100),
+    payload_bytes: 64 * (1 + Math.floor(i / 100)),
+  }));
   const thousand = small(join(root, 'thousand'), { cells, blocks: 1 });
   assert.equal(report(thousand).status, 0);
-  const one = fabricate(join(root, 'one'), { backends: [['only', 'poll', 1]], cells: [{}], blocks: 1 });
+  const one = fabricate(join(root, 'one'), {
+    backends: [['only', 'poll', 1]],
+    cells: [{}],
+    blocks: 1,
+  });
   assert.equal(report(one).status, 0);
 });
 
 // [what is wrong, how it comes about, what the line has to say]
 const REFUSED = [
-  ['no measurements.csv', (dir) => writeFileSync(join(dir, 'measurements.csv.tmp'), ''), /measurements\.csv: missing/, ['measurements.csv']],
-  ['an empty file', (dir) => truncateSync(join(dir, 'measurements.csv'), 0), /measurements\.csv: empty/],
-  ['only the header', (dir) => edit(dir, 'measurements.csv', (s) => s.split('\r\n')[0]), /no trial/],
-  ['a file cut in a row', (dir) => edit(dir, 'measurements.csv', (s) => s.slice(0, s.length - 200)), /measurements\.csv:\d+: .*fields/],
-  ['an open quote', (dir) => edit(dir, 'summary.csv', (s) => `${s}"c0,a`), /summary\.csv:\d+: a quoted field is not closed/],
-  ['NaN', (dir) => edit(dir, 'summary.csv', (s) => s.replace(/,8,[\d.]+,/, ',8,NaN,')), /summary\.csv:\d+: median is "NaN", not a number/],
-  ['infinity', (dir) => edit(dir, 'summary.csv', (s) => s.replace(/,8,[\d.]+,/, ',8,1e999,')), /not a number/],
-  ['a missing column', (dir) => edit(dir, 'summary.csv', (s) => s.replace('verdict', 'opinion')), /summary\.csv:1: no column verdict/],
-  ['a label that was never measured', (dir) => edit(dir, 'summary.csv', (s) => s.replace('c0,a,', 'c0,ghost,')), /ghost.* is not in measurements\.csv/],
-  ['another schema', (dir) => edit(dir, 'measurements.csv', (s) => s.replaceAll('\n1,', '\n2,')), /schema_version 2/],
-  ['another schema of run.json', (dir) => writeFileSync(join(dir, 'run.json'), '{"schema_version":9}'), /run\.json: schema_version 9/],
-  ['run.json that is not JSON', (dir) => writeFileSync(join(dir, 'run.json'), '{"a":'), /run\.json: not JSON/],
-  ['a bad histogram log', (dir) => hlog(dir, 'Tag=response,0.000,1.000,1.0,HISTFAAAAAAAA'), /hlog\/1\.hlog:1: /],
-  ['binary rubbish', (dir) => writeFileSync(join(dir, 'measurements.csv'), Buffer.alloc(5000, 0x9c)), /measurements\.csv:1: /],
+  [
+    'no measurements.csv',
+    (dir) => writeFileSync(join(dir, 'measurements.csv.tmp'), ''),
+    /measurements\.csv: missing/,
+    ['measurements.csv'],
+  ],
+  [
+    'an empty file',
+    (dir) => truncateSync(join(dir, 'measurements.csv'), 0),
+    /measurements\.csv: empty/,
+  ],
+  [
+    'only the header',
+    (dir) => edit(dir, 'measurements.csv', (s) => s.split('\r\n')[0]),
+    /no trial/,
+  ],
+  [
+    'a file cut in a row',
+    (dir) => edit(dir, 'measurements.csv', (s) => s.slice(0, s.length - 200)),
+    /measurements\.csv:\d+: .*fields/,
+  ],
+  [
+    'an open quote',
+    (dir) => edit(dir, 'summary.csv', (s) => `${s}"c0,a`),
+    /summary\.csv:\d+: a quoted field is not closed/,
+  ],
+  [
+    'NaN',
+    (dir) => edit(dir, 'summary.csv', (s) => s.replace(/,8,[\d.]+,/, ',8,NaN,')),
+    /summary\.csv:\d+: median is "NaN", not a number/,
+  ],
+  [
+    'infinity',
+    (dir) => edit(dir, 'summary.csv', (s) => s.replace(/,8,[\d.]+,/, ',8,1e999,')),
+    /not a number/,
+  ],
+  [
+    'a missing column',
+    (dir) => edit(dir, 'summary.csv', (s) => s.replace('verdict', 'opinion')),
+    /summary\.csv:1: no column verdict/,
+  ],
+  [
+    'a label that was never measured',
+    (dir) => edit(dir, 'summary.csv', (s) => s.replace('c0,a,', 'c0,ghost,')),
+    /ghost.* is not in measurements\.csv/,
+  ],
+  [
+    'another schema',
+    (dir) => edit(dir, 'measurements.csv', (s) => s.replaceAll('\n1,', '\n2,')),
+    /schema_version 2/,
+  ],
+  [
+    'another schema of run.json',
+    (dir) => writeFileSync(join(dir, 'run.json'), '{"schema_version":9}'),
+    /run\.json: schema_version 9/,
+  ],
+  [
+    'run.json that is not JSON',
+    (dir) => writeFileSync(join(dir, 'run.json'), '{"a":'),
+    /run\.json: not JSON/,
+  ],
+  [
+    'a bad histogram log',
+    (dir) => hlog(dir, 'Tag=response,0.000,1.000,1.0,HISTFAAAAAAAA'),
+    /hlog\/1\.hlog:1: /,
+  ],
+  [
+    'binary rubbish',
+    (dir) => writeFileSync(join(dir, 'measurements.csv'), Buffer.alloc(5000, 0x9c)),
+    /measurements\.csv:1: /,
+  ],
 ];
 function edit(dir, name, change) {
   const path = join(dir, name);
@@ -136,7 +239,10 @@ for (const [what, spoil, line, without = []] of REFUSED)
     const root = scratch(t);
     const whole = small(join(root, 'whole'));
     const dir = join(root, 'run');
-    cpSync(whole, dir, { recursive: true, filter: (path) => !without.some((name) => path.endsWith(name)) });
+    cpSync(whole, dir, {
+      recursive: true,
+      filter: (path) => !without.some((name) => path.endsWith(name)),
+    });
     spoil(dir);
     const done = report(dir);
     assert.equal(done.status, 2, done.err);
@@ -164,7 +270,17 @@ test('no report of nothing: usage and missing directories', (t) => {
 });
 
 test('ticks stand on round numbers and hold every value', () => {
-  for (const [values, unit] of [[[3, 9], ''], [[17, 23000], 'µs'], [[0.2, 0.9], ''], [[900, 9000], 'B'], [[1e-3, 5e6], ''], [[0, 0], ''], [[], '']]) {
+  for (const [values, unit] of [
+    [[3, 9], ''],
+    [[17, 23000], 'µs'],
+    [[0.2, 0.9], ''],
+    [[900, 9000], 'B'],
+    [[1e-3, 5e6], ''],
+    [[0, 0], ''],
+    [[], ''],
+    [[-300, 5000], 'B'],
+    [[-7], ''],
+  ]) {
     const s = scaleFor(values, unit);
     assert.ok(s.ticks.length >= 2 && s.ticks.length < 13, JSON.stringify([values, s]));
     for (const v of values) assert.ok(v >= s.min && v <= s.max, JSON.stringify([values, s]));
@@ -175,7 +291,10 @@ test('ticks stand on round numbers and hold every value', () => {
 
 test('names at line ends keep their distance, order and place', () => {
   for (let seed = 1; seed < 200; seed++) {
-    const wanted = Array.from({ length: 1 + (seed % 14) }, (_, i) => ((seed * (i + 3) * 7919) % 211)).sort((a, b) => a - b);
+    const wanted = Array.from(
+      { length: 1 + (seed % 14) },
+      (_, i) => (seed * (i + 3) * 7919) % 211,
+    ).sort((a, b) => a - b);
     const at = spread(wanted, 13, 0, 240);
     for (let i = 1; i < at.length; i++) assert.ok(at[i] - at[i - 1] > 12.999, `${wanted}: ${at}`);
     assert.ok(at[0] >= -1e-9 && at.at(-1) <= 240 + 1e-9, `${wanted}: ${at}`);
@@ -198,9 +317,12 @@ test('numbers read as people write them', () => {
 test('CSV: quotes, line breaks and CRLF are read; formulas are defused in what is copied', () => {
   const rows = [];
   parseCsv('a,"b ""q"", c","d\ne"\r\n1,,\n', 'x.csv', (fields) => rows.push(fields));
-  assert.deepEqual(rows, [['a', 'b "q", c', 'd\ne'], ['1', '', '']]);
+  assert.deepEqual(rows, [
+    ['a', 'b "q", c', 'd\ne'],
+    ['1', '', ''],
+  ]);
   assert.throws(() => parseCsv('a"b\n', 'x.csv', () => {}), Refusal);
-  assert.equal(csvText([['=1+1', 'a,b', -3, null]]), "'=1+1,\"a,b\",-3,\r\n");
+  assert.equal(csvText([['=1+1', 'a,b', -3, null]]), '\'=1+1,"a,b",-3,\r\n');
 });
 
 test('lock files pin by digest and name no host', () => {
@@ -213,8 +335,14 @@ test('lock files pin by digest and name no host', () => {
 
 test('backends keep colour, dash and symbol from run to run', (t) => {
   const root = scratch(t);
-  const few = fabricate(join(root, 'few'), { backends: THIRTEEN.slice(3, 5), cells: [{ connections: 1 }, { connections: 10 }] });
-  const many = fabricate(join(root, 'many'), { backends: THIRTEEN, cells: [{ connections: 1 }, { connections: 10 }] });
+  const few = fabricate(join(root, 'few'), {
+    backends: THIRTEEN.slice(3, 5),
+    cells: [{ connections: 1 }, { connections: 10 }],
+  });
+  const many = fabricate(join(root, 'many'), {
+    backends: THIRTEEN,
+    cells: [{ connections: 1 }, { connections: 10 }],
+  });
   for (const dir of [few, many]) assert.equal(report(dir).status, 0);
   for (const dir of [few, many]) {
     const svg = readFileSync(join(dir, 'plots', 'cpu.svg'), 'utf8');

@@ -9,11 +9,15 @@ import { fileURLToPath } from 'node:url';
 import { parseCsv } from '../../scripts/report/read.mjs';
 
 const REPORT = fileURLToPath(new URL('../../scripts/report/report.mjs', import.meta.url));
-export const MUXBENCH = process.env.MUXBENCH ?? fileURLToPath(new URL('../../build/muxbench', import.meta.url));
+export const MUXBENCH =
+  process.env.MUXBENCH ?? fileURLToPath(new URL('../../build/muxbench', import.meta.url));
 
 // {status, out, err} of building the report of these run directories.
 export function report(...args) {
-  const done = spawnSync(process.execPath, [REPORT, ...args], { encoding: 'utf8', timeout: 60_000 });
+  const done = spawnSync(process.execPath, [REPORT, ...args], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
   return { status: done.status, out: done.stdout, err: done.stderr };
 }
 
