@@ -1,0 +1,79 @@
+/* rows.h: the rows of measurements.csv, one per trial.
+ *
+ * A row is text, a field per column; NULL is "not measured" and becomes an empty field, never 0.
+ * The columns and their order are the contract's; new ones are only ever appended. */
+#ifndef MUX_ROWS_H
+#define MUX_ROWS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define MUX_COLUMNS(X)                                                                             \
+  X(schema_version)                                                                                \
+  X(run_id)                                                                                        \
+  X(experiment)                                                                                    \
+  X(cell_id)                                                                                       \
+  X(block)                                                                                         \
+  X(trial)                                                                                         \
+  X(backend)                                                                                       \
+  X(label)                                                                                         \
+  X(params)                                                                                        \
+  X(transport)                                                                                     \
+  X(workers) X(threads) X(mode) X(loop) X(arrival) X(connections) X(idle_connections)              \
+      X(payload_bytes) X(depth) X(offered_per_s) X(duration_s) X(established) X(sent) X(completed) \
+          X(completed_per_s) X(bytes_per_s) X(in_flight_end) X(errors_connect) X(errors_reset)     \
+              X(errors_timeout) X(errors_mismatch) X(errors_closed) X(response_p50_us)             \
+                  X(response_p90_us) X(response_p95_us) X(response_p99_us) X(response_p999_us)     \
+                      X(response_max_us) X(service_p50_us) X(service_p99_us) X(service_p999_us)    \
+                          X(slip_p99_us) X(connect_p50_us) X(connect_p99_us) X(connect_max_us)     \
+                              X(server_user_us_per_req) X(server_system_us_per_req)                \
+                                  X(server_cpu_us_per_req) X(server_cores_used)                    \
+                                      X(client_cpu_us_per_req) X(client_cores_used)                \
+                                          X(syscalls_per_req) X(context_switches_per_req)          \
+                                              X(events_per_wait) X(rss_bytes_per_conn)             \
+                                                  X(kernel_bytes_per_conn) X(fairness_jain)        \
+                                                      X(never_served) X(floor_us) X(floor_ratio)   \
+                                                          X(tcp_retransmits) X(listen_overflows)   \
+                                                              X(steal_pct) X(status) X(flags)
+
+enum mux_column {
+#define MUX_COLUMN_ID(name) MUX_COL_##name,
+  MUX_COLUMNS(MUX_COLUMN_ID)
+#undef MUX_COLUMN_ID
+      MUX_COLUMN_COUNT
+};
+extern const char *const mux_column_names[MUX_COLUMN_COUNT];
+
+enum { MUX_SCHEMA_VERSION = 1 };
+
+struct mux_row {
+  char *field[MUX_COLUMN_COUNT]; /* owned; NULL: empty */
+};
+
+void mux_row_set(struct mux_row *row, enum mux_column column, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* With up to 9 significant digits; NAN leaves the field empty. */
+void mux_row_set_number(struct mux_row *row, enum mux_column column, double value);
+const char *mux_row_text(const struct mux_row *row, enum mux_column column); /* "" when empty */
+double mux_row_number(const struct mux_row *row, enum mux_column column);    /* NAN when empty */
+/* Appends to the ;-separated flags, once. */
+void mux_row_flag(struct mux_row *row, const char *flag);
+void mux_row_unflag(struct mux_row *row, const char *flag);
+bool mux_row_has_flag(const struct mux_row *row, const char *flag);
+void mux_row_clear(struct mux_row *row);
+
+struct mux_rows {
+  struct mux_row *rows;
+  size_t count;
+};
+/* Moves row to the end of rows; *row is empty afterwards. */
+void mux_rows_add(struct mux_rows *rows, struct mux_row *row);
+void mux_rows_free(struct mux_rows *rows);
+
+/* Writes measurements.csv under a temporary name, then in place. Returns 0 or -errno. */
+int mux_rows_write(const struct mux_rows *rows, const char *path);
+/* Reads one, not trusting it. Unknown columns are left out, the contract's must be there. Returns 0
+ * or -errno with the reason, path and line in why. */
+int mux_rows_read(struct mux_rows *rows, const char *path, char *why, size_t why_bytes);
+
+#endif
