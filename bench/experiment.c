@@ -1,0 +1,478 @@
+/* experiment.c: see experiment.h. From a tree of JSON, which nobody vouches for, to struct
+ * experiment with every default filled in, and back. */
+#include "bench/experiment.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/experiment_options.h"
+#include "bench/rows.h"
+#include "bench/stats.h"
+#include "common/cli.h"
+#include "common/clock.h"
+#include "common/units.h"
+
+static const char *const group_names[] = {[OPTION_LOAD] = "load", [OPTION_SERVE] = "serve"};
+static const char *const answers[] = {"best", "slope", "saturation", NULL};
+
+/* Options that belong to the experiment itself, not to a cell. */
+static const struct experiment_option blocks_option = {
+    "blocks", OPTION_LOAD, OPTION_COUNT, 1, MUX_STATS_BLOCKS_MAX, "10", NULL};
+static const struct experiment_option seed_option = {"seed",    OPTION_LOAD, OPTION_COUNT, 0,
+                                                     INT64_MAX, NULL,        NULL};
+static const struct experiment_option budget_option = {
+    "budget", OPTION_LOAD, OPTION_TIME, 0, 7 * 86400 * MUX_S, "0s", NULL};
+static const struct experiment_option min_duration_option = {
+    "min_duration", OPTION_LOAD, OPTION_TIME, MUX_MS, 3600 * MUX_S, "200ms", NULL};
+static const struct experiment_option count_option = {"count",    OPTION_LOAD, OPTION_TIME, 0,
+                                                      60 * MUX_S, "250ms",     NULL};
+
+/* The state of a reading: the first mistake is kept. */
+struct reader {
+  const struct experiment_source *source;
+  char *why;
+  size_t why_bytes;
+  bool failed;
+};
+
+__attribute__((format(printf, 3, 4))) static void blame(struct reader *r, const char *path,
+                                                        const char *format, ...) {
+  char place[256];
+  char text[512];
+  if (r->failed)
+    return;
+  r->failed = true;
+  r->source->locate(r->source, path, place, sizeof place);
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  snprintf(r->why, r->why_bytes, "%s: %s", place, text);
+}
+
+static char *copy(const char *text) {
+  char *result = strdup(text);
+  if (result == NULL)
+    abort();
+  return result;
+}
+
+/* The text of a string or whole number; NULL (and blamed) for anything else. */
+static const char *scalar(struct reader *r, const json_t *value, const char *path,
+                          char buffer[32]) {
+  if (json_is_string(value))
+    return json_string_value(value);
+  if (json_is_integer(value)) {
+    snprintf(buffer, 32, "%lld", (long long)json_integer_value(value));
+    return buffer;
+  }
+  blame(r, path, "%s: expected a string or a whole number%s", path,
+        json_is_real(value) ? " (write fractions in quotes)" : "");
+  return NULL;
+}
+
+static char *read_text(struct reader *r, const json_t *tree, const char *key,
+                       const char *fallback) {
+  const json_t *value = json_object_get(tree, key);
+  if (value == NULL)
+    return copy(fallback);
+  if (!json_is_string(value)) {
+    blame(r, key, "%s: expected a text in quotes", key);
+    return copy("");
+  }
+  return copy(json_string_value(value));
+}
+
+static int64_t read_number(struct reader *r, const json_t *tree,
+                           const struct experiment_option *option, int64_t fallback) {
+  const json_t *value = json_object_get(tree, option->key);
+  char buffer[32];
+  char why[256];
+  const char *text = value == NULL ? option->fallback : scalar(r, value, option->key, buffer);
+  struct experiment_value read = {0};
+  if (text == NULL)
+    return fallback;
+  if (experiment_value_read(&read, option, text, why, sizeof why) != 0)
+    blame(r, option->key, "%s", why);
+  free(read.text);
+  return read.number;
+}
+
+static bool read_bool(struct reader *r, const json_t *tree, const char *key, bool fallback) {
+  const json_t *value = json_object_get(tree, key);
+  if (value == NULL)
+    return fallback;
+  if (json_is_boolean(value))
+    return json_is_true(value);
+  const char *text = json_string_value(value);
+  if (text != NULL && (strcmp(text, "true") == 0 || strcmp(text, "false") == 0))
+    return *text == 't';
+  blame(r, key, "%s: expected true or false", key);
+  return fallback;
+}
+
+static void read_cpus(struct reader *r, const json_t *tree, const char *key, cpu_set_t *set) {
+  CPU_ZERO(set);
+  char *text = read_text(r, tree, key, "");
+  if (*text != 0 && mux_cpus_parse(set, text) != 0)
+    blame(r, key, "%s: not a list of CPUs this process may use", key);
+  free(text);
+}
+
+/* ---- Axes ------------------------------------------------------------------------------------ */
+
+static void axis_free(struct experiment_axis *axis) {
+  for (int i = 0; i < axis->count; i++)
+    free(axis->values[i].text);
+  free(axis->values);
+  *axis = (struct experiment_axis){0};
+}
+
+static void axis_read(struct reader *r, struct experiment_axis *axis,
+                      const struct experiment_option *option, const json_t *value,
+                      const char *path) {
+  size_t n = json_is_array(value) ? json_array_size(value) : 1;
+  axis->option = option;
+  if (n == 0 || n > EXPERIMENT_VALUES) {
+    blame(r, path, "%s: a list has 1 to %d values", path, EXPERIMENT_VALUES);
+    return;
+  }
+  axis->values = calloc(n, sizeof *axis->values);
+  if (axis->values == NULL)
+    abort();
+  for (size_t i = 0; i < n && !r->failed; i++) {
+    char buffer[32];
+    char why[256];
+    const json_t *element = json_is_array(value) ? json_array_get(value, i) : value;
+    const char *text = scalar(r, element, path, buffer);
+    struct experiment_value *read = &axis->values[axis->count];
+    if (text == NULL)
+      return;
+    if (experiment_value_read(read, option, text, why, sizeof why) != 0) {
+      blame(r, path, "%s", why);
+      return;
+    }
+    axis->count++;
+    for (int j = 0; j < axis->count - 1; j++)
+      if (strcmp(axis->values[j].text, read->text) == 0)
+        blame(r, path, "%s: %s is in the list twice", option->key, read->text);
+  }
+}
+
+/* Options of one group, in the order of the file. */
+static void axes_read(struct reader *r, struct experiment *e, enum option_group group,
+                      const json_t *tree) {
+  const json_t *options = json_object_get(tree, group_names[group]);
+  const char *key;
+  json_t *value;
+  if (options != NULL && !json_is_object(options)) {
+    blame(r, group_names[group], "%s: expected a group { option = value; … }", group_names[group]);
+    return;
+  }
+  json_object_foreach((json_t *)options, key, value) {
+    char path[128];
+    char shown[64];
+    mux_printable(shown, sizeof shown, key);
+    snprintf(path, sizeof path, "%s.%s", group_names[group], shown);
+    const struct experiment_option *option = experiment_option_find(group, key);
+    if (option == NULL) {
+      blame(r, path, "'%s' is not an option of %s that an experiment may set", shown,
+            group_names[group]);
+      return;
+    }
+    assert(e->axis_count < EXPERIMENT_AXES);
+    axis_read(r, &e->axes[e->axis_count++], option, value, path);
+    if (r->failed)
+      return;
+  }
+}
+
+static void axes_fill_defaults(struct reader *r, struct experiment *e) {
+  size_t n;
+  const struct experiment_option *options = experiment_options(&n);
+  for (size_t i = 0; i < n && !r->failed; i++) {
+    if (options[i].fallback == NULL || experiment_axis(e, options[i].group, options[i].key) != NULL)
+      continue;
+    json_t *value = json_string(options[i].fallback);
+    axis_read(r, &e->axes[e->axis_count++], &options[i], value, options[i].key);
+    json_decref(value);
+  }
+}
+
+const struct experiment_axis *experiment_axis(const struct experiment *experiment,
+                                              enum option_group group, const char *key) {
+  for (int i = 0; i < experiment->axis_count; i++) {
+    const struct experiment_axis *axis = &experiment->axes[i];
+    if (axis->option->group == group && strcmp(axis->option->key, key) == 0)
+      return axis;
+  }
+  return NULL;
+}
+
+/* ---- Servers --------------------------------------------------------------------------------- */
+
+void experiment_server_free(struct experiment_server *server) {
+  free(server->label);
+  free(server->backend);
+  free(server->command);
+  free(server->target);
+  for (int i = 0; i < server->own_count; i++)
+    axis_free(&server->own[i]);
+  *server = (struct experiment_server){0};
+}
+
+/* A label stands in file names, CSV fields and sentences. */
+static bool label_is_fine(const char *label) {
+  size_t length = strlen(label);
+  if (length == 0 || length > 64 || !isalnum((unsigned char)label[0]))
+    return false;
+  return strspn(label, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
+         length;
+}
+
+static void server_read_group(struct reader *r, struct experiment_server *server,
+                              const json_t *group, const char *path) {
+  const char *key;
+  json_t *value;
+  json_object_foreach((json_t *)group, key, value) {
+    char **text = strcmp(key, "name") == 0      ? &server->label
+                  : strcmp(key, "backend") == 0 ? &server->backend
+                  : strcmp(key, "command") == 0 ? &server->command
+                  : strcmp(key, "target") == 0  ? &server->target
+                                                : NULL;
+    const struct experiment_option *option = experiment_option_find(OPTION_SERVE, key);
+    char shown[64];
+    mux_printable(shown, sizeof shown, key);
+    if (text != NULL) {
+      if (!json_is_string(value))
+        blame(r, path, "%s: %s: expected a text in quotes", path, shown);
+      else
+        *text = copy(json_string_value(value));
+    } else if (option == NULL || json_is_array(value)) {
+      blame(r, path,
+            "%s: '%s' is not a key of a server: name, backend, command, target or one "
+            "value for an option of serve",
+            path, shown);
+    } else {
+      axis_read(r, &server->own[server->own_count++], option, value, path);
+    }
+    if (r->failed)
+      return;
+  }
+  int kinds = (server->backend != NULL) + (server->command != NULL) + (server->target != NULL);
+  if (kinds != 1)
+    blame(r, path, "%s: a server has one of backend, command and target", path);
+  else if (server->backend == NULL && server->own_count > 0)
+    blame(r, path, "%s: options of serve are for own backends", path);
+  else if (server->label == NULL && server->backend == NULL)
+    blame(r, path, "%s: a server that is not a backend needs a name", path);
+}
+
+static void server_read(struct reader *r, struct experiment *e, const json_t *value,
+                        const char *path) {
+  struct experiment_server *server = &e->servers[e->server_count++];
+  if (json_is_string(value)) {
+    server->backend = copy(json_string_value(value));
+  } else if (json_is_object(value)) {
+    server_read_group(r, server, value, path);
+    if (r->failed)
+      return;
+  } else {
+    blame(r, path, "%s: expected a backend's name or a group", path);
+    return;
+  }
+  if (server->label == NULL)
+    server->label = copy(server->backend);
+  if (server->backend == NULL)
+    server->backend = copy(server->label);
+  char shown[64];
+  mux_printable(shown, sizeof shown, server->label);
+  if (!label_is_fine(server->label))
+    blame(r, path, "'%s' cannot be a server's name: letters, digits, '.', '_' and '-', 64 at most",
+          shown);
+  for (int i = 0; i < e->server_count - 1; i++)
+    if (strcmp(e->servers[i].label, server->label) == 0)
+      blame(r, path, "two servers are called '%s'; give one a name of its own", shown);
+}
+
+static void servers_read(struct reader *r, struct experiment *e, const json_t *tree) {
+  const json_t *value = json_object_get(tree, "servers");
+  if (value == NULL ||
+      (json_is_string(value) && strcmp(json_string_value(value), "available") == 0)) {
+    e->all_available = true;
+    return;
+  }
+  size_t n = json_is_array(value) ? json_array_size(value) : 1;
+  if (n == 0 || n > EXPERIMENT_SERVERS) {
+    blame(r, "servers", "servers: expected \"available\" or a list of 1 to %d", EXPERIMENT_SERVERS);
+    return;
+  }
+  e->servers = calloc(n, sizeof *e->servers);
+  if (e->servers == NULL)
+    abort();
+  for (size_t i = 0; i < n && !r->failed; i++) {
+    char path[64];
+    if (json_is_array(value))
+      snprintf(path, sizeof path, "servers.[%zu]", i);
+    else
+      snprintf(path, sizeof path, "servers");
+    server_read(r, e, json_is_array(value) ? json_array_get(value, i) : value, path);
+  }
+}
+
+/* ---- The whole ------------------------------------------------------------------------------- */
+
+static void check_keys(struct reader *r, const json_t *tree) {
+  static const char *const keys[] = {
+      "name",   "question",    "objective", "answer", "along",        "baseline",
+      "blocks", "twin",        "servers",   "budget", "min_duration", "count",
+      "seed",   "server_cpus", "load_cpus", "load",   "serve",        NULL};
+  const char *key;
+  json_t *value;
+  json_object_foreach((json_t *)tree, key, value) {
+    int i = 0;
+    while (keys[i] != NULL && strcmp(keys[i], key) != 0)
+      i++;
+    if (keys[i] == NULL) {
+      char shown[64];
+      blame(r, key, "unknown key '%s'", mux_printable(shown, sizeof shown, key));
+      return;
+    }
+  }
+}
+
+static void check_sense(struct reader *r, const struct experiment *e) {
+  bool known = false;
+  for (int i = 0; i < MUX_COLUMN_COUNT; i++)
+    known = known || strcmp(mux_column_names[i], e->objective) == 0;
+  if (!known)
+    blame(r, "objective", "objective: '%s' is no column of measurements.csv", e->objective);
+  if (e->answer == ANSWER_SLOPE && experiment_axis(e, OPTION_LOAD, e->along) == NULL)
+    blame(r, "along", "along: '%s' is not an option of load", e->along);
+  bool found = e->all_available || *e->baseline == 0;
+  for (int i = 0; i < e->server_count; i++)
+    found = found || strcmp(e->servers[i].label, e->baseline) == 0;
+  if (!found)
+    blame(r, "baseline", "baseline: '%s' is not among the servers", e->baseline);
+  int64_t cells = 1;
+  for (int i = 0; i < e->axis_count && cells <= EXPERIMENT_CELLS; i++)
+    cells *= e->axes[i].count;
+  if (cells > EXPERIMENT_CELLS)
+    blame(r, "load", "the matrix has more than %d cells", EXPERIMENT_CELLS);
+}
+
+struct experiment *experiment_from_json(const json_t *tree, const char *name,
+                                        const struct experiment_source *source, char *why,
+                                        size_t why_bytes) {
+  struct reader r = {.source = source, .why = why, .why_bytes = why_bytes};
+  struct experiment *e = calloc(1, sizeof *e);
+  if (e == NULL)
+    abort();
+  check_keys(&r, tree);
+  e->name = read_text(&r, tree, "name", name);
+  if (!label_is_fine(e->name))
+    blame(&r, "name", "name: letters, digits, '.', '_' and '-', 64 at most");
+  e->question = read_text(&r, tree, "question", "");
+  e->objective = read_text(&r, tree, "objective", "server_cpu_us_per_req");
+  e->baseline = read_text(&r, tree, "baseline", "");
+  e->along = read_text(&r, tree, "along", "");
+  char *answer = read_text(&r, tree, "answer", "best");
+  while (answers[e->answer] != NULL && strcmp(answers[e->answer], answer) != 0)
+    e->answer++;
+  if (answers[e->answer] == NULL) {
+    blame(&r, "answer", "answer: expected best, slope or saturation");
+    e->answer = ANSWER_BEST;
+  }
+  free(answer);
+  e->blocks = (int)read_number(&r, tree, &blocks_option, 0);
+  e->seed = read_number(&r, tree, &seed_option, -1);
+  e->budget_ns = read_number(&r, tree, &budget_option, 0);
+  e->min_duration_ns = read_number(&r, tree, &min_duration_option, 0);
+  e->count_ns = read_number(&r, tree, &count_option, 0);
+  e->twin = read_bool(&r, tree, "twin", e->blocks >= MUX_STATS_BLOCKS_MIN);
+  read_cpus(&r, tree, "server_cpus", &e->server_cpus);
+  read_cpus(&r, tree, "load_cpus", &e->load_cpus);
+  axes_read(&r, e, OPTION_LOAD, tree);
+  if (!r.failed)
+    axes_read(&r, e, OPTION_SERVE, tree);
+  if (!r.failed)
+    servers_read(&r, e, tree);
+  if (!r.failed)
+    axes_fill_defaults(&r, e);
+  if (!r.failed)
+    check_sense(&r, e);
+  if (r.failed) {
+    experiment_free(e);
+    return NULL;
+  }
+  return e;
+}
+
+static json_t *axis_to_json(const struct experiment_axis *axis) {
+  json_t *list = json_array();
+  for (int i = 0; i < axis->count; i++)
+    json_array_append_new(list, json_string(axis->values[i].text));
+  return list;
+}
+
+static json_t *server_to_json(const struct experiment_server *server) {
+  json_t *object = json_pack("{s:s}", "name", server->label);
+  if (server->command != NULL)
+    json_object_set_new(object, "command", json_string(server->command));
+  else if (server->target != NULL)
+    json_object_set_new(object, "target", json_string(server->target));
+  else
+    json_object_set_new(object, "backend", json_string(server->backend));
+  for (int i = 0; i < server->own_count; i++)
+    json_object_set_new(object, server->own[i].option->key,
+                        json_string(server->own[i].values[0].text));
+  return object;
+}
+
+json_t *experiment_to_json(const struct experiment *e) {
+  char budget[MUX_UNIT_TEXT];
+  char shortest[MUX_UNIT_TEXT];
+  char count[MUX_UNIT_TEXT];
+  char server_cpus[MUX_CPUS_TEXT];
+  char load_cpus[MUX_CPUS_TEXT];
+  json_t *tree = json_pack(
+      "{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:b, s:s, s:s, s:s, s:I, s:s, s:s}", "name", e->name,
+      "question", e->question, "objective", e->objective, "answer", answers[e->answer], "along",
+      e->along, "baseline", e->baseline, "blocks", e->blocks, "twin", (int)e->twin, "budget",
+      mux_print_time(budget, e->budget_ns), "min_duration",
+      mux_print_time(shortest, e->min_duration_ns), "count", mux_print_time(count, e->count_ns),
+      "seed", (json_int_t)e->seed, "server_cpus", mux_cpus_print(server_cpus, &e->server_cpus),
+      "load_cpus", mux_cpus_print(load_cpus, &e->load_cpus));
+  json_t *groups[] = {[OPTION_LOAD] = json_object(), [OPTION_SERVE] = json_object()};
+  for (int i = 0; i < e->axis_count; i++)
+    json_object_set_new(groups[e->axes[i].option->group], e->axes[i].option->key,
+                        axis_to_json(&e->axes[i]));
+  json_object_set_new(tree, "load", groups[OPTION_LOAD]);
+  json_object_set_new(tree, "serve", groups[OPTION_SERVE]);
+  json_t *servers = e->all_available ? json_string("available") : json_array();
+  for (int i = 0; i < e->server_count && !e->all_available; i++)
+    json_array_append_new(servers, server_to_json(&e->servers[i]));
+  json_object_set_new(tree, "servers", servers);
+  return tree;
+}
+
+void experiment_free(struct experiment *e) {
+  if (e == NULL)
+    return;
+  free(e->name);
+  free(e->question);
+  free(e->objective);
+  free(e->along);
+  free(e->baseline);
+  for (int i = 0; i < e->axis_count; i++)
+    axis_free(&e->axes[i]);
+  for (int i = 0; i < e->server_count; i++)
+    experiment_server_free(&e->servers[i]);
+  free(e->servers);
+  free(e);
+}
