@@ -16,6 +16,7 @@ static const struct command {
     {"check", cmd_check, "judge any echo server: is it correct, and if not, why"},
     /* one line per command */
     {"load", cmd_load, "generate load, verify every echo, measure latency"},
+    {"run", cmd_run, "run an experiment: servers in blocks, a table and a run directory"},
 };
 
 static void print_usage(FILE *to) {

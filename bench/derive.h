@@ -1,0 +1,16 @@
+/* derive.h: files of a run directory that follow from others: timeline.csv from the loads' results,
+ * percentiles.csv from the histogram logs, merged over the trials of a label. */
+#ifndef MUX_DERIVE_H
+#define MUX_DERIVE_H
+
+#include "bench/plan.h"
+#include "bench/rows.h"
+#include "bench/rundir.h"
+
+/* Both return 0 or -errno of writing; a trial whose source is missing or broken is left out and
+ * said on stderr. */
+int derive_timeline(const struct rundir *dir, const struct mux_rows *rows);
+int derive_percentiles(const struct rundir *dir, const struct plan *plan,
+                       const struct mux_rows *rows);
+
+#endif

@@ -1,0 +1,113 @@
+/* table.c: see table.h. Numbers are medians of the trials that measured. */
+#include "bench/table.h"
+
+#include <libsmartcols/libsmartcols.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/units.h"
+
+enum { BACKEND, THROUGHPUT, P50, P99, CPU, VERDICT, FLAGS, COLUMNS };
+
+static const char *const heads[COLUMNS] = {"BACKEND",        "REQUESTS/S",  "P50",  "P99",
+                                           "SERVER CPU/REQ", "VS BASELINE", "FLAGS"};
+
+static int metric_of(enum mux_column column) {
+  int i = 0;
+  while (summary_metrics[i].column != column)
+    i++;
+  return i;
+}
+
+/* Flags of the label's rows in this cell, or why there is none of them. */
+static void flags_of(const struct plan *plan, const struct mux_rows *rows, int cell, int label,
+                     char *out, size_t out_bytes) {
+  struct mux_row all = {0};
+  for (size_t i = 0; i < rows->count; i++) {
+    const struct mux_row *row = &rows->rows[i];
+    double number = mux_row_number(row, MUX_COL_trial);
+    if (!(number >= 1 && number <= plan->trial_count) ||
+        plan->trials[(int)number - 1].cell != cell || plan->trials[(int)number - 1].label != label)
+      continue;
+    const char *status = mux_row_text(row, MUX_COL_status);
+    if (strcmp(status, "ok") != 0 && strcmp(status, "invalid") != 0)
+      mux_row_flag(&all, status);
+    char *flags = strdup(mux_row_text(row, MUX_COL_flags));
+    char *rest = flags;
+    for (char *flag; rest != NULL && (flag = strsep(&rest, ";")) != NULL;)
+      if (*flag != 0)
+        mux_row_flag(&all, flag);
+    free(flags);
+  }
+  snprintf(out, out_bytes, "%s", mux_row_text(&all, MUX_COL_flags));
+  mux_row_clear(&all);
+}
+
+static void set_time(struct libscols_line *line, size_t column, double us) {
+  char text[MUX_UNIT_TEXT];
+  if (!isnan(us))
+    scols_line_set_data(line, column, mux_show_time(text, us * 1e3));
+  else
+    scols_line_set_data(line, column, "-");
+}
+
+static void verdict_text(const struct summary_entry *entry, char *out, size_t out_bytes) {
+  const char *name = summary_verdict_names[entry->verdict];
+  if (entry->verdict == VERDICT_BASELINE || isnan(entry->ratio))
+    snprintf(out, out_bytes, "%s", name);
+  else if (isnan(entry->ratio_low))
+    snprintf(out, out_bytes, "%.2f", entry->ratio);
+  else
+    snprintf(out, out_bytes, "%.2f [%.2f, %.2f] %s", entry->ratio, entry->ratio_low,
+             entry->ratio_high, name);
+}
+
+static void add_line(struct libscols_table *table, const struct summary *s,
+                     const struct mux_rows *rows, int cell, int label) {
+  struct libscols_line *line = scols_table_new_line(table, NULL);
+  char text[256];
+  const struct summary_entry *rate = summary_at(s, cell, metric_of(MUX_COL_completed_per_s), label);
+  const struct summary_entry *cpu =
+      summary_at(s, cell, metric_of(MUX_COL_server_cpu_us_per_req), label);
+  if (line == NULL)
+    abort();
+  scols_line_set_data(line, BACKEND, s->plan->labels[label].name);
+  scols_line_set_data(line, THROUGHPUT, rate->n > 0 ? mux_show_count(text, rate->median) : "-");
+  set_time(line, P50, summary_at(s, cell, metric_of(MUX_COL_response_p50_us), label)->median);
+  set_time(line, P99, summary_at(s, cell, metric_of(MUX_COL_response_p99_us), label)->median);
+  set_time(line, CPU, cpu->median);
+  const struct summary_metric *objective = summary_metric_find(s->plan->experiment->objective);
+  const struct summary_entry *judged =
+      summary_at(s, cell, objective != NULL ? (int)(objective - summary_metrics) : 0, label);
+  verdict_text(judged, text, sizeof text);
+  scols_line_set_data(line, VERDICT, text);
+  flags_of(s->plan, rows, cell, label, text, sizeof text);
+  scols_line_set_data(line, FLAGS, text);
+}
+
+static void print_cell(const struct summary *s, const struct mux_rows *rows, int cell, FILE *to) {
+  struct libscols_table *table = scols_new_table();
+  if (table == NULL)
+    abort();
+  for (size_t i = 0; i < COLUMNS; i++)
+    if (scols_table_new_column(table, heads[i], 0,
+                               i >= THROUGHPUT && i <= CPU ? SCOLS_FL_RIGHT : 0) == NULL)
+      abort();
+  for (int label = 0; label < s->plan->label_count; label++)
+    add_line(table, s, rows, cell, label);
+  scols_table_set_stream(table, to);
+  fprintf(to, "\n%s\n", s->plan->cells[cell].id);
+  scols_print_table(table);
+  scols_unref_table(table);
+}
+
+void table_print(const struct summary *summary, const struct mux_rows *rows, FILE *to) {
+  for (int cell = 0; cell < summary->plan->cell_count; cell++)
+    print_cell(summary, rows, cell, to);
+  fputs("\nMedians of the trials; times are response times; CPU is the server's, user and system. "
+        "VS BASELINE:\nratio of the objective",
+        to);
+  fprintf(to, " (%s)", summary->plan->experiment->objective);
+  fputs(", its 95 % interval, and what may be claimed (~: nothing).\n", to);
+}

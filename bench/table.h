@@ -1,0 +1,12 @@
+/* table.h: the closing table of a run, per cell: backend, throughput, p50, p99, server CPU per
+ * request, flags. */
+#ifndef MUX_TABLE_H
+#define MUX_TABLE_H
+
+#include <stdio.h>
+
+#include "bench/summary.h"
+
+void table_print(const struct summary *summary, const struct mux_rows *rows, FILE *to);
+
+#endif

@@ -1,0 +1,198 @@
+/* trial_columns.c: see trial_columns.h. */
+#include "bench/trial_columns.h"
+
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/addr.h"
+#include "common/clock.h"
+
+#define NOISE_SHARE 0.10 /* CPU time of others, of one core */
+#define STEAL_SHARE 0.02
+/* The kernel tells user from system time by sampling: fewer samples than this tell nothing. */
+enum { SHARE_TICKS_MIN = 20 };
+
+/* ---- The row's own description ----------------------------------------------------------------
+ */
+
+const char *trial_text(const struct plan *plan, const struct plan_trial *trial,
+                       enum option_group group, const char *key) {
+  const struct experiment_value *value =
+      plan_value(plan, &plan->cells[trial->cell], plan->labels[trial->label].server, group, key);
+  return value != NULL ? value->text : "";
+}
+
+int64_t trial_number(const struct plan *plan, const struct plan_trial *trial, const char *key) {
+  const struct experiment_value *value =
+      plan_value(plan, &plan->cells[trial->cell], NULL, OPTION_LOAD, key);
+  return value != NULL ? value->number : 0;
+}
+
+void trial_describe(const struct trial_setting *setting, const struct plan_trial *trial,
+                    struct mux_row *row) {
+  const struct plan *plan = setting->plan;
+  const struct plan_cell *cell = &plan->cells[trial->cell];
+  const struct plan_label *label = &plan->labels[trial->label];
+  struct mux_addr addr;
+  char why[160];
+  int64_t rate = trial_number(plan, trial, "rate");
+  mux_row_set(row, MUX_COL_schema_version, "%d", MUX_SCHEMA_VERSION);
+  mux_row_set(row, MUX_COL_run_id, "%s", setting->dir->id);
+  mux_row_set(row, MUX_COL_experiment, "%s", plan->experiment->name);
+  mux_row_set(row, MUX_COL_cell_id, "%s", cell->id);
+  mux_row_set(row, MUX_COL_block, "%d", trial->block);
+  mux_row_set(row, MUX_COL_trial, "%d", trial->number);
+  mux_row_set(row, MUX_COL_backend, "%s", label->server->backend);
+  mux_row_set(row, MUX_COL_label, "%s", label->name);
+  mux_row_set(row, MUX_COL_params, "%s", cell->params);
+  const char *listen = label->server->target != NULL
+                           ? label->server->target
+                           : trial_text(plan, trial, OPTION_SERVE, "listen");
+  if (mux_addr_parse(&addr, listen, true, why, sizeof why) == 0)
+    mux_row_set(row, MUX_COL_transport, "%s", mux_addr_transport(&addr));
+  const char *workers = trial_text(plan, trial, OPTION_SERVE, "workers");
+  if (*workers != 0)
+    mux_row_set(row, MUX_COL_workers, "%s", workers);
+  mux_row_set(row, MUX_COL_threads, "%lld", (long long)trial_number(plan, trial, "threads"));
+  mux_row_set(row, MUX_COL_mode, "%s", trial_text(plan, trial, OPTION_LOAD, "mode"));
+  mux_row_set(row, MUX_COL_loop, "%s", rate > 0 ? "open" : "closed");
+  mux_row_set(row, MUX_COL_connections, "%lld",
+              (long long)trial_number(plan, trial, "connections"));
+  mux_row_set(row, MUX_COL_idle_connections, "%lld", (long long)trial_number(plan, trial, "idle"));
+  mux_row_set(row, MUX_COL_payload_bytes, "%lld", (long long)trial_number(plan, trial, "payload"));
+  if (rate > 0) {
+    mux_row_set(row, MUX_COL_arrival, "%s", trial_text(plan, trial, OPTION_LOAD, "arrival"));
+    mux_row_set(row, MUX_COL_offered_per_s, "%lld", (long long)rate);
+  } else {
+    mux_row_set(row, MUX_COL_depth, "%lld", (long long)trial_number(plan, trial, "depth"));
+  }
+}
+
+int64_t trial_timeout_ns(const struct plan *plan, const struct plan_trial *trial) {
+  return trial_number(plan, trial, "timeout");
+}
+
+void trial_skip(const struct trial_setting *setting, const struct plan_trial *trial,
+                struct mux_row *row) {
+  *row = (struct mux_row){0};
+  trial_describe(setting, trial, row);
+  mux_row_set(row, MUX_COL_status, "skipped");
+}
+
+/* ---- What was measured ----------------------------------------------------------------------- */
+
+static void cpu_columns(struct mux_row *row, const struct trial_measurement *m) {
+  const struct accounting_cpu *a = &m->start.cpu;
+  const struct accounting_cpu *b = &m->end.cpu;
+  double requests =
+      mux_row_number(row, MUX_COL_completed_per_s) * mux_row_number(row, MUX_COL_duration_s);
+  if (a->processes == 0 || b->processes == 0)
+    return; /* a target: not ours to see */
+  double cpu_us = (double)(b->total_ns - a->total_ns) / 1e3;
+  double user = (double)(b->user_ticks - a->user_ticks);
+  double system = (double)(b->system_ticks - a->system_ticks);
+  mux_row_set_number(row, MUX_COL_server_cores_used, cpu_us * 1e3 / (double)(b->at_ns - a->at_ns));
+  mux_row_set_number(row, MUX_COL_server_cpu_us_per_req, cpu_us / requests);
+  if (m->end.waits > m->start.waits)
+    mux_row_set_number(row, MUX_COL_events_per_wait,
+                       (double)(m->end.events - m->start.events) /
+                           (double)(m->end.waits - m->start.waits));
+  if (user + system < SHARE_TICKS_MIN)
+    return;
+  mux_row_set_number(row, MUX_COL_server_user_us_per_req,
+                     cpu_us / requests * user / (user + system));
+  mux_row_set_number(row, MUX_COL_server_system_us_per_req,
+                     cpu_us / requests * system / (user + system));
+}
+
+static void memory_columns(struct mux_row *row, const struct trial_measurement *m) {
+  double connections =
+      mux_row_number(row, MUX_COL_established) + mux_row_number(row, MUX_COL_idle_connections);
+  if (!(connections >= MEMORY_CONNECTIONS_MIN))
+    return;
+  if (m->memory_before > 0 && m->memory_with > 0)
+    mux_row_set_number(row, MUX_COL_rss_bytes_per_conn,
+                       (double)(m->memory_with - m->memory_before) / connections);
+  if (m->before.slab_bytes >= 0 && m->before.socket_bytes >= 0)
+    mux_row_set_number(row, MUX_COL_kernel_bytes_per_conn,
+                       (double)(m->with.slab_bytes - m->before.slab_bytes + m->with.socket_bytes -
+                                m->before.socket_bytes) /
+                           connections);
+}
+
+static void host_columns(struct mux_row *row, const struct trial_measurement *m) {
+  const struct accounting_host *a = &m->start.host;
+  const struct accounting_host *b = &m->end.host;
+  if (b->retransmits >= 0)
+    mux_row_set_number(row, MUX_COL_tcp_retransmits, (double)(b->retransmits - a->retransmits));
+  if (b->listen_overflows >= 0) /* they happen while connecting */
+    mux_row_set_number(row, MUX_COL_listen_overflows,
+                       (double)(b->listen_overflows - m->before.listen_overflows));
+  double ticks = (double)(b->total_ticks - a->total_ticks);
+  if (ticks <= 0)
+    return;
+  double steal = (double)(b->steal_ticks - a->steal_ticks) / ticks;
+  mux_row_set_number(row, MUX_COL_steal_pct, 100 * steal);
+  /* What neither the server nor the load used, in cores: a tick is 10 ms of one CPU. */
+  double wall_s = (double)(m->end.cpu.at_ns - m->start.cpu.at_ns) / 1e9;
+  double busy = (double)(b->busy_ticks - a->busy_ticks) / (double)sysconf(_SC_CLK_TCK) / wall_s;
+  double ours = mux_row_number(row, MUX_COL_server_cores_used) +
+                mux_row_number(row, MUX_COL_client_cores_used);
+  if (steal > STEAL_SHARE || busy - ours > NOISE_SHARE + 2.0 / 100 / wall_s)
+    mux_row_flag(row, "noisy_host");
+}
+
+/* The load flags itself client_bound when it is busy; that matters only if the server is less so.
+ */
+static void judge_client(struct mux_row *row) {
+  double workers = fmax(1, mux_row_number(row, MUX_COL_workers));
+  double server_share = mux_row_number(row, MUX_COL_server_cores_used) / workers;
+  double client_share =
+      mux_row_number(row, MUX_COL_client_cores_used) / mux_row_number(row, MUX_COL_threads);
+  if (server_share >= client_share)
+    mux_row_unflag(row, "client_bound");
+}
+
+/* client_bound is not among them: it voids throughput and latency, but CPU per request stands. */
+static bool forbids_claims(const struct mux_row *row) {
+  static const char *const flags[] = {"rate_missed", "slip_high", "short_of_connections",
+                                      "unanswered", "errors"};
+  for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+    if (mux_row_has_flag(row, flags[i]))
+      return true;
+  return false;
+}
+
+void trial_columns(const struct trial_setting *setting, const struct trial_measurement *m,
+                   int server_status, struct mux_row *row, char *reason, size_t reason_bytes) {
+  cpu_columns(row, m);
+  memory_columns(row, m);
+  host_columns(row, m);
+  judge_client(row);
+  if (setting->shared_core)
+    mux_row_flag(row, "shared_core");
+  /* A foreign server may well die of the SIGTERM that asks it to end. */
+  if (server_status != 0 && server_status != 128 + SIGTERM)
+    mux_row_flag(row, "server_exit");
+  double errors = 0;
+  for (int i = MUX_COL_errors_connect; i <= MUX_COL_errors_closed; i++)
+    errors += fmax(0, mux_row_number(row, (enum mux_column)i));
+  if (errors > 0)
+    mux_row_flag(row, "errors");
+  double wrong = mux_row_number(row, MUX_COL_errors_mismatch);
+  const char *status = "ok";
+  if (wrong > 0) {
+    status = "failed";
+    snprintf(reason, reason_bytes, "%.0f echoes were not the bytes that had been sent", wrong);
+  } else if (mux_row_number(row, MUX_COL_completed) == 0) {
+    status = "failed";
+    snprintf(reason, reason_bytes, "no message was echoed");
+  } else if (forbids_claims(row)) {
+    status = "invalid";
+  }
+  mux_row_set(row, MUX_COL_status, "%s", status);
+}

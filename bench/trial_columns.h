@@ -1,0 +1,39 @@
+/* trial_columns.h: from what was seen of a trial to the columns of its row. */
+#ifndef MUX_TRIAL_COLUMNS_H
+#define MUX_TRIAL_COLUMNS_H
+
+#include "bench/accounting.h"
+#include "bench/trial.h"
+
+/* Growth of memory is told per connection from this many on: below, noise would be divided by
+ * little. */
+enum { MEMORY_CONNECTIONS_MIN = 100 };
+
+struct trial_edge {
+  struct accounting_cpu cpu;
+  struct accounting_host host;
+  uint64_t waits, events;
+};
+
+struct trial_measurement {
+  int64_t memory_before, memory_with;
+  struct accounting_host before, with; /* the connections */
+  struct trial_edge start, end;
+};
+
+/* The cell's value of an option for this trial's server, "" if it is left to the command. */
+const char *trial_text(const struct plan *plan, const struct plan_trial *trial,
+                       enum option_group group, const char *key);
+/* ... of a quantity of load; 0 if it is left to the command. */
+int64_t trial_number(const struct plan *plan, const struct plan_trial *trial, const char *key);
+int64_t trial_timeout_ns(const struct plan *plan, const struct plan_trial *trial);
+
+/* The columns that are known beforehand. */
+void trial_describe(const struct trial_setting *setting, const struct plan_trial *trial,
+                    struct mux_row *row);
+/* The others, status and flags, once the load's result is in the row (trial_load_columns).
+ * server_status as of mux_server_stop. */
+void trial_columns(const struct trial_setting *setting, const struct trial_measurement *m,
+                   int server_status, struct mux_row *row, char *reason, size_t reason_bytes);
+
+#endif

@@ -1,0 +1,125 @@
+/* trial_load.c: see trial_load.h. */
+#include "bench/trial_load.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/units.h"
+
+/* Words gathered in one block, so that one free() releases them. */
+struct words {
+  char **list;
+  char *text;
+  size_t used, room;
+  int count;
+};
+
+static void put(struct words *words, const char *format, const char *key, const char *value) {
+  int n = snprintf(words->text + words->used, words->room - words->used, format, key, value);
+  if (n < 0 || (size_t)n >= words->room - words->used || words->count == TRIAL_LOAD_ARGS)
+    abort(); /* values are bounded when the experiment is read */
+  words->list[words->count++] = words->text + words->used;
+  words->used += (size_t)n + 1;
+}
+
+/* Options that hold their default are left out; length and warm-up are the plan's business. */
+static bool is_passed(const struct experiment_option *option, const char *value) {
+  if (option->group != OPTION_LOAD || strcmp(option->key, "duration") == 0 ||
+      strcmp(option->key, "warmup") == 0)
+    return false;
+  return option->fallback == NULL || strcmp(option->fallback, value) != 0;
+}
+
+char **trial_load_options(const struct plan *plan, const struct plan_trial *trial,
+                          struct plan_times times, const char *cpus, const char *hlog,
+                          const char *json) {
+  const struct experiment *e = plan->experiment;
+  const struct plan_cell *cell = &plan->cells[trial->cell];
+  char number[MUX_UNIT_TEXT];
+  size_t list_bytes = (TRIAL_LOAD_ARGS + 1) * sizeof(char *);
+  size_t room = 64 * 1024;
+  char *block = calloc(1, list_bytes + room);
+  if (block == NULL)
+    abort();
+  struct words words = {.list = (char **)(void *)block, .text = block + list_bytes, .room = room};
+  for (int i = 0; i < e->axis_count; i++) {
+    const struct experiment_option *option = e->axes[i].option;
+    const char *value = e->axes[i].values[cell->choice[i]].text;
+    if (is_passed(option, value))
+      put(&words, "--%s=%s", option->key, value);
+  }
+  put(&words, "--%s=%s", "duration", mux_print_time(number, times.duration_ns));
+  put(&words, "--%s=%s", "warmup", mux_print_time(number, times.warmup_ns));
+  snprintf(number, sizeof number, "%d", trial->number);
+  put(&words, "--%s=%s", "seed", number);
+  if (cpus[0] != 0)
+    put(&words, "--%s=%s", "cpus", cpus);
+  if (hlog != NULL)
+    put(&words, "--%s=%s", "hlog", hlog);
+  if (json != NULL)
+    put(&words, "--%s=%s", "json", json);
+  return words.list;
+}
+
+double trial_load_number(const json_t *result, const char *path) {
+  char key[64];
+  const char *dot;
+  while ((dot = strchr(path, '.')) != NULL) {
+    snprintf(key, sizeof key, "%.*s", (int)(dot - path), path);
+    result = json_object_get(result, key);
+    path = dot + 1;
+  }
+  const json_t *value = json_object_get(result, path);
+  return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+int trial_load_columns(struct mux_row *row, const json_t *result) {
+  static const struct {
+    enum mux_column column;
+    const char *path;
+  } map[] = {
+      {MUX_COL_duration_s, "duration_s"},
+      {MUX_COL_established, "established"},
+      {MUX_COL_sent, "sent"},
+      {MUX_COL_completed, "completed"},
+      {MUX_COL_completed_per_s, "completed_per_s"},
+      {MUX_COL_bytes_per_s, "bytes_per_s"},
+      {MUX_COL_in_flight_end, "in_flight_end"},
+      {MUX_COL_errors_connect, "errors.connect"},
+      {MUX_COL_errors_reset, "errors.reset"},
+      {MUX_COL_errors_timeout, "errors.timeout"},
+      {MUX_COL_errors_mismatch, "errors.mismatch"},
+      {MUX_COL_errors_closed, "errors.closed"},
+      {MUX_COL_response_p50_us, "response_us.p50"},
+      {MUX_COL_response_p90_us, "response_us.p90"},
+      {MUX_COL_response_p95_us, "response_us.p95"},
+      {MUX_COL_response_p99_us, "response_us.p99"},
+      {MUX_COL_response_p999_us, "response_us.p999"},
+      {MUX_COL_response_max_us, "response_us.max"},
+      {MUX_COL_service_p50_us, "service_us.p50"},
+      {MUX_COL_service_p99_us, "service_us.p99"},
+      {MUX_COL_service_p999_us, "service_us.p999"},
+      {MUX_COL_slip_p99_us, "slip_us.p99"},
+      {MUX_COL_connect_p50_us, "connect_us.p50"},
+      {MUX_COL_connect_p99_us, "connect_us.p99"},
+      {MUX_COL_connect_max_us, "connect_us.max"},
+      {MUX_COL_client_cpu_us_per_req, "client_cpu_us_per_req"},
+      {MUX_COL_client_cores_used, "client_cores_used"},
+      {MUX_COL_fairness_jain, "fairness_jain"},
+      {MUX_COL_never_served, "never_served"},
+  };
+  if (!json_is_object(result) || isnan(trial_load_number(result, "completed")))
+    return -EINVAL;
+  for (size_t i = 0; i < sizeof map / sizeof *map; i++)
+    mux_row_set_number(row, map[i].column, trial_load_number(result, map[i].path));
+  size_t i;
+  json_t *flag;
+  json_array_foreach(json_object_get(result, "flags"), i, flag) {
+    if (json_is_string(flag))
+      mux_row_flag(row, json_string_value(flag));
+  }
+  return 0;
+}
