@@ -43,16 +43,22 @@ static bool is_shortage(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-int mux_host_accept(struct mux_worker *worker, int flags) {
+static int host_adopt(struct mux_worker *worker, int fd) {
   const struct mux_core *core = worker->core;
+  int rc = mux_sock_apply(fd, core->addr, core->sock_options);
+  if (rc == 0)
+    MUX_COUNT(worker, accepted, 1);
+  else
+    close(fd);
+  return rc;
+}
+
+int mux_host_accept(struct mux_worker *worker, int flags) {
   for (int skipped = 0; skipped < ACCEPT_SKIPS; skipped++) {
     int fd = accept4(worker->listen_fd, NULL, NULL, flags | SOCK_CLOEXEC);
     if (fd >= 0) {
-      if (mux_sock_apply(fd, core->addr, core->sock_options) == 0) {
-        MUX_COUNT(worker, accepted, 1);
+      if (host_adopt(worker, fd) == 0)
         return fd;
-      }
-      close(fd);
       continue;
     }
     int error = errno;
@@ -73,16 +79,23 @@ int mux_host_accept(struct mux_worker *worker, int flags) {
 }
 
 void mux_host_close(struct mux_worker *worker, int fd, int error) {
-  close(fd);
+  if (fd >= 0)
+    close(fd);
   MUX_COUNT(worker, closed, 1);
   if (error != 0)
     MUX_COUNT(worker, resets, 1);
 }
 
 void mux_host_refuse(struct mux_worker *worker, int fd) {
-  close(fd);
+  if (fd >= 0)
+    close(fd);
   MUX_COUNT(worker, accepted, -1);
   MUX_COUNT(worker, refused, 1);
+}
+
+static void host_work(const struct mux_worker *worker) {
+  if (worker->work_ns > 0)
+    mux_work(worker->work_ns);
 }
 
 static int host_draining(const struct mux_worker *worker) {
@@ -149,4 +162,6 @@ const struct mux_host mux_host_table = {
     .echo_sent = host_echo_sent,
     .echo_release = host_echo_release,
     .log = host_log,
+    .adopt = host_adopt,
+    .work = host_work,
 };

@@ -168,8 +168,8 @@ struct mux_host {
    * Connections that died in the queue are skipped. */
   int (*accept)(struct mux_worker *worker, int flags);
 
-  /* Ends a connection that accept() returned: closes fd and counts it. error: 0 after a regular
-   * end, -errno if the connection broke. */
+  /* Ends a connection that accept() returned: closes fd (-1: its owner has done so or will) and
+   * counts it. error: 0 after a regular end, -errno if the connection broke. */
   void (*close)(struct mux_worker *worker, int fd, int error);
 
   /* Like close(), for a connection the backend cannot hold; it is counted as refused, and no more
@@ -211,6 +211,14 @@ struct mux_host {
 
   /* One line on stderr, printf-like, with the backend's name in front. Not on the data path. */
   void (*log)(const struct mux_worker *worker, const char *format, ...);
+
+  /* For a connection accepted by other means than accept(): sets its options and counts it. Returns
+   * 0, or -errno with fd closed. */
+  int (*adopt)(struct mux_worker *worker, int fd);
+
+  /* Burns --work for one message. Called for every receive by those who do not use the echo core
+   * for it. */
+  void (*work)(const struct mux_worker *worker);
 };
 
 #define MUX_ACCEPT_PAUSE_NS INT64_C(50000000)
