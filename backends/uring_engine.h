@@ -1,0 +1,86 @@
+/* uring_engine.h: an echo server on one io_uring, behind all io_uring backends.
+ *
+ * Received bytes stay in the buffer that the kernel chose for them (uring_ring.h) and are sent from
+ * there. A connection's chunks wait in a queue with one send in flight, because two could overtake
+ * each other. Bytes that come meanwhile are packed into the last chunk when they fit, so that small
+ * messages hold few buffers. Idle connections hold none.
+ *
+ * Back-pressure: a connection that holds `limit` chunks is received from no more until half have
+ * gone. A multishot receive is cancelled for that; what the kernel has received by then is at most
+ * a batch more.
+ *
+ * A connection is freed only when the kernel holds no request of it, so a completion's pointer is
+ * always good. Its fd is closed only then, too: a request keeps the socket open, so that close()
+ * would send no FIN. */
+#ifndef MUX_URING_ENGINE_H
+#define MUX_URING_ENGINE_H
+
+#include <stdbool.h>
+
+#include "backends/mux_backend.h"
+#include "backends/uring_ring.h"
+
+/* In the low bits of user_data; above them the connection, if it is one's. */
+enum uring_op { OP_IGNORE, OP_ACCEPT, OP_STOP, OP_RECEIVE, OP_SEND, OP_MASK = 7 };
+
+struct uring_connection {
+  struct uring_connection *next, *prev; /* in engine.connections */
+  struct uring_chunk *first, *last;
+  uint32_t chunks;
+  int fd; /* or the index of a direct descriptor */
+  int error;
+  uint8_t fixed;  /* IOSQE_FIXED_FILE if fd is such an index, else 0 */
+  bool receiving; /* the kernel holds a receive request ... */
+  bool sending;   /* ... a send of first's bytes */
+  bool cancelled; /* it has been asked to give the receive back */
+  bool eof;
+  bool more; /* the receive queue was not empty after the last receive */
+};
+
+struct uring_engine {
+  struct uring uring;
+  struct mux_worker *worker;
+  bool multishot;
+  bool direct;
+  unsigned free_files; /* of the table of direct descriptors */
+  uint32_t limit;      /* chunks of a connection at which receiving stops */
+  /* After so many a multishot receive ends by itself and is asked for anew, so that little comes
+   * after the limit is reached. 0: this kernel cannot (Linux 6.17 can). */
+  uint32_t receive_bytes;
+  struct uring_connection *connections;
+  bool accepting; /* the kernel holds an accept request */
+  bool draining;
+  bool expired;        /* the drain's deadline has passed */
+  int64_t resume_ns;   /* when accepting is tried again; 0: it is not paused */
+  int64_t deadline_ns; /* of the drain */
+  int error;           /* of the listener */
+};
+
+/* Says whose completion it will be. */
+static inline void uring_tag(struct io_uring_sqe *sqe, const void *object, enum uring_op op) {
+  io_uring_sqe_set_data64(sqe, (uintptr_t)object | op);
+}
+
+/* Takes the request (object, op) back. It completes with -ECANCELED, or with what it had done. */
+void uring_cancel(struct uring_engine *engine, const void *object, enum uring_op op);
+
+/* ---- uring_connection.c */
+
+/* Takes over an accepted connection that is counted already. */
+void uring_add_connection(struct uring_engine *engine, int fd, uint8_t fixed);
+/* Completions. The connection may be gone afterwards. */
+void uring_on_receive(struct uring_engine *engine, struct uring_connection *conn,
+                      const struct io_uring_cqe *cqe);
+void uring_on_send(struct uring_engine *engine, struct uring_connection *conn,
+                   const struct io_uring_cqe *cqe);
+/* `draining` has been set: from now on receives do not wait, and an empty queue is the end. Takes
+ * back those that do wait. */
+void uring_drain_connections(struct uring_engine *engine);
+/* Ends every connection as soon as the kernel has let go of it. */
+void uring_abort_connections(struct uring_engine *engine, int error);
+
+/* ---- uring_engine.c: the whole run() of a backend. `direct`: connections without an fd. */
+int uring_serve(struct mux_worker *worker, struct uring_config *config, bool multishot,
+                bool direct);
+
+#endif
