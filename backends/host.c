@@ -86,7 +86,28 @@ void mux_host_close(struct mux_worker *worker, int fd, int error) {
     MUX_COUNT(worker, resets, 1);
 }
 
+__attribute__((format(printf, 2, 3))) static void host_log(const struct mux_worker *worker,
+                                                           const char *format, ...) {
+  char text[512];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  mux_note("%s: %s", worker->backend->name, text);
+}
+
+/* Says so once; the rest is counted. */
+static void say_refused(const struct mux_worker *worker, int fd) {
+  uint32_t limit = worker->backend->fd_limit;
+  if (limit != 0 && fd >= (int)limit)
+    host_log(worker, "refuses connections: it cannot hold descriptors from %u on", limit);
+  else
+    host_log(worker, "refuses a connection it cannot hold");
+}
+
 void mux_host_refuse(struct mux_worker *worker, int fd) {
+  if (__atomic_load_n(&worker->counters->refused, __ATOMIC_RELAXED) == 0)
+    say_refused(worker, fd);
   if (fd >= 0)
     close(fd);
   MUX_COUNT(worker, accepted, -1);
@@ -134,16 +155,6 @@ static void host_echo_sent(struct mux_worker *worker, struct mux_echo *echo, siz
 
 static void host_echo_release(struct mux_worker *worker, struct mux_echo *echo) {
   mux_echo_release(pool_of(worker), echo);
-}
-
-__attribute__((format(printf, 2, 3))) static void host_log(const struct mux_worker *worker,
-                                                           const char *format, ...) {
-  char text[512];
-  va_list args;
-  va_start(args, format);
-  vsnprintf(text, sizeof text, format, args);
-  va_end(args);
-  mux_note("%s: %s", worker->backend->name, text);
 }
 
 const struct mux_host mux_host_table = {

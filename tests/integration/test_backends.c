@@ -1,0 +1,151 @@
+/* test_backends.c: every available backend under 1,000 and 10,000 connections that all carry
+ * traffic, as `load` sees it. Single properties are the matter of `muxbench check`. */
+#include "tests/support.h"
+
+#include <jansson.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/process.h"
+
+static struct test_result result;
+static json_t *backends;
+
+static int list_backends(void **state) {
+  test_make_directory(state);
+  test_command(&result, "list --json");
+  backends = test_json(&result);
+  return json_is_array(backends) ? 0 : -1;
+}
+
+static int forget_backends(void **state) {
+  json_decref(backends);
+  return test_remove_directory(state);
+}
+
+/* Loads a server and returns what `load` says, which it says also when it fails. */
+static json_t *load(const struct test_server *server, int connections) {
+  test_command(&result, "load --target %s --connections %d --duration 1s --warmup 200ms --json",
+               server->target, connections);
+  return test_json(&result);
+}
+
+/* Every connection is established and nothing goes wrong on any of them. A flag such as
+ * client_bound may be raised on a busy machine, but no other than those of measuring. */
+static void assert_all_served(const char *name, const json_t *json, int connections) {
+  static const char *const errors[] = {"errors.connect", "errors.reset", "errors.timeout",
+                                       "errors.mismatch", "errors.closed"};
+  if (test_json_int(json, "established") != connections)
+    fail_msg("%s: established %lld of %d: %s", name, test_json_int(json, "established"),
+             connections, result.err);
+  for (size_t i = 0; i < TEST_COUNT(errors); i++)
+    if (test_json_int(json, errors[i]) != 0)
+      fail_msg("%s with %d connections: %s %lld", name, connections, errors[i],
+               test_json_int(json, errors[i]));
+  assert_true(test_json_int(json, "completed") > 0);
+  if (test_json_int(json, "never_served") != 0)
+    fail_msg("%s: %lld of %d connections were never served", name,
+             test_json_int(json, "never_served"), connections);
+}
+
+/* The descriptor limit of a backend, 0 if it has none. */
+static int limit_of(const json_t *backend) {
+  return (int)json_integer_value(json_object_get(backend, "fd_limit"));
+}
+
+static void all_serve(int connections, const char *listen) {
+  size_t i;
+  json_t *backend;
+  json_array_foreach(backends, i, backend) {
+    const char *name = json_string_value(json_object_get(backend, "name"));
+    bool limited = limit_of(backend) > 0 && connections + 100 > limit_of(backend);
+    if (limited || !json_is_true(json_object_get(backend, "available")))
+      continue;
+    struct test_server server;
+    test_serve(&server, "--backend %s --listen %s", name, listen);
+    json_t *json = load(&server, connections);
+    assert_all_served(name, json, connections);
+    json_decref(json);
+    test_stop(&server);
+  }
+}
+
+static void a_hundred_connections_over_unix(void **state) {
+  (void)state;
+  char listen[128];
+  snprintf(listen, sizeof listen, "unix://%s/s", test_directory());
+  all_serve(100, listen);
+}
+
+static void nine_hundred_connections(void **state) {
+  (void)state;
+  all_serve(test_connections(900), "tcp://127.0.0.1:0");
+}
+
+static void ten_thousand_connections(void **state) {
+  (void)state;
+  all_serve(test_connections(10000), "tcp://127.0.0.1:0");
+}
+
+static void ten_thousand_connections_over_ipv6(void **state) {
+  (void)state;
+  all_serve(test_connections(10000), "tcp://[::1]:0");
+}
+
+static long long refused(const char *path) {
+  json_t *stats = json_load_file(path, 0, NULL);
+  assert_non_null(stats);
+  long long count = test_json_int(stats, "totals.refused");
+  json_decref(stats);
+  return count;
+}
+
+/* A backend with a limit closes what it cannot hold, says so once, counts every one, and serves the
+ * others as if nothing had happened. */
+static void beyond_its_limit_a_backend_refuses(void **state) {
+  (void)state;
+  size_t i;
+  json_t *backend;
+  json_array_foreach(backends, i, backend) {
+    const char *name = json_string_value(json_object_get(backend, "name"));
+    int limit = limit_of(backend);
+    if (limit == 0 || !json_is_true(json_object_get(backend, "available")))
+      continue;
+    char stats[128];
+    struct test_server server;
+    snprintf(stats, sizeof stats, "%s/stats", test_directory());
+    test_serve(&server, "--backend %s --stats %s", name, stats);
+    json_t *json = load(&server, limit + 500);
+    test_expect(&result, 1);
+    long long lost = test_json_int(json, "connections_lost");
+    assert_in_range(lost, 500, 600);
+    assert_int_equal(test_json_int(json, "errors.mismatch"), 0);
+    assert_true(test_json_int(json, "completed") > 0);
+    json_decref(json);
+
+    json = load(&server, limit - 100); /* it goes on serving */
+    assert_all_served(name, json, limit - 100);
+    json_decref(json);
+
+    kill(server.process.pid, SIGTERM);
+    test_wait(&server.process, &result);
+    test_expect(&result, 0);
+    assert_int_equal(refused(stats), lost);
+    char says[64];
+    snprintf(says, sizeof says, "descriptors from %d on", limit);
+    assert_non_null(strstr(result.err, says));
+    assert_ptr_equal(strchr(result.err, '\n'), result.err + strlen(result.err) - 1);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_hundred_connections_over_unix),
+      cmocka_unit_test(nine_hundred_connections),
+      cmocka_unit_test(ten_thousand_connections),
+      cmocka_unit_test(ten_thousand_connections_over_ipv6),
+      cmocka_unit_test(beyond_its_limit_a_backend_refuses),
+  };
+  return cmocka_run_group_tests(tests, list_backends, forget_backends);
+}
