@@ -61,7 +61,6 @@ void load_connection_queue(struct load_worker *w, struct load_connection *c, int
   c->queued += w->payload_bytes;
   c->outstanding++;
   w->outstanding++;
-  c->asked = true;
   if (c->blocked) {
     attempted(w, c, m, now);
     m->actual_ns = -now;
@@ -82,7 +81,10 @@ void load_connection_sent(struct load_worker *w, struct load_connection *c, uint
       record(w, LOAD_BACKPRESSURE, now + m->actual_ns);
     m->actual_ns = now;
     w->count.sent += counts;
-    w->count.sent_within += load_in_window(w, now);
+    if (load_in_window(w, now)) {
+      w->count.sent_within++;
+      c->asked = true;
+    }
     c->unsent_start += w->payload_bytes;
     c->unsent = m->next;
   }

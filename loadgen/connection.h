@@ -49,7 +49,7 @@ struct load_connection {
   uint32_t generation; /* raised when the fd is closed: events of before are stale */
   uint32_t live_at;    /* place in the worker's list of live connections */
   uint32_t engine[2];  /* the engine's own */
-  bool asked;          /* ever sent a message */
+  bool asked;          /* had a message outstanding during the window */
   bool ever;           /* was connected at least once */
   bool live;           /* stands in the worker's list at live_at */
   bool retry;          /* crr: a request failed, the next sweep starts another */

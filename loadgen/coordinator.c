@@ -20,6 +20,7 @@
 #include "common/units.h"
 #include "loadgen/collector.h"
 #include "loadgen/merge.h"
+#include "loadgen/server.h"
 
 enum { START_DELAY_NS = 1000000, PROGRESS_NS = 500000000 };
 
@@ -31,11 +32,12 @@ struct coordinator {
   struct load_worker *workers;
   int started;
   struct load_collector collector;
+  struct load_server server;
   enum phase phase;
   int signal_fd;
   sigset_t old_mask;
-  int64_t measure_ns, drain_ns;                                 /* planned edges */
-  int64_t cpu_start_ns, cpu_end_ns, wall_start_ns, wall_end_ns; /* of the process, as read */
+  int64_t measure_ns, drain_ns;           /* planned edges */
+  int64_t cpu_ns, server_cpu_ns, wall_ns; /* passed between the edges, as read */
   int64_t progress_ns;
   uint64_t progress_completed;
   bool interrupted;
@@ -87,11 +89,12 @@ static void start_traffic(struct coordinator *k) {
   k->phase = WARM;
 }
 
-static void close_window(struct coordinator *k) {
-  k->cpu_end_ns = mux_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-  k->wall_end_ns = mux_now_ns();
-  announce(k, "drain");
-  k->phase = DRAIN;
+/* Clocks at an edge of the window: called with -1 at its start, with 1 at its end, it leaves what
+ * has passed in between. */
+static void read_clocks(struct coordinator *k, int sign) {
+  k->cpu_ns += sign * mux_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+  k->server_cpu_ns += sign * load_server_cpu_ns(&k->server);
+  k->wall_ns += sign * mux_now_ns();
 }
 
 /* Moves on as far as it goes now. Returns when to look again at the latest. */
@@ -109,13 +112,14 @@ static int64_t advance(struct coordinator *k) {
   if (k->phase == WARM && (now >= k->measure_ns || all_done)) {
     announce(k, "measure");
     k->phase = MEASURE;
-    k->cpu_start_ns = mux_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-    k->wall_start_ns = mux_now_ns();
+    read_clocks(k, -1);
   }
   if (k->phase == MEASURE && (now >= k->drain_ns || all_done)) {
     if (now < k->drain_ns) /* every connection is lost: the window ended with the last */
       k->drain_ns = now;
-    close_window(k);
+    read_clocks(k, 1);
+    announce(k, "drain");
+    k->phase = DRAIN;
   }
   if (all_done)
     k->phase = DONE;
@@ -200,6 +204,7 @@ static int set_up(struct coordinator *k) {
   atomic_store(&k->shared.stop_ns, INT64_MAX);
   if (CPU_COUNT(&config->cpus) > 0)
     mux_cpus_pin(&config->cpus);
+  load_server_find(&k->server, &config->target);
   int rc = load_collector_init(&k->collector, config, k->workers, mux_now_ns());
   for (int i = 0; rc == 0 && i < config->threads; i++)
     rc = load_worker_init(&k->workers[i], &k->shared, i);
@@ -247,10 +252,12 @@ int load_run(const struct load_config *config, struct load_result *result) {
     struct load_edges edges = {
         .window_s =
             k.drain_ns == INT64_MAX ? 0 : (double)(k.drain_ns - k.measure_ns) / (double)MUX_S,
-        .cpu_s = (double)(k.cpu_end_ns - k.cpu_start_ns) / (double)MUX_S,
-        .wall_s = (double)(k.wall_end_ns - k.wall_start_ns) / (double)MUX_S,
+        .cpu_s = (double)k.cpu_ns / (double)MUX_S,
+        .server_cpu_s = k.server.count > 0 ? (double)k.server_cpu_ns / (double)MUX_S : NAN,
+        .wall_s = (double)k.wall_ns / (double)MUX_S,
     };
     result->interrupted = k.interrupted;
+    result->server_cpus = k.server.cpus;
     rc = load_merge(result, config, k.workers, &k.collector, &edges);
   }
   if (rc == 0)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -25,6 +26,15 @@ struct epoll_engine {
   unsigned char *in, *out;
   struct epoll_event events[BATCH];
 };
+
+/* The system calls themselves: libc's recv and send are cancellation points, which in a process
+ * with threads costs 3 % of a message. */
+static ssize_t socket_receive(int fd, void *to, size_t bytes) {
+  return syscall(SYS_recvfrom, fd, to, bytes, MSG_DONTWAIT, NULL, NULL);
+}
+static ssize_t socket_send(int fd, const void *from, size_t bytes) {
+  return syscall(SYS_sendto, fd, from, bytes, MSG_NOSIGNAL | MSG_DONTWAIT, NULL, 0);
+}
 
 static uint64_t token_of(const struct load_worker *w, const struct load_connection *c) {
   return (uint64_t)c->generation << 32 | (uint64_t)(c - w->connections);
@@ -80,7 +90,7 @@ static void epoll_engine_flush(struct load_worker *w, struct load_connection *c,
     uint64_t left = c->queued - c->sent;
     size_t n = left < SCRATCH_BYTES ? (size_t)left : SCRATCH_BYTES;
     mux_pattern_fill(&w->pattern, c->id, c->sent, e->out, n);
-    ssize_t sent = send(c->fd, e->out, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t sent = socket_send(c->fd, e->out, n);
     w->count.sends++;
     if (sent > 0)
       load_connection_sent(w, c, (uint64_t)sent, now);
@@ -102,7 +112,7 @@ static bool receive(struct load_worker *w, struct load_connection *c, bool to_th
                     int64_t *now) {
   struct epoll_engine *e = w->engine_state;
   for (int i = 0; i < RECEIVES_MOST; i++) {
-    ssize_t n = recv(c->fd, e->in, SCRATCH_BYTES, MSG_DONTWAIT);
+    ssize_t n = socket_receive(c->fd, e->in, SCRATCH_BYTES);
     *now = mux_now_ns();
     if (n > 0) {
       if (!load_connection_received(w, c, e->in, (size_t)n, *now))

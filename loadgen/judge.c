@@ -73,7 +73,9 @@ static void judge_client(struct load_result *r) {
   double busiest = 0;
   for (int i = 0; i < r->threads; i++)
     busiest = r->thread_share[i] > busiest ? r->thread_share[i] : busiest;
-  if (busiest <= busy_share)
+  double server = r->server_cpu_s / r->duration_s / r->server_cpus;
+  /* A server that cannot be seen is taken for less busy. */
+  if (busiest <= busy_share || server >= busiest)
     return;
   r->flags |= LOAD_CLIENT_BOUND;
   mux_warn(

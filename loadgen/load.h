@@ -101,6 +101,8 @@ struct load_result {
   int idle_established;
   double duration_s; /* of the window */
   double client_cpu_s, spin_s;
+  double server_cpu_s;  /* NaN: unknown */
+  int server_cpus;      /* CPUs it could use at a time */
   double *thread_share; /* CPU of each load thread in the window, without spinning, 0…1 */
   int threads;
   double fairness;       /* Jain, over the connections that sent anything; NaN if none was served */

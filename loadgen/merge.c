@@ -25,8 +25,8 @@ static void add_counters(struct load_counters *to, const struct load_worker *w) 
   to->receives += w->at_close.receives;
 }
 
-/* Jain, Chiu, Hawe 1984: (Σx)² / (n·Σx²), over the connections that sent anything: with a rate
- * below the number of connections some have nothing to do, which is not unfair. */
+/* Jain, Chiu, Hawe 1984: (Σx)² / (n·Σx²), over those connections that had anything to do: with a
+ * rate below the number of connections some have nothing to do, which is not unfair. */
 static void judge_fairness(struct load_result *result, const struct load_worker *workers,
                            int threads) {
   double sum = 0;
@@ -71,8 +71,9 @@ int load_merge(struct load_result *r, const struct load_config *config,
   judge_fairness(r, workers, config->threads);
   r->duration_s = edges->window_s > 0 ? edges->window_s : 0;
   /* The readings stand a little beside the edges; the rate of use is what they measure. */
-  if (edges->wall_s > 0)
-    r->client_cpu_s = edges->cpu_s / edges->wall_s * r->duration_s;
+  double part = edges->wall_s > 0 ? r->duration_s / edges->wall_s : 0;
+  r->client_cpu_s = edges->cpu_s * part;
+  r->server_cpu_s = edges->server_cpu_s * part;
   for (int kind = 0; kind < LOAD_KINDS; kind++) {
     r->hdr[kind] = collector->total[kind];
     collector->total[kind] = NULL;

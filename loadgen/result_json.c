@@ -95,13 +95,17 @@ static void add_counts(json_t *root, const struct load_config *config,
   json_object_set_new(root, "syn_retransmits", count(n->syn_retransmits));
 }
 
-static void add_cost(json_t *root, const struct load_result *r) {
+static void add_cost(json_t *root, const struct load_config *config, const struct load_result *r) {
   double requests = (double)r->count.completed_within;
   double calls = (double)(r->count.waits + r->count.sends + r->count.receives);
+  if (config->mode == LOAD_CRR) /* connecting takes more calls, which are not counted */
+    calls = NAN;
   double cpu_s = r->client_cpu_s - r->spin_s;
   json_object_set_new(root, "client_cpu_us_per_req", number(cpu_s * 1e6 / requests));
   json_object_set_new(root, "client_cores_used", number(cpu_s / r->duration_s));
   json_object_set_new(root, "client_spin_cores", number(r->spin_s / r->duration_s));
+  json_object_set_new(root, "server_cores_used", number(r->server_cpu_s / r->duration_s));
+  json_object_set_new(root, "server_cpu_us_per_req", number(r->server_cpu_s * 1e6 / requests));
   json_t *shares = json_array();
   for (int i = 0; i < r->threads; i++)
     json_array_append_new(shares, number(r->thread_share[i]));
@@ -122,7 +126,7 @@ int load_result_json(const struct load_config *config, const struct load_result 
     snprintf(name, sizeof name, "%s_us", load_kind_names[kind]);
     json_object_set_new(root, name, distribution(r->hdr[kind]));
   }
-  add_cost(root, r);
+  add_cost(root, config, r);
   json_object_set_new(root, "fairness_jain", number(r->fairness));
   json_object_set_new(root, "never_served", count(r->never_served));
   json_object_set_new(root, "timeline", timeline(r));

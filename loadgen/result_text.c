@@ -54,13 +54,18 @@ void load_result_text(const struct load_config *config, const struct load_result
   fprintf(to, "; SYN retransmits %llu\n", (unsigned long long)n->syn_retransmits);
   double requests = (double)n->completed_within;
   double cpu_s = r->client_cpu_s - r->spin_s;
-  if (requests > 0)
-    fprintf(to,
-            "  client: %.2f cores, %.2f us CPU and %.2f system calls per request; "
-            "fairness %.3f, never served %llu\n",
-            cpu_s / r->duration_s, cpu_s * 1e6 / requests,
-            (double)(n->waits + n->sends + n->receives) / requests, r->fairness,
-            (unsigned long long)r->never_served);
+  if (requests > 0) {
+    fprintf(to, "  client: %.2f cores, %.2f us CPU per request", cpu_s / r->duration_s,
+            cpu_s * 1e6 / requests);
+    if (config->mode != LOAD_CRR) /* connecting takes calls that are not counted */
+      fprintf(to, ", %.2f system calls", (double)(n->waits + n->sends + n->receives) / requests);
+    fputc('\n', to);
+  }
+  if (requests > 0 && !isnan(r->server_cpu_s))
+    fprintf(to, "  server: %.2f cores, %.2f us CPU per request\n", r->server_cpu_s / r->duration_s,
+            r->server_cpu_s * 1e6 / requests);
+  fprintf(to, "  fairness %.3f, never served %llu\n", r->fairness,
+          (unsigned long long)r->never_served);
   fprintf(to, "  valid: %s", r->valid ? "yes" : "no");
   for (unsigned i = 0; load_flag_names[i] != NULL; i++)
     if (r->flags & 1u << i)

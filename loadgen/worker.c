@@ -280,6 +280,8 @@ static void open_window(struct load_worker *w, int64_t now) {
   w->window_open = true;
   w->count.waits = w->count.events = w->count.sends = w->count.receives = 0;
   w->spin_ns = 0;
+  for (uint32_t i = 0; i < w->active; i++)
+    w->connections[i].asked = w->connections[i].head != LOAD_NONE;
   w->wall_start_ns = now;
   w->cpu_start_ns = mux_thread_cpu_ns();
 }
