@@ -296,6 +296,10 @@ static void close_window(struct load_worker *w, int64_t now) {
 /* Intervals end at fixed edges from the start of the window on. Returns the next edge. */
 static int64_t edges(struct load_worker *w, int64_t now) {
   int64_t stop = atomic_load(&w->shared->stop_ns);
+  if (stop != INT64_MAX) { /* not before what has been sent and counted in the meantime */
+    int64_t noticed = mux_now_ns();
+    stop = stop > noticed ? stop : noticed;
+  }
   if (stop < w->traffic_end_ns) {
     w->traffic_end_ns = stop;
     w->window_ns = stop > w->window_start_ns ? (uint64_t)(stop - w->window_start_ns) : 0;

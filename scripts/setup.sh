@@ -24,26 +24,39 @@ for package in $packages; do
   esac
   printf '%s\n' "$installed" | grep -qx "$package" || missing="$missing $package"
 done
-[ -n "$missing" ] || exit 0
 
-if ! command -v apt-get >/dev/null 2>&1; then
-  echo "setup: no apt-get here. Install:$missing" >&2
-  exit 1
-fi
-as_root=
-if [ "$(id -u)" -ne 0 ]; then
-  command -v sudo >/dev/null 2>&1 || {
-    echo "setup: needs root to install:$missing" >&2
-    exit 1
-  }
-  as_root=sudo
-fi
-echo "setup: installing$missing" >&2
-apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300"
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-if ! { $apt update && $apt install -y --no-install-recommends $missing; } >"$log" 2>&1; then
-  cat "$log" >&2
-  echo "setup: installing failed" >&2
-  exit 1
-fi
+install_packages() {
+  if ! command -v apt-get >/dev/null 2>&1; then
+    echo "setup: no apt-get here. Install:$missing" >&2
+    return 1
+  fi
+  as_root=
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null 2>&1 || {
+      echo "setup: needs root to install:$missing" >&2
+      return 1
+    }
+    as_root=sudo
+  fi
+  echo "setup: installing$missing" >&2
+  apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300"
+  log=$(mktemp)
+  trap 'rm -f "$log"' EXIT
+  if ! { $apt update && $apt install -y --no-install-recommends $missing; } >"$log" 2>&1; then
+    cat "$log" >&2
+    echo "setup: installing failed" >&2
+    return 1
+  fi
+}
+
+# The chart library of the report. Everything but the report works without it.
+install_charts() {
+  lock=scripts/report/package-lock.json
+  [ scripts/report/node_modules/.package-lock.json -nt $lock ] && return
+  echo "setup: installing ECharts for the report" >&2
+  (cd scripts/report && npm ci --silent >&2) ||
+    echo "setup: no ECharts, so runs will have no report; to try again: make setup" >&2
+}
+
+[ -z "$missing" ] || install_packages
+install_charts

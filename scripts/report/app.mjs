@@ -8,14 +8,28 @@ import { FONT, THEMES, looks } from './style.mjs';
 import { matrixTable, rankingTable } from './tables.mjs';
 import { answer, axes, hasMetric, headline, objectiveOf, placeText, xText } from './view.mjs';
 import { METRIC_KEYS, metric, parameter } from './words.mjs';
+import { WHOLE, attach, scaled } from './zoom.mjs';
 
 const model = JSON.parse(document.getElementById('model').textContent);
 const sweeps = axes(model);
 const lookup = looks(model.labels);
 const darkMode = matchMedia('(prefers-color-scheme: dark)');
 const objective = objectiveOf(model);
-const state = { x: sweeps[0].x, facet: 0, cell: headline(model, sweeps[0].facets[0]), metric: objective, latency: 'response-p99', isolated: null, sort: null, printing: false };
-const LATENCIES = [['response-p50', 'median'], ['response-p99', 'p99'], ['response-p999', 'p99.9']];
+const state = {
+  x: sweeps[0].x,
+  facet: 0,
+  cell: headline(model, sweeps[0].facets[0]),
+  metric: objective,
+  latency: 'response-p99',
+  isolated: null,
+  sort: null,
+  printing: false,
+};
+const LATENCIES = [
+  ['response-p50', 'median'],
+  ['response-p99', 'p99'],
+  ['response-p999', 'p99.9'],
+];
 let cards = [];
 
 const byId = (id) => document.getElementById(id);
@@ -30,10 +44,15 @@ function change(next) {
 function pickFacet(x, facet) {
   const chosen = sweeps.find((s) => s.x === x).facets[facet];
   const same = (cell) => model.cells[cell].p[x] === model.cells[state.cell].p[x];
-  change({ x, facet, cell: chosen.cells.find((cell) => x === state.x && same(cell)) ?? headline(model, chosen) });
+  change({
+    x,
+    facet,
+    cell: chosen.cells.find((cell) => x === state.x && same(cell)) ?? headline(model, chosen),
+  });
 }
 const isolate = (name) => change({ isolated: state.isolated === name ? null : name });
-const resort = (column) => change({ sort: { column, up: state.sort?.column === column ? !state.sort.up : true } });
+const resort = (column) =>
+  change({ sort: { column, up: state.sort?.column === column ? !state.sort.up : true } });
 
 // ---- Text ------------------------------------------------------------------------------------
 
@@ -41,40 +60,107 @@ const part = (p) => (typeof p === 'string' ? p : el('b', {}, p.name ?? p.strong)
 
 function drawHead() {
   const question = model.effective.question ?? model.run.question;
-  byId('question').textContent = typeof question === 'string' && question !== '' ? question.slice(0, 400) : `Run ${model.id}`;
-  const sentences = sweeps.flatMap(({ x, facets }) => facets.map((facet) => ({ model, x, facet, cell: headline(model, facet) })));
-  byId('answers').replaceChildren(...sentences.slice(0, 5).map((v) => el('li', {}, answer(v, objective).map(part))));
+  byId('question').textContent =
+    typeof question === 'string' && question !== '' ? question.slice(0, 400) : `Run ${model.id}`;
+  const sentences = sweeps.flatMap(({ x, facets }) =>
+    facets.map((facet) => ({ model, x, facet, cell: headline(model, facet) })),
+  );
+  byId('answers').replaceChildren(
+    ...sentences.slice(0, 5).map((v) => el('li', {}, answer(v, objective).map(part))),
+  );
   byId('warnings').replaceChildren(...warnings(model).map((text) => el('li', {}, text)));
   byId('facts').replaceChildren(...facts(model));
 }
 
 function drawControls() {
   const controls = [];
-  if (sweeps.length > 1) controls.push(choice('against', sweeps.map((s) => [s.x, parameter(s.x)]), state.x, (x) => pickFacet(x, 0)));
+  if (sweeps.length > 1)
+    controls.push(
+      choice(
+        'against',
+        sweeps.map((s) => [s.x, parameter(s.x)]),
+        state.x,
+        (x) => pickFacet(x, 0),
+      ),
+    );
   const facets = facetsNow();
-  if (facets.length > 1) controls.push(choice('cells', facets.map((f, i) => [i, f.title]), state.facet, (i) => pickFacet(state.x, i)));
+  if (facets.length > 1)
+    controls.push(
+      choice(
+        'cells',
+        facets.map((f, i) => [i, f.title]),
+        state.facet,
+        (i) => pickFacet(state.x, i),
+      ),
+    );
   const cells = facets[state.facet].cells;
-  if (cells.length > 1) controls.push(choice(parameter(state.x), cells.map((cell) => [cell, xText('', model.cells[cell].p[state.x]).trim()]), state.cell, (cell) => change({ cell })));
+  if (cells.length > 1)
+    controls.push(
+      choice(
+        parameter(state.x),
+        cells.map((cell) => [cell, xText('', model.cells[cell].p[state.x]).trim()]),
+        state.cell,
+        (cell) => change({ cell }),
+      ),
+    );
   const metrics = METRIC_KEYS.filter((key) => hasMetric(model, key));
-  const select = el('select', { id: 'metric', onchange: (e) => change({ metric: e.target.value, sort: null }) },
-    metrics.map((key) => el('option', { value: key, selected: key === state.metric }, metric(key).title)));
+  const select = el(
+    'select',
+    { id: 'metric', onchange: (e) => change({ metric: e.target.value, sort: null }) },
+    metrics.map((key) =>
+      el('option', { value: key, selected: key === state.metric }, metric(key).title),
+    ),
+  );
   controls.push(el('label', { class: 'field' }, 'ranked by', select));
-  const chips = model.labels.map(({ name }) => el('button', { type: 'button', class: 'chip', 'aria-pressed': String(state.isolated === name), onclick: () => isolate(name), title: 'show this one alone' },
-    swatch(lookup.get(name), theme()), el('span', {}, name)));
-  controls.push(el('div', { class: state.isolated === null ? 'legend' : 'legend some', role: 'group', 'aria-label': 'backends' }, chips));
+  const chips = model.labels.map(({ name }) =>
+    el(
+      'button',
+      {
+        type: 'button',
+        class: 'chip',
+        'aria-pressed': String(state.isolated === name),
+        onclick: () => isolate(name),
+        title: 'show this one alone',
+      },
+      swatch(lookup.get(name), theme()),
+      el('span', {}, name),
+    ),
+  );
+  controls.push(
+    el(
+      'div',
+      {
+        class: state.isolated === null ? 'legend' : 'legend some',
+        role: 'group',
+        'aria-label': 'backends',
+      },
+      chips,
+    ),
+  );
   byId('controls').replaceChildren(...controls);
 }
 
 function drawTables() {
   const v = view();
-  const ctx = { view: v, metric: state.metric, sort: state.sort, looks: lookup, theme: theme(), isolated: state.isolated, isolate, resort, pick: (cell) => change({ cell }) };
+  const ctx = {
+    view: v,
+    metric: state.metric,
+    sort: state.sort,
+    looks: lookup,
+    theme: theme(),
+    isolated: state.isolated,
+    isolate,
+    resort,
+    pick: (cell) => change({ cell }),
+  };
   const place = placeText(v);
   byId('ranking-title').textContent = `Ranking${place === '' ? '' : ` at ${place}`}`;
   byId('ranking').replaceChildren(...rankingTable(ctx));
   const many = v.facet.cells.length > 1;
   byId('matrix-part').hidden = !many;
   if (many) byId('matrix').replaceChildren(matrixTable(ctx));
-  byId('matrix-lead').textContent = `${metric(state.metric).title} as a multiple of ${model.baseline}’s (${metric(state.metric).better} is better). ~: no difference can be claimed; in brackets: a flag forbids a claim.`;
+  byId('matrix-lead').textContent =
+    `${metric(state.metric).title} as a multiple of ${model.baseline}’s (${metric(state.metric).better} is better). ~: no difference can be claimed; in brackets: a flag forbids a claim.`;
 }
 
 // ---- Charts ----------------------------------------------------------------------------------
@@ -83,68 +169,133 @@ function tip(hover) {
   return (params) => {
     const found = hover(params);
     if (found === null) return '';
-    const rows = found.rows.map(([name, text]) => el('tr', {}, el('td', {}, el('span', { class: 'who' }, lookup.has(name) ? swatch(lookup.get(name), theme()) : null, el('span', {}, name))), el('td', {}, text)));
+    const rows = found.rows.map(([name, text]) =>
+      el(
+        'tr',
+        {},
+        el(
+          'td',
+          {},
+          el(
+            'span',
+            { class: 'who' },
+            lookup.has(name) ? swatch(lookup.get(name), theme()) : null,
+            el('span', {}, name),
+          ),
+        ),
+        el('td', {}, text),
+      ),
+    );
     return el('div', { class: 'tip' }, el('b', {}, found.title), el('table', {}, rows));
   };
 }
 
-function zoomOf(chart) {
-  return (chart.getOption()?.dataZoom ?? []).map(({ id, start, end }) => ({ id, start, end }));
-}
-
-// Draws a card's chart, keeping its zoom. True when it has one.
+// Draws a card's chart.
 function paint(card, v) {
   // On paper (A4 or letter, two columns) the layout is not known when the charts are drawn.
   const width = state.printing ? (card.figure.wide ? 660 : 320) : card.box.clientWidth;
   const isolated = state.isolated;
-  const drawn = card.figure.draw({ theme: theme(), width, looks: lookup, isolate: isolated, font: FONT });
+  const drawn = card.figure.draw({
+    theme: theme(),
+    width,
+    looks: lookup,
+    isolate: isolated,
+    font: FONT,
+    zoom: card.zoom,
+  });
   if (drawn === null) return card.box.replaceChildren();
   card.box.style.height = `${drawn.height}px`;
   card.chart ??= echarts.init(card.box, null, { renderer: 'svg' });
-  const zoom = zoomOf(card.chart);
   card.chart.resize({ width, height: drawn.height });
   drawn.option.tooltip.formatter = tip(drawn.hover);
   card.chart.setOption(drawn.option, { notMerge: true });
-  if (zoom.some((z) => z.start > 0 || z.end < 100))
-    card.chart.dispatchAction({ type: 'dataZoom', batch: zoom.map(({ id, start, end }) => ({ dataZoomId: id, start, end })) });
+  const { grid } = drawn.option;
+  card.frame = {
+    left: grid.left,
+    top: grid.top,
+    width: width - grid.left - grid.right,
+    height: drawn.height - grid.top - grid.bottom,
+  };
   card.chart.off('click');
   card.chart.on('click', (p) => {
-    const name = p.seriesId === 'labels' ? drawn.names?.[p.dataIndex] : p.seriesType === 'bar' ? p.name : p.seriesName;
+    const name =
+      p.seriesId === 'labels'
+        ? drawn.names?.[p.dataIndex]
+        : p.seriesType === 'bar'
+          ? p.name
+          : p.seriesName;
     if (lookup.has(name)) isolate(name);
   });
   card.box.setAttribute('aria-label', alternative(v, card.figure));
 }
 
 function zoomBy(card, factor) {
-  const batch = zoomOf(card.chart).map(({ id, start, end }) => {
-    if (factor === 0) return { dataZoomId: id, start: 0, end: 100 };
-    const half = Math.min(50, ((end - start) / 2) * factor);
-    const middle = Math.min(100 - half, Math.max(half, (start + end) / 2));
-    return { dataZoomId: id, start: middle - half, end: middle + half };
-  });
-  card.chart.dispatchAction({ type: 'dataZoom', batch });
+  const { x, y } = card.zoom;
+  card.zoom =
+    factor === null
+      ? { x: WHOLE, y: WHOLE }
+      : { x: scaled(x, 0.5, factor), y: scaled(y, 0.5, factor) };
+  paint(card, view());
 }
 
-function makeCard(figure, v) {
-  const card = { figure, chart: null, box: el('div', { class: 'chart', role: 'img' }) };
+function makeCard(key, figure, v) {
+  const card = {
+    key,
+    figure,
+    chart: null,
+    zoom: { x: WHOLE, y: WHOLE },
+    frame: null,
+    box: el('div', { class: 'chart', role: 'img' }),
+  };
   const zooms = figure.scope === 'sweep' || figure.id === 'percentiles';
+  if (zooms) attach(card.box, card, () => paint(card, view()));
   const name = figure.id.replace(/[^a-z0-9-]/g, '');
   const tools = [
-    zooms ? [button('Zoom in', () => zoomBy(card, 0.5)), button('Zoom out', () => zoomBy(card, 2)), button('Reset zoom', () => zoomBy(card, 0))] : [],
-    button('Download SVG', () => download(`${name}.svg`, 'image/svg+xml', drawingText(echarts, view(), card.figure, lookup))),
+    zooms
+      ? [
+          button('Zoom in', () => zoomBy(card, 0.5)),
+          button('Zoom out', () => zoomBy(card, 2)),
+          button('Reset zoom', () => zoomBy(card, null)),
+        ]
+      : [],
+    button('Download SVG', () =>
+      download(`${name}.svg`, 'image/svg+xml', drawingText(echarts, view(), card.figure, lookup)),
+    ),
     button('Copy as CSV', (e) => copyCsv(card.figure.table(), e.target)),
   ].flat();
   const table = el('details', {}, el('summary', {}, 'Figures as a table'));
   table.addEventListener('toggle', () => {
-    if (table.open) table.append(el('div', { class: 'scroll', tabindex: 0 }, plainTable(card.figure.table())));
+    if (table.open)
+      table.append(el('div', { class: 'scroll', tabindex: 0 }, plainTable(card.figure.table())));
     else table.lastChild.remove();
   });
   const isLatency = figure.id.startsWith('response-');
   const offered = LATENCIES.filter(([id]) => figures(v).some((f) => f.id === id));
-  const control = isLatency && offered.length > 1 ? choice('', offered, figure.id, (latency) => change({ latency })) : null;
-  card.node = el('figure', { class: figure.wide ? 'wide' : null, 'data-figure': figure.id },
-    el('figcaption', {}, figure.title, el('small', {}, [figure.scope === 'sweep' ? v.facet.title : '', unitText(figure)].filter((t) => t !== '').join(' · '))),
-    control, card.box, figure.note === '' ? null : el('p', { class: 'note' }, figure.note), el('div', { class: 'tools' }, tools), table);
+  const control =
+    isLatency && offered.length > 1
+      ? choice('', offered, figure.id, (latency) => change({ latency }))
+      : null;
+  card.node = el(
+    'figure',
+    { class: figure.wide ? 'wide' : null, 'data-figure': figure.id },
+    el(
+      'figcaption',
+      {},
+      figure.title,
+      el(
+        'small',
+        {},
+        [figure.scope === 'sweep' ? v.facet.title : '', unitText(figure)]
+          .filter((t) => t !== '')
+          .join(' · '),
+      ),
+    ),
+    control,
+    card.box,
+    figure.note === '' ? null : el('p', { class: 'note' }, figure.note),
+    el('div', { class: 'tools' }, tools),
+    table,
+  );
   return card;
 }
 
@@ -153,7 +304,9 @@ function shownFigures(v) {
   const latencies = all.filter((f) => f.id.startsWith('response-'));
   const latency = latencies.find((f) => f.id === state.latency) ?? latencies[0];
   const shown = all.filter((f) => !f.id.startsWith('response-') || f === latency);
-  const charted = all.some((f) => f.metric === state.metric && (f.scope === 'sweep' || v.facet.cells.length === 1));
+  const charted = all.some(
+    (f) => f.metric === state.metric && (f.scope === 'sweep' || v.facet.cells.length === 1),
+  );
   return charted ? shown : [metricFigure(v, state.metric), ...shown];
 }
 
@@ -166,7 +319,7 @@ function drawCharts() {
     const kept = old.get(key(figure));
     old.delete(key(figure));
     if (kept) kept.figure = figure;
-    return kept ?? { ...makeCard(figure, v), key: key(figure) };
+    return kept ?? makeCard(key(figure), figure, v);
   });
   for (const gone of old.values()) gone.chart?.dispose();
   byId('charts').replaceChildren(...cards.map((card) => card.node));

@@ -1,11 +1,11 @@
-// charts.mjs: lines and bars as ECharts options. Pure functions of a view (view.mjs) and a canvas
+// charts.mjs: lines as ECharts options, and what all charts share. Pure functions of a view (view.mjs) and a canvas
 // {theme, width, looks, isolate}: the same option draws in the page and, in node, the SVG file.
 // Each returns {option, height, hover}: hover(params) gives the text of a tooltip as
 // {title, rows: [[label, text]]}; the page builds the element, so that no text becomes markup.
 import { endLabels } from './endlabels.mjs';
-import { scaleFor, sweepScale } from './scale.mjs';
+import { scaleFor, sweepScale, zoomed, zoomedSweep } from './scale.mjs';
 import { FONT, colourOf } from './style.mjs';
-import { line, missingText, ranking, value, voided, xText } from './view.mjs';
+import { line, value, xText } from './view.mjs';
 import { metric, parameter, show, showRange, tick, visible } from './words.mjs';
 
 export const short = (name, most = 22) => {
@@ -18,7 +18,11 @@ export function base({ theme, width }) {
     animation: false,
     textStyle: { fontFamily: FONT, color: theme.ink },
     tooltip: {
-      trigger: 'axis', confine: true, transitionDuration: 0, padding: 0, borderWidth: 0,
+      trigger: 'axis',
+      confine: true,
+      transitionDuration: 0,
+      padding: 0,
+      borderWidth: 0,
       extraCssText: 'box-shadow:none;background:none',
       axisPointer: { type: 'line', lineStyle: { color: theme.axis, width: 1, type: 'solid' } },
     },
@@ -28,15 +32,27 @@ export function base({ theme, width }) {
 
 export function axis({ theme }, scale, unit, name, extra = {}) {
   return {
-    type: scale.type, min: scale.min, max: scale.max, name, nameLocation: 'middle', nameGap: 28,
+    type: scale.type,
+    min: scale.min,
+    max: scale.max,
+    name,
+    nameLocation: 'middle',
+    nameGap: 28,
     nameTextStyle: { color: theme.muted, fontSize: 12 },
     axisLine: { show: false },
     axisTick: { show: false, customValues: scale.ticks },
     axisLabel: {
-      color: theme.muted, fontSize: 11, customValues: scale.ticks, hideOverlap: true,
+      color: theme.muted,
+      fontSize: 11,
+      customValues: scale.ticks,
+      hideOverlap: true,
       formatter: (v) => tick(unit, v),
     },
-    splitLine: { show: true, lineStyle: { color: theme.grid, width: 1 }, customValues: scale.ticks },
+    splitLine: {
+      show: true,
+      lineStyle: { color: theme.grid, width: 1 },
+      customValues: scale.ticks,
+    },
     minorTick: { show: false },
     ...extra,
   };
@@ -47,7 +63,9 @@ export function look(canvas, name) {
   const found = canvas.looks.get(name);
   const faint = canvas.isolate !== null && canvas.isolate !== name;
   return {
-    faint, dash: found.dash.length > 0 ? found.dash : 'solid', symbol: `path://${found.symbol}`,
+    faint,
+    dash: found.dash.length > 0 ? found.dash : 'solid',
+    symbol: `path://${found.symbol}`,
     colour: faint ? canvas.theme.faint : colourOf(found, canvas.theme),
   };
 }
@@ -56,17 +74,29 @@ function bandSeries(canvas, label, points) {
   const whole = points.filter((p) => p.low !== null && p.high !== null && p.low > 0);
   if (whole.length < 2) return [];
   const { colour } = look(canvas, label);
-  return [{
-    type: 'custom', id: `band:${label}`, name: label, silent: true, z: 1, clip: true, data: [[whole[0].x, whole[0].median]],
-    tooltip: { show: false },
-    renderItem: (_, api) => ({
-      type: 'polygon', silent: true,
-      shape: {
-        points: [...whole.map((p) => api.coord([p.x, p.high])), ...whole.toReversed().map((p) => api.coord([p.x, p.low]))],
-      },
-      style: { fill: colour, opacity: 0.13 },
-    }),
-  }];
+  return [
+    {
+      type: 'custom',
+      id: `band:${label}`,
+      name: label,
+      silent: true,
+      z: 1,
+      clip: true,
+      data: [[whole[0].x, whole[0].median]],
+      tooltip: { show: false },
+      renderItem: (_, api) => ({
+        type: 'polygon',
+        silent: true,
+        shape: {
+          points: [
+            ...whole.map((p) => api.coord([p.x, p.high])),
+            ...whole.toReversed().map((p) => api.coord([p.x, p.low])),
+          ],
+        },
+        style: { fill: colour, opacity: 0.13 },
+      }),
+    },
+  ];
 }
 
 // The line of one label.
@@ -74,9 +104,17 @@ export function labelled(canvas, label, data, extra = {}) {
   const { colour, dash, faint, symbol } = look(canvas, label);
   const small = canvas.width < 480;
   return {
-    type: 'line', id: `line:${label}`, name: label, data, symbol, symbolSize: small ? 6 : 7, z: faint ? 2 : 3,
-    lineStyle: { color: colour, width: faint ? 1 : 1.8, type: dash }, itemStyle: { color: colour, opacity: 1 },
-    emphasis: { disabled: true }, triggerLineEvent: true,
+    type: 'line',
+    id: `line:${label}`,
+    name: label,
+    data,
+    symbol,
+    symbolSize: small ? 6 : 7,
+    z: faint ? 2 : 3,
+    lineStyle: { color: colour, width: faint ? 1 : 1.8, type: dash },
+    itemStyle: { color: colour, opacity: 1 },
+    emphasis: { disabled: true },
+    triggerLineEvent: true,
     ...extra,
   };
 }
@@ -85,7 +123,12 @@ export function labelled(canvas, label, data, extra = {}) {
 export function names(canvas, lines, more = []) {
   const own = lines
     .filter(([label]) => !look(canvas, label).faint)
-    .map(([label, points]) => ({ name: label, text: short(label, canvas.width < 480 ? 12 : 20), colour: look(canvas, label).colour, points }));
+    .map(([label, points]) => ({
+      name: label,
+      text: short(label, canvas.width < 480 ? 12 : 20),
+      colour: look(canvas, label).colour,
+      points,
+    }));
   return endLabels(canvas, [...own, ...more]);
 }
 
@@ -101,27 +144,46 @@ export function lineChart(view, canvas, key, floor = null) {
   const lines = line(view, key).filter((l) => l.points.length > 0);
   const xs = view.facet.cells.map((cell) => view.model.cells[cell].p[view.x]);
   const floors = floor === null ? [] : floorPoints(view, floor);
-  const y = scaleFor([
-    ...lines.flatMap((l) => l.points.flatMap((p) => [p.low ?? p.median, p.high ?? p.median])),
-    ...floors.map((p) => p[1]),
-  ], unit);
+  const y = scaleFor(
+    [
+      ...lines.flatMap((l) => l.points.flatMap((p) => [p.low ?? p.median, p.high ?? p.median])),
+      ...floors.map((p) => p[1]),
+    ],
+    unit,
+  );
   const option = base(canvas);
-  option.grid.right = gutter(canvas, lines.map((l) => l.label));
-  option.xAxis = axis(canvas, sweepScale(xs), '', parameter(view.x), { axisPointer: { show: true } });
-  option.yAxis = axis(canvas, y, unit, '');
-  option.dataZoom = ['x', 'y'].map((d) => ({
-    type: 'inside', id: `zoom-${d}`, [`${d}AxisIndex`]: 0, filterMode: 'none', zoomOnMouseWheel: 'ctrl',
-    moveOnMouseMove: true, moveOnMouseWheel: false, preventDefaultMouseMove: false,
-  }));
+  option.grid.right = gutter(
+    canvas,
+    lines.map((l) => l.label),
+  );
+  option.xAxis = axis(canvas, zoomedSweep(sweepScale(xs), canvas.zoom.x), '', parameter(view.x), {
+    axisPointer: { show: true },
+  });
+  option.yAxis = axis(canvas, zoomed(y, canvas.zoom.y, unit), unit, '');
   option.series = lines.flatMap((l) => [
-    ...(canvas.isolate === null || canvas.isolate === l.label ? bandSeries(canvas, l.label, l.points) : []),
-    labelled(canvas, l.label, l.points.map((p) => pointOf(canvas, l.label, p))),
+    ...(canvas.isolate === null || canvas.isolate === l.label
+      ? bandSeries(canvas, l.label, l.points)
+      : []),
+    labelled(
+      canvas,
+      l.label,
+      l.points.map((p) => pointOf(canvas, l.label, p)),
+    ),
   ]);
   const drawFloor = floors.length > 1;
   if (drawFloor) option.series.push(floorSeries(canvas, floors));
-  option.series.push(names(canvas, lines.map((l) => [l.label, l.points.map((p) => [p.x, p.median])]),
-    drawFloor ? [{ name: '', text: 'floor', colour: canvas.theme.ink, points: floors, italic: true }] : []));
-  const texts = new Map(lines.map((l) => [l.label, new Map(l.points.map((p) => [p.x, pointText(unit, p)]))]));
+  option.series.push(
+    names(
+      canvas,
+      lines.map((l) => [l.label, l.points.map((p) => [p.x, p.median])]),
+      drawFloor
+        ? [{ name: '', text: 'floor', colour: canvas.theme.ink, points: floors, italic: true }]
+        : [],
+    ),
+  );
+  const texts = new Map(
+    lines.map((l) => [l.label, new Map(l.points.map((p) => [p.x, pointText(unit, p)]))]),
+  );
   const hover = (params) => hoverRows(view, key, params, texts);
   const ends = lines.map((l) => l.label).filter((name) => !look(canvas, name).faint);
   return { option, height: Math.max(290, lines.length * 14 + 80), hover, names: ends };
@@ -130,10 +192,13 @@ export function lineChart(view, canvas, key, floor = null) {
 function pointOf(canvas, label, p) {
   if (!p.hollow) return [p.x, p.median];
   const { colour } = look(canvas, label);
-  return { value: [p.x, p.median], itemStyle: { color: canvas.theme.paper, borderColor: colour, borderWidth: 1.6 } };
+  return {
+    value: [p.x, p.median],
+    itemStyle: { color: canvas.theme.paper, borderColor: colour, borderWidth: 1.6 },
+  };
 }
 
-const pointText = (unit, p) => {
+export const pointText = (unit, p) => {
   const range = showRange(unit, p.median, p.low, p.high);
   return `${show(unit, p.median)}${range === '' ? '' : ` ${range}`}${p.hollow ? ' (void)' : ''}`;
 };
@@ -144,13 +209,18 @@ function hoverRows(view, key, params, texts) {
   const at = hits[0].value[0];
   const sign = metric(key).better === 'less' ? 1 : -1;
   hits.sort((a, b) => sign * (a.value[1] - b.value[1]));
-  return { title: xText(view.x, at), rows: hits.map((h) => [h.seriesName, texts.get(h.seriesName).get(at) ?? '']) };
+  return {
+    title: xText(view.x, at),
+    rows: hits.map((h) => [h.seriesName, texts.get(h.seriesName).get(at) ?? '']),
+  };
 }
 
 // The floor is a property of the host and the cell: the median over the labels that have it.
-function floorPoints({ model, facet, x }, floor) {
+export function floorPoints({ model, facet, x }, floor) {
   return facet.cells.flatMap((cell) => {
-    const values = model.rows[cell].map((entry) => value(entry, floor)?.median).filter((v) => v > 0);
+    const values = model.rows[cell]
+      .map((entry) => value(entry, floor)?.median)
+      .filter((v) => v > 0);
     values.sort((a, b) => a - b);
     return values.length === 0 ? [] : [[model.cells[cell].p[x], values[values.length >> 1]]];
   });
@@ -159,94 +229,14 @@ function floorPoints({ model, facet, x }, floor) {
 function floorSeries(canvas, data) {
   const { ink } = canvas.theme;
   return {
-    type: 'line', id: 'floor', name: 'floor', data, symbol: 'none', silent: true, z: 2,
-    lineStyle: { color: ink, width: 1, type: [1, 3] }, tooltip: { show: false },
-  };
-}
-
-// ---- Bars ------------------------------------------------------------------------------------
-
-// Horizontal bars at one cell, one row a label, best first. parts: metrics stacked in the bar;
-// total: the metric whose figure and interval stand at its end; floor: metric of a reference line.
-export function barChart(view, canvas, parts, total, floor = null) {
-  const { model, cell } = view;
-  const rows = ranking(model, cell, total ?? parts[0]);
-  const entries = rows.map((row) => model.rows[cell][row.index]);
-  const sums = entries.map((entry) => parts.reduce((sum, key) => sum + (value(entry, key)?.median ?? 0), 0));
-  const totals = entries.map((entry) => (total === null ? null : value(entry, total)));
-  const { unit } = metric(parts[0]);
-  const reference = floor === null ? null : (floorPoints(view, floor).find(([x]) => x === model.cells[cell].p[view.x])?.[1] ?? null);
-  const reach = [...sums, ...totals.map((t) => t?.high ?? t?.median ?? 0), reference ?? 0];
-  const option = base(canvas);
-  const longest = Math.max(...rows.map((row) => short(row.label).length));
-  option.grid = { left: Math.min(160, longest * 6.7 + 14), right: 74, top: 18, bottom: 24 };
-  option.tooltip.axisPointer = { type: 'none' };
-  option.xAxis = axis(canvas, scaleFor(reach, unit, true), unit, '');
-  option.yAxis = {
-    type: 'category', inverse: true, data: rows.map((row) => row.label), axisLine: { show: false }, axisTick: { show: false },
-    axisLabel: { color: canvas.theme.ink, fontSize: 12, interval: 0, formatter: (name) => short(name) },
-  };
-  option.series = parts.map((key, depth) => ({
-    type: 'bar', id: `part:${key}`, name: metric(key).title, stack: 'parts', barWidth: 11, emphasis: { disabled: true },
-    data: rows.map((row, i) => ({
-      value: value(entries[i], key)?.median ?? null,
-      itemStyle: barStyle(canvas, row.label, depth, voided(entries[i], key)),
-    })),
-  }));
-  const ends = rows.map((row, i) => {
-    const amount = totals[i]?.median ?? (sums[i] > 0 ? sums[i] : null);
-    if (value(entries[i], parts[0]) === null && amount === null) return { text: missingText(entries[i]), at: 0 };
-    return { text: show(unit, amount ?? 0), at: Math.max(sums[i], totals[i]?.high ?? 0) };
-  });
-  option.series.push({
-    type: 'scatter', id: 'ends', symbolSize: 0, silent: true, data: ends.map((end, i) => [end.at, i]), tooltip: { show: false },
-    label: {
-      show: true, position: 'right', distance: 5, fontSize: 11, color: canvas.theme.muted,
-      formatter: (p) => short(ends[p.dataIndex].text, 44),
-    },
-  });
-  option.series.push(whiskers(canvas, totals));
-  if (reference !== null) option.series[0].markLine = floorMark(canvas, reference);
-  const hover = (params) => {
-    const at = [params].flat()[0]?.dataIndex;
-    if (at === undefined) return null;
-    const figures = [...parts, ...(total !== null && !parts.includes(total) ? [total] : [])];
-    return {
-      title: visible(rows[at].label),
-      rows: figures.flatMap((key) => {
-        const v = value(entries[at], key);
-        return v === null ? [] : [[metric(key).title, pointText(unit, v)]];
-      }),
-    };
-  };
-  return { option, height: rows.length * 21 + 48, hover };
-}
-
-function barStyle(canvas, label, depth, isVoid) {
-  const { colour } = look(canvas, label);
-  if (isVoid) return { color: canvas.theme.paper, borderColor: colour, borderWidth: 1, borderType: 'dashed' };
-  return { color: colour, opacity: depth === 0 ? 0.92 : 0.45 };
-}
-
-function whiskers(canvas, totals) {
-  const data = totals.flatMap((t, i) => (t === null || t.low === null ? [] : [[i, t.low, t.high]]));
-  return {
-    type: 'custom', id: 'whiskers', silent: true, z: 5, tooltip: { show: false }, data,
-    encode: { x: [1, 2], y: 0 },
-    renderItem: (_, api) => {
-      const [left, y] = api.coord([api.value(1), api.value(0)]);
-      const [right] = api.coord([api.value(2), api.value(0)]);
-      const style = { stroke: canvas.theme.ink, lineWidth: 1.2, fill: null };
-      const part = (x1, y1, x2, y2) => ({ type: 'line', shape: { x1, y1, x2, y2 }, style });
-      return { type: 'group', children: [part(left, y, right, y), part(left, y - 3, left, y + 3), part(right, y - 3, right, y + 3)] };
-    },
-  };
-}
-
-function floorMark({ theme }, at) {
-  return {
-    symbol: 'none', silent: true, animation: false, data: [{ xAxis: at }],
-    lineStyle: { color: theme.ink, width: 1, type: [1, 3] },
-    label: { position: 'start', distance: 4, color: theme.muted, fontSize: 11, formatter: () => `floor ${show('µs', at)}`, show: true },
+    type: 'line',
+    id: 'floor',
+    name: 'floor',
+    data,
+    symbol: 'none',
+    silent: true,
+    z: 2,
+    lineStyle: { color: ink, width: 1, type: [1, 3] },
+    tooltip: { show: false },
   };
 }

@@ -2,21 +2,36 @@
 // The bytes depend on the figure alone: ids that ECharts counts through the process are renamed.
 import { alternative } from './figures.mjs';
 import { FONT, THEMES } from './style.mjs';
+import { WHOLE } from './zoom.mjs';
 
 const WIDTH = 760;
 const HEAD = 46;
 
 const escape = (text) =>
-  text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '').replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+  text
+    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '')
+    .replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 
 // The figure's own unit line, where the axis does not name the unit.
 export const unitText = (figure) => (['µs', 'B', ''].includes(figure.unit) ? '' : figure.unit);
 
 export function drawingText(echarts, view, figure, looks) {
   const theme = THEMES.light;
-  const drawn = figure.draw({ theme, width: WIDTH, looks, isolate: null, font: FONT });
+  const drawn = figure.draw({
+    theme,
+    width: WIDTH,
+    looks,
+    isolate: null,
+    font: FONT,
+    zoom: { x: WHOLE, y: WHOLE },
+  });
   if (drawn === null) return null;
-  const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height: drawn.height });
+  const chart = echarts.init(null, null, {
+    renderer: 'svg',
+    ssr: true,
+    width: WIDTH,
+    height: drawn.height,
+  });
   chart.setOption({ ...drawn.option, tooltip: { show: false } });
   const inner = chart.renderToSVGString();
   chart.dispose();

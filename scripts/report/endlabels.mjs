@@ -46,10 +46,20 @@ function endOf(pixels, box) {
 }
 
 function layout(api, box, lines, gap) {
-  const ends = lines.map((line) => endOf(line.points.map((p) => api.coord(p)), box));
+  const ends = lines.map((line) =>
+    endOf(
+      line.points.map((p) => api.coord(p)),
+      box,
+    ),
+  );
   const edge = ends.map((end, i) => ({ end, i })).filter(({ end }) => end?.edge);
   edge.sort((a, b) => a.end.y - b.end.y || a.i - b.i);
-  const at = spread(edge.map(({ end }) => end.y), gap, box.y + 2, box.y + box.height + 20);
+  const at = spread(
+    edge.map(({ end }) => end.y),
+    gap,
+    box.y + 2,
+    box.y + box.height + 20,
+  );
   edge.forEach(({ end }, rank) => (end.at = at[rank]));
   return ends;
 }
@@ -59,7 +69,12 @@ export function endLabels(canvas, lines) {
   const small = canvas.width < 480;
   const size = small ? 10 : 12;
   return {
-    type: 'custom', id: 'labels', name: 'labels', z: 6, clip: false, tooltip: { show: false },
+    type: 'custom',
+    id: 'labels',
+    name: 'labels',
+    z: 6,
+    clip: false,
+    tooltip: { show: false },
     data: lines.map((line) => [...line.points.at(-1)]),
     renderItem: (params, api) => {
       const box = params.coordSys;
@@ -68,16 +83,29 @@ export function endLabels(canvas, lines) {
       if (!end) return null;
       const [x, y] = end.edge ? [box.x + box.width + 11, end.at] : [end.x + 7, end.y];
       const text = {
-        type: 'text', x, y, cursor: 'pointer',
+        type: 'text',
+        x,
+        y,
+        cursor: 'pointer',
         style: {
-          text: line.text, fill: line.colour, font: `${line.italic ? 'italic ' : ''}${size}px ${canvas.font}`, verticalAlign: 'middle',
-          backgroundColor: end.edge ? null : canvas.theme.paper, padding: [0, 2],
+          text: line.text,
+          fill: line.colour,
+          font: `${line.italic ? 'italic ' : ''}${size}px ${canvas.font}`,
+          verticalAlign: 'middle',
+          backgroundColor: end.edge ? null : canvas.theme.paper,
+          padding: [0, 2],
         },
       };
       const leader = {
-        type: 'line', silent: true, shape: { x1: end.x + 4, y1: end.y, x2: x, y2: y }, style: { stroke: line.colour, lineWidth: 0.7, opacity: 0.6 },
+        type: 'line',
+        silent: true,
+        shape: { x1: end.x + 4, y1: end.y, x2: x, y2: y },
+        style: { stroke: line.colour, lineWidth: 0.7, opacity: 0.6 },
       };
-      return { type: 'group', children: end.edge && Math.abs(y - end.y) > 2 ? [leader, text] : [text] };
+      return {
+        type: 'group',
+        children: end.edge && Math.abs(y - end.y) > 2 ? [leader, text] : [text],
+      };
     },
   };
 }

@@ -22,32 +22,77 @@ export function warnings(model) {
       const why = `${entry.status}${entry.reason === '' ? '' : `: ${entry.reason}`}`;
       without.set(why, (without.get(why) ?? new Set()).add(name));
     });
-  const some = (names) => `${[...names].slice(0, 8).join(', ')}${names.size > 8 ? ` and ${names.size - 8} more` : ''}`;
-  const lines = [...flags].map(([flag, { trials, names }]) => `${flag}, ${plural(trials, 'trial')} of ${some(names)}: ${flagWords(flag)}.`);
+  const some = (names) =>
+    `${[...names].slice(0, 8).join(', ')}${names.size > 8 ? ` and ${names.size - 8} more` : ''}`;
+  const lines = [...flags].map(
+    ([flag, { trials, names }]) =>
+      `${flag}, ${plural(trials, 'trial')} of ${some(names)}: ${flagWords(flag)}.`,
+  );
   for (const [why, names] of without) lines.push(`${some(names)}: ${why}.`);
-  if (typeof model.run.status === 'string' && !/^(complete|completed|ok|done)$/.test(model.run.status)) lines.unshift(`This run is ${model.run.status}.`);
+  if (
+    typeof model.run.status === 'string' &&
+    !/^(complete|completed|ok|done)$/.test(model.run.status)
+  )
+    lines.unshift(`This run is ${model.run.status}.`);
   return lines.slice(0, MOST);
 }
 
 function flatten(value, prefix, rows, depth = 0) {
   if (rows.length >= 300) return;
   if (value !== null && typeof value === 'object' && depth < 4 && Object.keys(value).length > 0)
-    for (const [key, v] of Object.entries(value)) flatten(v, prefix === '' ? key : `${prefix}.${key}`, rows, depth + 1);
+    for (const [key, v] of Object.entries(value))
+      flatten(v, prefix === '' ? key : `${prefix}.${key}`, rows, depth + 1);
   else rows.push([prefix, typeof value === 'string' ? value : JSON.stringify(value)]);
 }
 
 function folded(title, object, skip = []) {
   const rows = [];
-  flatten(Object.fromEntries(Object.entries(object).filter(([key]) => !skip.includes(key))), '', rows);
+  flatten(
+    Object.fromEntries(Object.entries(object).filter(([key]) => !skip.includes(key))),
+    '',
+    rows,
+  );
   if (rows.length === 0) return null;
-  return el('details', { class: 'more' }, el('summary', {}, title), el('div', { class: 'scroll' },
-    el('table', {}, rows.map(([key, v]) => el('tr', {}, el('th', { scope: 'row' }, key), el('td', {}, v.slice(0, 600)))))));
+  return el(
+    'details',
+    { class: 'more' },
+    el('summary', {}, title),
+    el(
+      'div',
+      { class: 'scroll' },
+      el(
+        'table',
+        {},
+        rows.map(([key, v]) =>
+          el('tr', {}, el('th', { scope: 'row' }, key), el('td', {}, v.slice(0, 600))),
+        ),
+      ),
+    ),
+  );
 }
 
-const quoteWord = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+const quoteWord = (word) =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
 export function facts(model) {
-  const argv = Array.isArray(model.run.argv) ? model.run.argv.map((w) => quoteWord(String(w))).join(' ') : '';
-  const command = argv === '' ? null : el('details', { class: 'more' }, el('summary', {}, 'Command'), el('pre', {}, argv));
-  return [command, folded('Machine and build', model.run, ['argv', 'trials', 'order', 'cells', 'failures', 'reasons', 'question']), folded('Experiment, every default filled in', model.effective)].filter(Boolean);
+  const argv = Array.isArray(model.run.argv)
+    ? model.run.argv.map((w) => quoteWord(String(w))).join(' ')
+    : '';
+  const command =
+    argv === ''
+      ? null
+      : el('details', { class: 'more' }, el('summary', {}, 'Command'), el('pre', {}, argv));
+  return [
+    command,
+    folded('Machine and build', model.run, [
+      'argv',
+      'trials',
+      'order',
+      'cells',
+      'failures',
+      'reasons',
+      'question',
+    ]),
+    folded('Experiment, every default filled in', model.effective),
+  ].filter(Boolean);
 }

@@ -1,30 +1,48 @@
 // figures.mjs: which charts a view has. Each appears when its data is there. A figure is
 //   {id, title, unit, scope, note, draw(canvas) -> chart or null, table() -> rows for people and CSV}
 // scope: 'sweep' (against x) or 'point' (at the chosen cell). The page and the SVG files draw these.
-import { barChart, lineChart } from './charts.mjs';
+import { barChart } from './bars.mjs';
+import { lineChart } from './charts.mjs';
 import { bucketUs, heatChart, percentileChart, percentilePoints } from './spread.mjs';
 import { line, missingText, placeText, value, xText } from './view.mjs';
 import { metric, parameter, show, visible } from './words.mjs';
 
 const sweep = (view) => view.facet.cells.length > 1;
-const anyAt = (view, key) => view.model.rows[view.cell].some((entry) => value(entry, key)?.median != null);
-const anyIn = (view, key) => view.facet.cells.some((cell) => view.model.rows[cell].some((e) => value(e, key)?.median != null));
+const anyAt = (view, key) =>
+  view.model.rows[view.cell].some((entry) => value(entry, key)?.median != null);
+const anyIn = (view, key) =>
+  view.facet.cells.some((cell) => view.model.rows[cell].some((e) => value(e, key)?.median != null));
 
 // Cells of a line chart that have no figure, named: "select: none at 10,000 connections (above …)".
 function missingNote(view, key) {
   return line(view, key)
     .filter((l) => l.missing.length > 0 && l.points.length + l.missing.length > 0)
-    .map((l) => `${visible(l.label)}: none at ${l.missing.map((m) => `${xText(view.x, m.x)} (${m.why})`).slice(0, 3).join(', ')}${l.missing.length > 3 ? ' …' : ''}`)
+    .map(
+      (l) =>
+        `${visible(l.label)}: none at ${l.missing
+          .map((m) => `${xText(view.x, m.x)} (${m.why})`)
+          .slice(0, 3)
+          .join(', ')}${l.missing.length > 3 ? ' …' : ''}`,
+    )
     .slice(0, 12)
     .join('; ');
 }
 const hollowNote = (view, key) =>
-  line(view, key).some((l) => l.points.some((p) => p.hollow)) ? 'Hollow: a flag forbids a claim.' : '';
+  line(view, key).some((l) => l.points.some((p) => p.hollow))
+    ? 'Hollow: a flag forbids a claim.'
+    : '';
 const join = (...notes) => notes.filter((n) => n !== '').join(' ');
 
 function sweepTable(view, key) {
   const { unit } = metric(key);
-  const head = [parameter(view.x), 'backend', `median${unit === '' ? '' : ` (${unit})`}`, 'low', 'high', 'blocks'];
+  const head = [
+    parameter(view.x),
+    'backend',
+    `median${unit === '' ? '' : ` (${unit})`}`,
+    'low',
+    'high',
+    'blocks',
+  ];
   const rows = line(view, key).flatMap((l) => [
     ...l.points.map((p) => [p.x, l.label, p.median, p.low, p.high, p.n]),
     ...l.missing.map((m) => [m.x, l.label, m.why, null, null, null]),
@@ -32,19 +50,30 @@ function sweepTable(view, key) {
   return [head, ...rows];
 }
 function pointTable(view, keys) {
-  const head = ['backend', ...keys.map((key) => `${metric(key).title}${metric(key).unit === '' ? '' : ` (${metric(key).unit})`}`)];
-  return [head, ...view.model.labels.map((label, i) => {
-    const entry = view.model.rows[view.cell][i];
-    const values = keys.map((key) => value(entry, key)?.median ?? null);
-    if (values.every((v) => v === null)) values[0] = missingText(entry);
-    return [label.name, ...values];
-  })];
+  const head = [
+    'backend',
+    ...keys.map(
+      (key) => `${metric(key).title}${metric(key).unit === '' ? '' : ` (${metric(key).unit})`}`,
+    ),
+  ];
+  return [
+    head,
+    ...view.model.labels.map((label, i) => {
+      const entry = view.model.rows[view.cell][i];
+      const values = keys.map((key) => value(entry, key)?.median ?? null);
+      if (values.every((v) => v === null)) values[0] = missingText(entry);
+      return [label.name, ...values];
+    }),
+  ];
 }
 
 function sweepFigure(view, id, key, floor = null) {
   const { title, unit } = metric(key);
   return {
-    id, scope: 'sweep', metric: key, unit,
+    id,
+    scope: 'sweep',
+    metric: key,
+    unit,
     title: `${title} against ${parameter(view.x)}`,
     note: join(hollowNote(view, key), missingNote(view, key)),
     draw: (canvas) => lineChart(view, canvas, key, floor),
@@ -53,10 +82,15 @@ function sweepFigure(view, id, key, floor = null) {
 }
 function pointFigure(view, id, title, parts, total, floor, note) {
   return {
-    id, scope: 'point', metric: parts[0], unit: metric(parts[0]).unit,
-    title: `${title} at ${placeText(view) || 'the one cell'}`, note,
+    id,
+    scope: 'point',
+    metric: parts[0],
+    unit: metric(parts[0]).unit,
+    title: `${title} at ${placeText(view) || 'the one cell'}`,
+    note,
     draw: (canvas) => barChart(view, canvas, parts, total, floor),
-    table: () => pointTable(view, total === null || parts.includes(total) ? parts : [...parts, total]),
+    table: () =>
+      pointTable(view, total === null || parts.includes(total) ? parts : [...parts, total]),
   };
 }
 
@@ -75,30 +109,77 @@ const LATER_SWEEPS = [
 
 // Any metric, for the reader who chose it.
 export const metricFigure = (view, key) =>
-  sweep(view) ? sweepFigure(view, `metric-${key}`, key) : pointFigure(view, `metric-${key}`, metric(key).title, [key], key, null, '');
+  sweep(view)
+    ? sweepFigure(view, `metric-${key}`, key)
+    : pointFigure(view, `metric-${key}`, metric(key).title, [key], key, null, '');
 
 // In reading order. The page leaves out of `response-*` what its switch does not show.
 export function figures(view) {
   const list = [];
   const has = (key) => anyAt(view, key);
   if (sweep(view))
-    for (const [id, key, floor] of SWEEPS) if (anyIn(view, key)) list.push(sweepFigure(view, id, key, floor));
+    for (const [id, key, floor] of SWEEPS)
+      if (anyIn(view, key)) list.push(sweepFigure(view, id, key, floor));
   if (!sweep(view) && has('completed_per_s'))
-    list.push(pointFigure(view, 'throughput-bars', 'Throughput', ['completed_per_s'], 'completed_per_s', null, ''));
+    list.push(
+      pointFigure(
+        view,
+        'throughput-bars',
+        'Throughput',
+        ['completed_per_s'],
+        'completed_per_s',
+        null,
+        '',
+      ),
+    );
   if (has('server_user_us_per_req') && has('server_system_us_per_req'))
-    list.push(pointFigure(view, 'cpu-split', 'Server CPU per request, user and system,', ['server_user_us_per_req', 'server_system_us_per_req'], 'server_cpu_us_per_req', 'floor_us',
-      'Dark: user. Light: system. Whisker: interval of the sum. Dotted: the floor, a bare recv and send without any waiting.'));
+    list.push(
+      pointFigure(
+        view,
+        'cpu-split',
+        'Server CPU per request, user and system,',
+        ['server_user_us_per_req', 'server_system_us_per_req'],
+        'server_cpu_us_per_req',
+        'floor_us',
+        'Dark: user. Light: system. Whisker: interval of the sum. Dotted: the floor, a bare recv and send without any waiting.',
+      ),
+    );
   list.push(...spreads(view));
   if (sweep(view))
-    for (const [id, key, floor] of LATER_SWEEPS) if (anyIn(view, key)) list.push(sweepFigure(view, id, key, floor));
-  for (const [id, title, key] of [['syscalls-bars', 'System calls per request', 'syscalls_per_req'], ['switches-bars', 'Context switches per request', 'context_switches_per_req']])
+    for (const [id, key, floor] of LATER_SWEEPS)
+      if (anyIn(view, key)) list.push(sweepFigure(view, id, key, floor));
+  for (const [id, title, key] of [
+    ['syscalls-bars', 'System calls per request', 'syscalls_per_req'],
+    ['switches-bars', 'Context switches per request', 'context_switches_per_req'],
+  ])
     if (has(key) && !sweep(view)) list.push(pointFigure(view, id, title, [key], key, null, ''));
   const memory = ['rss_bytes_per_conn', 'kernel_bytes_per_conn'].filter(has);
   if (memory.length > 0)
-    list.push(pointFigure(view, 'memory-split', 'Memory per connection', memory, memory.length === 1 ? memory[0] : null, null,
-      memory.length === 2 ? 'Dark: the server process. Light: kernel socket memory, both ends.' : ''));
+    list.push(
+      pointFigure(
+        view,
+        'memory-split',
+        'Memory per connection',
+        memory,
+        memory.length === 1 ? memory[0] : null,
+        null,
+        memory.length === 2
+          ? 'Dark: the server process. Light: kernel socket memory, both ends.'
+          : '',
+      ),
+    );
   if (has('fairness_jain'))
-    list.push(pointFigure(view, 'fairness', 'Fairness among connections', ['fairness_jain'], 'fairness_jain', null, 'Jain’s index of requests per connection: 1 is equal shares.'));
+    list.push(
+      pointFigure(
+        view,
+        'fairness',
+        'Fairness among connections',
+        ['fairness_jain'],
+        'fairness_jain',
+        null,
+        'Jain’s index of requests per connection: 1 is equal shares.',
+      ),
+    );
   return list;
 }
 
@@ -107,20 +188,46 @@ function spreads(view) {
   const list = [];
   if ((model.percentiles[cell] ?? []).some((l) => l && percentilePoints(l).length > 1))
     list.push({
-      id: 'percentiles', scope: 'point', unit: 'µs', title: `Response time percentiles at ${placeText(view) || 'the one cell'}`,
-      note: 'Drawn as far as 10 samples lie beyond; trials merged.', draw: (canvas) => percentileChart(view, canvas),
-      table: () => [['backend', 'percentile', 'response (µs)'], ...model.labels.flatMap((label, i) =>
-        percentilePoints(model.percentiles[cell][i] ?? []).map(([, us, p]) => [label.name, p, us]))],
+      id: 'percentiles',
+      scope: 'point',
+      unit: 'µs',
+      title: `Response time percentiles at ${placeText(view) || 'the one cell'}`,
+      note: 'Drawn as far as 10 samples lie beyond; trials merged.',
+      draw: (canvas) => percentileChart(view, canvas),
+      table: () => [
+        ['backend', 'percentile', 'response (µs)'],
+        ...model.labels.flatMap((label, i) =>
+          percentilePoints(model.percentiles[cell][i] ?? []).map(([, us, p]) => [
+            label.name,
+            p,
+            us,
+          ]),
+        ),
+      ],
     });
   if ((model.heat[cell] ?? []).some(Boolean))
     list.push({
-      id: 'heat', scope: 'point', wide: true, unit: '', title: `Response time over the trial at ${placeText(view) || 'the one cell'}`,
+      id: 'heat',
+      scope: 'point',
+      wide: true,
+      unit: '',
+      title: `Response time over the trial at ${placeText(view) || 'the one cell'}`,
       note: 'Darker (in dark mode: lighter): more requests, on a log scale; trials laid over each other.',
       draw: (canvas) => heatChart(view, canvas),
-      table: () => [['backend', 'second', 'from (µs)', 'requests'], ...model.labels.flatMap((label, i) => {
-        const heat = model.heat[cell][i];
-        return heat ? heat.buckets.map(([t, b, n]) => [label.name, t * heat.step_s, Number(bucketUs(b).toPrecision(4)), n]) : [];
-      })],
+      table: () => [
+        ['backend', 'second', 'from (µs)', 'requests'],
+        ...model.labels.flatMap((label, i) => {
+          const heat = model.heat[cell][i];
+          return heat
+            ? heat.buckets.map(([t, b, n]) => [
+                label.name,
+                t * heat.step_s,
+                Number(bucketUs(b).toPrecision(4)),
+                n,
+              ])
+            : [];
+        }),
+      ],
     });
   return list;
 }
@@ -130,11 +237,18 @@ export function alternative(view, figure) {
   const table = figure.table();
   const rows = table.length - 1;
   const start = `${figure.title}. `;
-  if (figure.scope !== 'sweep') return `${start}${rows} rows; the figures are in the table below the chart.`;
-  const last = line(view, figure.metric).map((l) => ({ label: l.label, p: l.points.at(-1) })).filter((l) => l.p);
+  if (figure.scope !== 'sweep')
+    return `${start}${rows} rows; the figures are in the table below the chart.`;
+  const last = line(view, figure.metric)
+    .map((l) => ({ label: l.label, p: l.points.at(-1) }))
+    .filter((l) => l.p);
   const sign = metric(figure.metric).better === 'less' ? 1 : -1;
   last.sort((a, b) => sign * (a.p.median - b.p.median));
-  const ends = [last[0], last.at(-1)].filter(Boolean)
-    .map((l) => `${visible(l.label)} ends at ${show(figure.unit, l.p.median)} (${xText(view.x, l.p.x)})`);
+  const ends = [last[0], last.at(-1)]
+    .filter(Boolean)
+    .map(
+      (l) =>
+        `${visible(l.label)} ends at ${show(figure.unit, l.p.median)} (${xText(view.x, l.p.x)})`,
+    );
   return `${start}${ends.join('; ')}. All figures are in the table below the chart.`;
 }

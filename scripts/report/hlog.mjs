@@ -17,11 +17,13 @@ const LIMITS = { bytes: 64 << 20, inflated: 8 << 20, lines: 20_000, steps: 60, l
 // counter stands for, in the histogram's unit (ns here).
 export function decode(base64, record) {
   const outer = Buffer.from(base64, 'base64');
-  if (outer.length < 8 || outer.readUInt32BE(0) !== COMPRESSED) throw new Error('not a compressed histogram');
+  if (outer.length < 8 || outer.readUInt32BE(0) !== COMPRESSED)
+    throw new Error('not a compressed histogram');
   const length = outer.readUInt32BE(4);
   if (length > outer.length - 8) throw new Error('cut short');
   const data = inflateSync(outer.subarray(8, 8 + length), { maxOutputLength: LIMITS.inflated });
-  if (data.length < HEADER_BYTES || data.readUInt32BE(0) !== COOKIE) throw new Error('not a V2 histogram');
+  if (data.length < HEADER_BYTES || data.readUInt32BE(0) !== COOKIE)
+    throw new Error('not a V2 histogram');
   const end = HEADER_BYTES + data.readInt32BE(4);
   const digits = data.readInt32BE(12);
   const lowest = Number(data.readBigInt64BE(16));
@@ -30,7 +32,7 @@ export function decode(base64, record) {
   const half = 2 ** halfMagnitude;
   const unit = 2 ** Math.floor(Math.log2(lowest));
   let index = 0;
-  for (let at = HEADER_BYTES; at < end; ) {
+  for (let at = HEADER_BYTES; at < end;) {
     let raw = 0;
     for (let scale = 1; ; scale *= 128) {
       if (at >= end) throw new Error('a count is cut short');
@@ -62,7 +64,8 @@ function eachInterval(path, text, tag, interval) {
     const found = fields[0].startsWith('Tag=') ? fields.shift().slice(4) : '';
     if (found !== tag) return;
     const [start, length] = fields.slice(0, 2).map(Number);
-    if (fields.length !== 4 || !(start >= 0) || !(length >= 0)) throw new Refusal(`${path}:${number + 1}: not an interval of a histogram log`);
+    if (fields.length !== 4 || !(start >= 0) || !(length >= 0))
+      throw new Refusal(`${path}:${number + 1}: not an interval of a histogram log`);
     try {
       interval(start, length, fields[3]);
     } catch (error) {
@@ -91,7 +94,10 @@ function readLog(path, cells) {
 // {step_s, buckets: [[t, bucket, count], …]} of all trials laid over each other, or null.
 function layOver(cells) {
   if (cells.length === 0) return null;
-  const lengths = cells.map((c) => c[1]).filter((l) => l > 0).sort((a, b) => a - b);
+  const lengths = cells
+    .map((c) => c[1])
+    .filter((l) => l > 0)
+    .sort((a, b) => a - b);
   const usual = lengths[lengths.length >> 1] ?? 1;
   const span = cells.reduce((most, c) => Math.max(most, c[0] + c[1]), 0);
   const step = usual * Math.max(1, Math.ceil(span / usual / LIMITS.steps));
@@ -111,7 +117,8 @@ export function readHeat(dir, trials) {
   return trials.map((labels) =>
     labels.map((numbers) => {
       const cells = [];
-      for (const number of numbers ?? []) if (budget-- > 0) readLog(join(dir, 'hlog', `${number}.hlog`), cells);
+      for (const number of numbers ?? [])
+        if (budget-- > 0) readLog(join(dir, 'hlog', `${number}.hlog`), cells);
       return layOver(cells);
     }),
   );

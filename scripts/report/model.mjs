@@ -18,9 +18,21 @@ import { METRIC_KEYS, PARAMETERS } from './words.mjs';
 const LIMITS = { cells: 2000, labels: 100, name: 200, parameters: 20 };
 const TEXT_PARAMETERS = ['transport', 'mode', 'loop', 'arrival'];
 const NUMERIC = [
-  'schema_version', 'block', 'trial', 'established', 'sent', 'completed', 'in_flight_end', 'duration_s',
-  'errors_connect', 'errors_reset', 'errors_timeout', 'errors_mismatch', 'errors_closed',
-  ...METRIC_KEYS, ...Object.keys(PARAMETERS).filter((key) => !TEXT_PARAMETERS.includes(key)),
+  'schema_version',
+  'block',
+  'trial',
+  'established',
+  'sent',
+  'completed',
+  'in_flight_end',
+  'duration_s',
+  'errors_connect',
+  'errors_reset',
+  'errors_timeout',
+  'errors_mismatch',
+  'errors_closed',
+  ...METRIC_KEYS,
+  ...Object.keys(PARAMETERS).filter((key) => !TEXT_PARAMETERS.includes(key)),
 ];
 const VERDICT_FIELDS = ['n', 'median', 'low', 'high', 'ratio', 'ratio_low', 'ratio_high', 'p_holm'];
 
@@ -60,7 +72,10 @@ function addTrial(entry, row) {
   entry.trials++;
   const worst = ['ok', 'invalid', 'skipped', 'failed'];
   if (worst.indexOf(row.status) > worst.indexOf(entry.status)) entry.status = row.status;
-  for (const flag of row.flags.split(';').filter((f) => f !== '').slice(0, 20))
+  for (const flag of row.flags
+    .split(';')
+    .filter((f) => f !== '')
+    .slice(0, 20))
     entry.flags[flag] = (Object.hasOwn(entry.flags, flag) ? entry.flags[flag] : 0) + 1;
   if (row.status !== 'ok' && row.status !== 'invalid') return;
   entry.measured++;
@@ -80,7 +95,8 @@ function readMeasurements(dir) {
     required: ['schema_version', 'cell_id', 'block', 'backend', 'label', 'status', 'flags'],
     numbers: NUMERIC,
   });
-  if (table === null) throw new Refusal(`${join(dir, 'measurements.csv')}: missing, so not a run directory`);
+  if (table === null)
+    throw new Refusal(`${join(dir, 'measurements.csv')}: missing, so not a run directory`);
   if (table.rows.length === 0) throw new Refusal(`${table.path}: no trial in it`);
   const cells = [];
   const labels = [];
@@ -93,7 +109,15 @@ function readMeasurements(dir) {
     const cell = cellIndex(row.cell_id, () => cellOf(row, table.path), cells);
     const label = labelIndex(row.label, () => ({ name: row.label, backend: row.backend }), labels);
     rows[cell] ??= [];
-    rows[cell][label] ??= { trials: 0, measured: 0, status: 'ok', flags: {}, reason: '', values: {}, numbers: [] };
+    rows[cell][label] ??= {
+      trials: 0,
+      measured: 0,
+      status: 'ok',
+      flags: {},
+      reason: '',
+      values: {},
+      numbers: [],
+    };
     addTrial(rows[cell][label], row);
   }
   return { cells, labels, rows, cellIndex, labelIndex };
@@ -104,7 +128,10 @@ function addSummary(dir, measured) {
   const { cells, labels, rows } = measured;
   const find = (list, key, value, path) => {
     const at = list.findIndex((item) => item[key] === value);
-    if (at < 0) throw new Refusal(`${path}: ${key} ${JSON.stringify(value.slice(0, 60))} is not in measurements.csv`);
+    if (at < 0)
+      throw new Refusal(
+        `${path}: ${key} ${JSON.stringify(value.slice(0, 60))} is not in measurements.csv`,
+      );
     return at;
   };
   const table = readTable(dir, 'summary.csv', {
@@ -121,7 +148,10 @@ function addSummary(dir, measured) {
     const cell = place(places[0], cells, 'id', row.cell_id, table.path);
     const label = place(places[1], labels, 'name', row.label, table.path);
     const entry = rows[cell][label];
-    if (!entry) throw new Refusal(`${table.path}: ${row.cell_id} has no trial of ${JSON.stringify(row.label)}`);
+    if (!entry)
+      throw new Refusal(
+        `${table.path}: ${row.cell_id} has no trial of ${JSON.stringify(row.label)}`,
+      );
     entry.m ??= {};
     entry.m[row.metric] = [...VERDICT_FIELDS.map((field) => row[field]), row.verdict];
     baseline ||= row.baseline;
@@ -164,7 +194,9 @@ export function readRun(dir) {
   const baseline = addSummary(dir, measured);
   const run = readJson(dir, 'run.json');
   if (run !== null && run.schema_version !== SCHEMA_VERSION)
-    throw new Refusal(`${join(dir, 'run.json')}: schema_version ${JSON.stringify(run.schema_version ?? null)}, this report reads 1`);
+    throw new Refusal(
+      `${join(dir, 'run.json')}: schema_version ${JSON.stringify(run.schema_version ?? null)}, this report reads 1`,
+    );
   return {
     id: basename(dir),
     run: run ?? {},

@@ -12,13 +12,17 @@ const read = (name) => readFileSync(here(name), 'utf8');
 function wrap(name) {
   const exported = [];
   const body = read(name)
-    .replace(/^import \{([^}]*)\} from '\.\/([\w-]+)\.mjs';$/gm, (_, names, from) => `const {${names.replace(/ as /g, ': ')}} = modules['${from}'];`)
+    .replace(
+      /^import \{([^}]*)\} from '\.\/([\w-]+)\.mjs';$/gm,
+      (_, names, from) => `const {${names.replace(/ as /g, ': ')}} = modules['${from}'];`,
+    )
     .replace(/^export (async function|function|const) (\w+)/gm, (_, kind, what) => {
       exported.push(what);
       return `${kind} ${what}`;
     })
     .replace(/^\s*\/\/.*$/gm, '');
-  if (/^(import|export)\b/m.test(body)) throw new Error(`${name}: an import or export of a form that page.mjs does not know`);
+  if (/^(import|export)\b/m.test(body))
+    throw new Error(`${name}: an import or export of a form that page.mjs does not know`);
   return `modules['${name.replace('.mjs', '')}'] = (() => {\n${body}\nreturn {${exported.join(', ')}};\n})();\n`;
 }
 
@@ -30,14 +34,32 @@ const hash = (text) => `'sha256-${createHash('sha256').update(text).digest('base
 
 // JSON that cannot end its script block or be taken for markup, whatever strings it holds.
 export const embeddable = (value) =>
-  JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  JSON.stringify(value).replace(
+    /[<>&\u2028\u2029]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 
 function scriptSafe(text, what) {
   if (/<\/script|<!--/i.test(text)) throw new Error(`${what} cannot stand in a script block`);
   return text;
 }
 
-const COMMON = ['words.mjs', 'style.mjs', 'scale.mjs', 'view.mjs', 'endlabels.mjs', 'charts.mjs', 'spread.mjs', 'figures.mjs', 'drawing.mjs', 'dom.mjs', 'facts.mjs', 'tables.mjs'];
+const COMMON = [
+  'words.mjs',
+  'style.mjs',
+  'scale.mjs',
+  'zoom.mjs',
+  'view.mjs',
+  'endlabels.mjs',
+  'charts.mjs',
+  'bars.mjs',
+  'spread.mjs',
+  'figures.mjs',
+  'drawing.mjs',
+  'dom.mjs',
+  'facts.mjs',
+  'tables.mjs',
+];
 
 // title and eyebrow are plain text; body is markup of ours; data becomes the element #model.
 export function htmlPage({ title, body, data, modules, library, notice }) {
@@ -88,5 +110,12 @@ export function runPage(model, library, notice) {
 <div class="grid" id="charts"></div></section>
 <section><h2>How it was made</h2><div id="facts"></div></section>
 </main>`;
-  return htmlPage({ title: `${model.id} · muxbench`, body, data: model, modules: [...COMMON, 'app.mjs'], library, notice });
+  return htmlPage({
+    title: `${model.id} · muxbench`,
+    body,
+    data: model,
+    modules: [...COMMON, 'app.mjs'],
+    library,
+    notice,
+  });
 }

@@ -50,7 +50,7 @@ export function parseCsv(text, path, row) {
   };
   const quoted = () => {
     let value = '';
-    for (let from = at + 1; ; ) {
+    for (let from = at + 1; ;) {
       const end = text.indexOf('"', from);
       if (end < 0) fail('a quoted field is not closed');
       value += text.slice(from, end);
@@ -107,13 +107,16 @@ export function readTable(dir, name, { required, numbers }) {
   parseCsv(data.toString('utf8'), path, (fields, line) => {
     if (columns === null) {
       columns = fields.map((f, i) => (i === 0 ? f.replace(/^\ufeff/, '') : f));
-      if (new Set(columns).size !== columns.length) throw new Refusal(`${path}:${line}: a column twice`);
+      if (new Set(columns).size !== columns.length)
+        throw new Refusal(`${path}:${line}: a column twice`);
       const missing = required.filter((c) => !columns.includes(c));
       if (missing.length > 0) throw new Refusal(`${path}:${line}: no column ${missing.join(', ')}`);
       return;
     }
     if (fields.length !== columns.length)
-      throw new Refusal(`${path}:${line}: ${fields.length} fields, the header has ${columns.length}`);
+      throw new Refusal(
+        `${path}:${line}: ${fields.length} fields, the header has ${columns.length}`,
+      );
     const row = Object.create(null);
     columns.forEach((column, i) => {
       row[column] = numeric.has(column) ? number(fields[i], path, line, column) : fields[i];

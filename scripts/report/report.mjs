@@ -32,12 +32,19 @@ function replaceDirectory(finished, path) {
 
 function build(dir, library) {
   const model = readRun(dir);
-  const temporary = { html: join(dir, `report.html.tmp-${process.pid}`), plots: join(dir, `plots.tmp-${process.pid}`) };
+  const temporary = {
+    html: join(dir, `report.html.tmp-${process.pid}`),
+    plots: join(dir, `plots.tmp-${process.pid}`),
+  };
   try {
     const files = svgFiles(library.echarts, model);
     mkdirSync(temporary.plots);
     for (const [name, text] of files) writeFileSync(join(temporary.plots, name), text);
-    writeFileSync(temporary.html, runPage(model, readFileSync(library.path, 'utf8'), noticeOf(library)), { flag: 'wx' });
+    writeFileSync(
+      temporary.html,
+      runPage(model, readFileSync(library.path, 'utf8'), noticeOf(library)),
+      { flag: 'wx' },
+    );
     replaceDirectory(temporary.plots, join(dir, 'plots'));
     renameSync(temporary.html, join(dir, 'report.html'));
   } finally {
@@ -53,12 +60,15 @@ function main(argv) {
   }
   const library = loadEcharts();
   if (library === null) {
-    console.error("muxbench: no report: ECharts is not installed; 'make setup' (or npm ci in scripts/report) gets it");
+    console.error(
+      "muxbench: no report: ECharts is not installed; 'make setup' (or npm ci in scripts/report) gets it",
+    );
     return EXIT.library;
   }
   const dir = resolve(argv[0]);
   try {
-    if (!statSync(dir, { throwIfNoEntry: false })?.isDirectory()) throw new Refusal(`${argv[0]}: not a directory`);
+    if (!statSync(dir, { throwIfNoEntry: false })?.isDirectory())
+      throw new Refusal(`${argv[0]}: not a directory`);
     build(dir, library);
   } catch (error) {
     if (error instanceof Refusal) {

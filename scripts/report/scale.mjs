@@ -20,18 +20,27 @@ function logScale(lo, hi) {
   const power = (t) => Number.isInteger(Math.round(Math.log10(t) * 1e6) / 1e6);
   const every = decades > 7 ? 2 : 1;
   const shown = fine.filter(
-    (t) => t >= min && t <= max && (decades < 2.4 || (power(t) && Math.round(Math.log10(t)) % every === 0)),
+    (t) =>
+      t >= min &&
+      t <= max &&
+      (decades < 2.4 || (power(t) && Math.round(Math.log10(t)) % every === 0)),
   );
   return { type: 'log', min, max, ticks: shown };
 }
 
-function linearScale(hi, unit) {
-  const raw = hi / 4;
+function linearScale(lo, hi, unit) {
+  const raw = Math.max(hi, -lo) / 4;
   const size = 10 ** Math.floor(Math.log10(raw));
-  const step = unit === 'B' ? 2 ** Math.ceil(Math.log2(raw)) : [1, 2, 2.5, 5, 10].find((m) => m * size >= raw) * size;
-  const count = Math.ceil(hi / step - 1e-9);
-  const ticks = Array.from({ length: count + 1 }, (_, i) => Number((i * step).toPrecision(12)));
-  return { type: 'value', min: 0, max: ticks.at(-1), ticks };
+  const step =
+    unit === 'B'
+      ? 2 ** Math.ceil(Math.log2(raw))
+      : [1, 2, 2.5, 5, 10].find((m) => m * size >= raw) * size;
+  const first = Math.floor(Math.min(0, lo) / step);
+  const last = Math.max(0, Math.ceil(hi / step - 1e-9));
+  const ticks = Array.from({ length: last - first + 1 }, (_, i) =>
+    Number(((first + i) * step).toPrecision(12)),
+  );
+  return { type: 'value', min: ticks[0], max: ticks.at(-1), ticks };
 }
 
 // {type, min, max, ticks} for values that have to fit; ticks of bytes are powers of two. `linear`
@@ -40,17 +49,58 @@ export function scaleFor(values, unit, linear = false) {
   const finite = values.filter((v) => Number.isFinite(v));
   const lo = Math.min(...finite, Infinity);
   const hi = Math.max(...finite, -Infinity);
-  if (!(hi > 0)) return linearScale(1, unit);
-  return !linear && lo > 0 && hi / lo > SPAN ? logScale(lo, hi) : linearScale(hi, unit);
+  if (finite.every((v) => v === 0)) return linearScale(0, 1, unit);
+  return !linear && lo > 0 && hi / lo > SPAN ? logScale(lo, hi) : linearScale(lo, hi, unit);
 }
 
 // The x axis of a sweep: its ticks are the measured values themselves.
 export function sweepScale(values) {
   const ticks = [...new Set(values)].sort((a, b) => a - b);
   const log = ticks[0] > 0 && ticks.at(-1) / ticks[0] > SPAN;
-  const clear = log ? (a, b) => Math.log(b / a) / Math.log(ticks.at(-1) / ticks[0]) : (a, b) => (b - a) / (ticks.at(-1) - ticks[0]);
+  const clear = log
+    ? (a, b) => Math.log(b / a) / Math.log(ticks.at(-1) / ticks[0])
+    : (a, b) => (b - a) / (ticks.at(-1) - ticks[0]);
   const shown = [];
   for (const t of [...ticks].reverse())
     if (shown.length === 0 || clear(t, shown[0]) > 0.055) shown.unshift(t);
   return { type: log ? 'log' : 'value', min: ticks[0], max: ticks.at(-1), ticks: shown };
+}
+
+// The part of a scale that a zoom range (zoom.mjs) leaves.
+function part(scale, [from, to]) {
+  const across =
+    scale.type === 'log'
+      ? (f) => scale.min * (scale.max / scale.min) ** f
+      : (f) => scale.min + f * (scale.max - scale.min);
+  return {
+    type: scale.type,
+    min: from <= 0 ? scale.min : across(from),
+    max: to >= 1 ? scale.max : across(to),
+  };
+}
+const whole = ([from, to]) => from <= 0 && to >= 1;
+
+// ... with ticks as fine as its span wants them.
+export function zoomed(scale, range, unit) {
+  if (whole(range)) return scale;
+  const { type, min, max } = part(scale, range);
+  const decades = Math.log10(max / min);
+  const ticks =
+    type === 'log' && decades > 0.7
+      ? steps125(min, max)
+      : linearScale(0, max - min, unit).ticks.map(
+          (t, _, all) => t + Math.floor(min / all[1]) * all[1],
+        );
+  return {
+    type,
+    min,
+    max,
+    ticks: ticks.map((t) => Number(t.toPrecision(12))).filter((t) => t >= min && t <= max),
+  };
+}
+// ... keeping the ticks it has.
+export function zoomedSweep(scale, range) {
+  if (whole(range)) return scale;
+  const { type, min, max } = part(scale, range);
+  return { type, min, max, ticks: scale.ticks.filter((t) => t >= min && t <= max) };
 }

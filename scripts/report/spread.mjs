@@ -1,11 +1,20 @@
 // spread.mjs: charts of whole distributions: percentiles on a 1/(1-p) axis, and latency over time as
 // heat maps, one small map a label. See charts.mjs for what a chart function returns.
 import { axis, base, gutter, labelled, look, names, short } from './charts.mjs';
-import { BUCKETS_PER_DECADE, scaleFor } from './scale.mjs';
+import { BUCKETS_PER_DECADE, scaleFor, zoomed, zoomedSweep } from './scale.mjs';
 import { voided } from './view.mjs';
 import { show, tick } from './words.mjs';
 
-const RANKS = [[1, '0 %'], [2, '50 %'], [10, '90 %'], [100, '99 %'], [1e3, '99.9 %'], [1e4, '99.99 %'], [1e5, '99.999 %'], [1e6, '99.9999 %']];
+const RANKS = [
+  [1, '0 %'],
+  [2, '50 %'],
+  [10, '90 %'],
+  [100, '99 %'],
+  [1e3, '99.9 %'],
+  [1e4, '99.99 %'],
+  [1e5, '99.999 %'],
+  [1e6, '99.9999 %'],
+];
 const BEYOND = 10; // samples that have to lie beyond a percentile that is drawn
 
 // [[1/(1-p), value]] as far as the samples carry it.
@@ -22,22 +31,56 @@ export function percentilePoints(list) {
 export function percentileChart(view, canvas) {
   const { model, cell } = view;
   const lines = model.labels
-    .map((label, i) => ({ label: label.name, points: percentilePoints(model.percentiles[cell]?.[i] ?? []), void: voided(model.rows[cell][i], 'response_p99_us') }))
+    .map((label, i) => ({
+      label: label.name,
+      points: percentilePoints(model.percentiles[cell]?.[i] ?? []),
+      void: voided(model.rows[cell][i], 'response_p99_us'),
+    }))
     .filter((l) => l.points.length > 1);
   if (lines.length === 0) return null;
   const reach = Math.max(...lines.map((l) => l.points.at(-1)[0]));
   const ranks = RANKS.filter(([rank]) => rank <= reach);
   const x = { type: 'log', min: 1, max: Math.max(10, reach), ticks: ranks.map(([rank]) => rank) };
   const option = base(canvas);
-  option.grid.right = gutter(canvas, lines.map((l) => l.label));
-  option.xAxis = axis(canvas, x, '', 'share of requests answered by then');
-  option.xAxis.axisLabel.formatter = (v) => RANKS.find(([rank]) => Math.abs(rank - v) < rank * 1e-6)?.[1] ?? '';
-  option.yAxis = axis(canvas, scaleFor(lines.flatMap((l) => l.points.map((p) => p[1])), 'µs'), 'µs', '');
-  option.dataZoom = ['x', 'y'].map((d) => ({
-    type: 'inside', id: `zoom-${d}`, [`${d}AxisIndex`]: 0, filterMode: 'none', zoomOnMouseWheel: 'ctrl', moveOnMouseWheel: false,
-  }));
-  option.series = lines.map((l) => labelled(canvas, l.label, l.points.map((p) => p.slice(0, 2)), { showSymbol: false }));
-  option.series.push(names(canvas, lines.map((l) => [l.label, l.points.map((p) => p.slice(0, 2))])));
+  option.grid.right = gutter(
+    canvas,
+    lines.map((l) => l.label),
+  );
+  option.xAxis = axis(
+    canvas,
+    zoomedSweep(x, canvas.zoom.x),
+    '',
+    'share of requests answered by then',
+  );
+  option.xAxis.axisLabel.formatter = (v) =>
+    RANKS.find(([rank]) => Math.abs(rank - v) < rank * 1e-6)?.[1] ?? '';
+  option.yAxis = axis(
+    canvas,
+    zoomed(
+      scaleFor(
+        lines.flatMap((l) => l.points.map((p) => p[1])),
+        'µs',
+      ),
+      canvas.zoom.y,
+      'µs',
+    ),
+    'µs',
+    '',
+  );
+  option.series = lines.map((l) =>
+    labelled(
+      canvas,
+      l.label,
+      l.points.map((p) => p.slice(0, 2)),
+      { showSymbol: false },
+    ),
+  );
+  option.series.push(
+    names(
+      canvas,
+      lines.map((l) => [l.label, l.points.map((p) => p.slice(0, 2))]),
+    ),
+  );
   for (const [i, l] of lines.entries()) if (l.void) option.series[i].lineStyle.opacity = 0.45;
   const hover = (params) => {
     const hits = [params].flat().filter((p) => p.seriesType === 'line');
@@ -45,7 +88,10 @@ export function percentileChart(view, canvas) {
     const rank = hits[0].value[0];
     const percent = Number((100 * (1 - 1 / rank)).toPrecision(6));
     hits.sort((a, b) => a.value[1] - b.value[1]);
-    return { title: `${percent} % of requests within`, rows: hits.map((h) => [h.seriesName, show('µs', h.value[1])]) };
+    return {
+      title: `${percent} % of requests within`,
+      rows: hits.map((h) => [h.seriesName, show('µs', h.value[1])]),
+    };
   };
   const ends = lines.map((l) => l.label).filter((name) => !look(canvas, name).faint);
   return { option, height: Math.max(290, lines.length * 14 + 80), hover, names: ends };
@@ -73,19 +119,55 @@ export function heatChart(view, canvas) {
   const option = base(canvas);
   Object.assign(option, { grid: [], xAxis: [], yAxis: [], series: [], title: [] });
   option.tooltip.trigger = 'item';
-  option.visualMap = { show: false, type: 'continuous', min: 0, max: Math.log10(most + 1), dimension: 2, inRange: { color: canvas.theme.heat } };
+  option.visualMap = {
+    show: false,
+    type: 'continuous',
+    min: 0,
+    max: Math.log10(most + 1),
+    dimension: 2,
+    inRange: { color: canvas.theme.heat },
+  };
   maps.forEach((map, i) => {
     const column = i % across;
     const top = Math.floor(i / across) * (tall + 44) + 22;
     option.grid.push({ left: left + column * wide, width: wide - 14, top, height: tall });
     option.title.push({
-      text: short(map.label, 26), left: left + column * wide, top: top - 20, padding: 0,
-      textStyle: { fontSize: 12, fontWeight: 600, color: canvas.theme.ink, fontFamily: option.textStyle.fontFamily },
+      text: short(map.label, 26),
+      left: left + column * wide,
+      top: top - 20,
+      padding: 0,
+      textStyle: {
+        fontSize: 12,
+        fontWeight: 600,
+        color: canvas.theme.ink,
+        fontFamily: option.textStyle.fontFamily,
+      },
     });
-    option.xAxis.push(heatAxis(canvas, i, Array.from({ length: steps }, (_, t) => `${Number((t * map.heat.step_s).toFixed(2))} s`), true, steps - 1));
-    option.yAxis.push(heatAxis(canvas, i, Array.from({ length: rows }, (_, b) => decadeLabel(b + from)), column === 0));
+    option.xAxis.push(
+      heatAxis(
+        canvas,
+        i,
+        Array.from({ length: steps }, (_, t) => `${Number((t * map.heat.step_s).toFixed(2))} s`),
+        true,
+        steps - 1,
+      ),
+    );
+    option.yAxis.push(
+      heatAxis(
+        canvas,
+        i,
+        Array.from({ length: rows }, (_, b) => decadeLabel(b + from)),
+        column === 0,
+      ),
+    );
     option.series.push({
-      type: 'heatmap', id: `heat:${map.label}`, name: map.label, xAxisIndex: i, yAxisIndex: i, progressive: 0, emphasis: { disabled: true },
+      type: 'heatmap',
+      id: `heat:${map.label}`,
+      name: map.label,
+      xAxisIndex: i,
+      yAxisIndex: i,
+      progressive: 0,
+      emphasis: { disabled: true },
       data: map.heat.buckets.map(([t, b, count]) => [t, b - from, Math.log10(count + 1), count]),
     });
   });
@@ -95,7 +177,13 @@ export function heatChart(view, canvas) {
     const low = show('µs', bucketUs(b + from));
     const high = show('µs', bucketUs(b + from + 1));
     const step = maps[p.seriesIndex].heat.step_s;
-    return { title: short(p.seriesName, 40), rows: [['from', `${Number((t * step).toFixed(2))} s`], [`${low} to ${high}`, `${tick('', count)} requests`]] };
+    return {
+      title: short(p.seriesName, 40),
+      rows: [
+        ['from', `${Number((t * step).toFixed(2))} s`],
+        [`${low} to ${high}`, `${tick('', count)} requests`],
+      ],
+    };
   };
   return { option, height: Math.ceil(maps.length / across) * (tall + 44) + 8, hover };
 }
@@ -105,8 +193,18 @@ function decadeLabel(bucket) {
 }
 function heatAxis({ theme }, gridIndex, data, labels, every = 0) {
   return {
-    type: 'category', gridIndex, data, axisTick: { show: false }, axisLine: { lineStyle: { color: theme.grid } },
-    axisLabel: { show: labels, color: theme.muted, fontSize: 10, interval: every > 0 ? (i) => i === 0 || i === every : (i) => data[i] !== '' },
-    splitLine: { show: false }, axisPointer: { show: false },
+    type: 'category',
+    gridIndex,
+    data,
+    axisTick: { show: false },
+    axisLine: { lineStyle: { color: theme.grid } },
+    axisLabel: {
+      show: labels,
+      color: theme.muted,
+      fontSize: 10,
+      interval: every > 0 ? (i) => i === 0 || i === every : (i) => data[i] !== '',
+    },
+    splitLine: { show: false },
+    axisPointer: { show: false },
   };
 }

@@ -58,12 +58,24 @@ const SPARE = [
 
 export const THEMES = {
   light: {
-    dark: false, paper: '#ffffff', ink: '#1c2126', muted: '#646c74', grid: '#e6e8ea',
-    axis: '#9aa1a8', faint: '#cdd1d5', heat: ['#eef3f8', '#8fb4d9', '#2f6db0', '#0c2f5c'],
+    dark: false,
+    paper: '#ffffff',
+    ink: '#1c2126',
+    muted: '#646c74',
+    grid: '#e6e8ea',
+    axis: '#9aa1a8',
+    faint: '#cdd1d5',
+    heat: ['#eef3f8', '#8fb4d9', '#2f6db0', '#0c2f5c'],
   },
   dark: {
-    dark: true, paper: '#15181b', ink: '#e4e6e8', muted: '#9aa2aa', grid: '#2a2f34',
-    axis: '#666e76', faint: '#3d434a', heat: ['#1d252d', '#2b5480', '#5f9ad8', '#dbeaff'],
+    dark: true,
+    paper: '#15181b',
+    ink: '#e4e6e8',
+    muted: '#9aa2aa',
+    grid: '#2a2f34',
+    axis: '#666e76',
+    faint: '#3d434a',
+    heat: ['#1d252d', '#2b5480', '#5f9ad8', '#dbeaff'],
   },
 };
 export const FONT = 'system-ui,Segoe UI,Roboto,Helvetica Neue,Arial,sans-serif';

@@ -19,7 +19,13 @@ export function loadEcharts() {
   }
 }
 
-const slug = (text) => text.toLowerCase().replace(/(\d),(?=\d)/g, '$1').replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '').slice(0, 70);
+const slug = (text) =>
+  text
+    .toLowerCase()
+    .replace(/(\d),(?=\d)/g, '$1')
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '')
+    .slice(0, 70);
 
 // [[file name, text]], each figure at its facet's headline cell.
 export function svgFiles(echarts, model) {

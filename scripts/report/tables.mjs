@@ -5,12 +5,31 @@ import { colourOf } from './style.mjs';
 import { hasMetric, missingText, rankText, ranking, value, voided } from './view.mjs';
 import { grouped, metric, parameter, rangeText, ratioText, show, showRange } from './words.mjs';
 
-const COLUMNS = ['completed_per_s', 'server_cpu_us_per_req', 'response_p50_us', 'response_p99_us', 'response_p999_us',
-  'syscalls_per_req', 'context_switches_per_req', 'rss_bytes_per_conn', 'kernel_bytes_per_conn', 'fairness_jain', 'floor_ratio'];
+const COLUMNS = [
+  'completed_per_s',
+  'server_cpu_us_per_req',
+  'response_p50_us',
+  'response_p99_us',
+  'response_p999_us',
+  'syscalls_per_req',
+  'context_switches_per_req',
+  'rss_bytes_per_conn',
+  'kernel_bytes_per_conn',
+  'fairness_jain',
+  'floor_ratio',
+];
 const SHORT = {
-  completed_per_s: 'requests/s', server_cpu_us_per_req: 'CPU/request', response_p50_us: 'median', response_p99_us: 'p99',
-  response_p999_us: 'p99.9', syscalls_per_req: 'syscalls', context_switches_per_req: 'switches', rss_bytes_per_conn: 'RSS/conn',
-  kernel_bytes_per_conn: 'kernel/conn', fairness_jain: 'fairness', floor_ratio: '× floor',
+  completed_per_s: 'requests/s',
+  server_cpu_us_per_req: 'CPU/request',
+  response_p50_us: 'median',
+  response_p99_us: 'p99',
+  response_p999_us: 'p99.9',
+  syscalls_per_req: 'syscalls',
+  context_switches_per_req: 'switches',
+  rss_bytes_per_conn: 'RSS/conn',
+  kernel_bytes_per_conn: 'kernel/conn',
+  fairness_jain: 'fairness',
+  floor_ratio: '× floor',
 };
 
 export function verdictClass(verdict) {
@@ -30,7 +49,12 @@ function bar(ctx, name, v, most) {
     whisker.style.left = percent(v.summaryLow);
     whisker.style.width = percent(v.summaryHigh - v.summaryLow);
   }
-  const node = el('span', { class: v.void ? 'bar hollow' : 'bar', 'aria-hidden': 'true' }, fill, whisker);
+  const node = el(
+    'span',
+    { class: v.void ? 'bar hollow' : 'bar', 'aria-hidden': 'true' },
+    fill,
+    whisker,
+  );
   node.style.color = colour;
   return node;
 }
@@ -40,13 +64,32 @@ function ratioCell(v, name, baseline) {
   if (v.ratio === null) return el('td', { class: 'muted' }, '–');
   const range = rangeText(v.low, v.high, (r) => ratioText(r).replace('×', ''));
   const tied = v.verdict === '~' || v.verdict === '';
-  return el('td', { class: tied ? 'muted' : verdictClass(v.verdict), 'data-value': v.ratio, title: tied ? 'no difference can be claimed' : v.verdict },
-    tied ? '~ ' : '', ratioText(v.ratio), ' ', el('span', { class: 'range' }, range));
+  return el(
+    'td',
+    {
+      class: tied ? 'muted' : verdictClass(v.verdict),
+      'data-value': v.ratio,
+      title: tied ? 'no difference can be claimed' : v.verdict,
+    },
+    tied ? '~ ' : '',
+    ratioText(v.ratio),
+    ' ',
+    el('span', { class: 'range' }, range),
+  );
 }
 
 function who(ctx, name) {
-  return el('button', { type: 'button', class: 'who', title: 'show this one alone', onclick: () => ctx.isolate(name) },
-    swatch(ctx.looks.get(name), ctx.theme), el('span', {}, name));
+  return el(
+    'button',
+    {
+      type: 'button',
+      class: 'who',
+      title: 'show this one alone',
+      onclick: () => ctx.isolate(name),
+    },
+    swatch(ctx.looks.get(name), ctx.theme),
+    el('span', {}, name),
+  );
 }
 
 // The ranking of the chosen cell by the chosen metric. ctx: {view, metric, sort, looks, theme,
@@ -61,12 +104,25 @@ export function rankingTable(ctx) {
   }
   const most = Math.max(...rows.map((row) => row.v?.summaryHigh ?? row.v?.median ?? 0), 1e-12);
   const others = COLUMNS.filter((k) => k !== key && hasMetric(view.model, k));
-  const columns = [['rank', 'rank'], ['name', 'backend'], [key, `${metric(key).title}, median and interval`], ['ratio', `against ${view.model.baseline || 'the baseline'}`],
-    ...others.map((k) => [k, SHORT[k]])];
+  const columns = [
+    ['rank', 'rank'],
+    ['name', 'backend'],
+    [key, `${metric(key).title}, median and interval`],
+    ['ratio', `against ${view.model.baseline || 'the baseline'}`],
+    ...others.map((k) => [k, SHORT[k]]),
+  ];
   const sorted = sortRows(rows, ctx.sort);
   const head = columns.map(([id, text]) => {
     const order = ctx.sort?.column === id ? (ctx.sort.up ? 'ascending' : 'descending') : null;
-    return el('th', { scope: 'col', class: id === 'name' ? 'name' : id === key ? 'left' : null, 'aria-sort': order }, button(text, () => ctx.resort(id)));
+    return el(
+      'th',
+      {
+        scope: 'col',
+        class: id === 'name' ? 'name' : id === key ? 'left' : null,
+        'aria-sort': order,
+      },
+      button(text, () => ctx.resort(id)),
+    );
   });
   const body = sorted.map((row) => {
     const name = row.label;
@@ -76,27 +132,68 @@ export function rankingTable(ctx) {
     ];
     const receded = ctx.isolated !== null && ctx.isolated !== name ? 'receded' : null;
     const dataset = { class: receded, 'data-label': name };
-    if (row.v === null) return el('tr', dataset, first, el('td', { class: 'figure muted', colspan: 2 + others.length }, missingText(row.entry)));
+    if (row.v === null)
+      return el(
+        'tr',
+        dataset,
+        first,
+        el('td', { class: 'figure muted', colspan: 2 + others.length }, missingText(row.entry)),
+      );
     const v = row.v;
     const range = showRange(metric(key).unit, v.median, v.summaryLow, v.summaryHigh);
-    return el('tr', dataset, first,
-      el('td', { class: v.void ? 'figure void' : 'figure', 'data-metric': key, 'data-value': v.median }, bar(ctx, name, v, most), show(metric(key).unit, v.median), ' ', el('span', { class: 'range' }, range)),
+    return el(
+      'tr',
+      dataset,
+      first,
+      el(
+        'td',
+        { class: v.void ? 'figure void' : 'figure', 'data-metric': key, 'data-value': v.median },
+        bar(ctx, name, v, most),
+        show(metric(key).unit, v.median),
+        ' ',
+        el('span', { class: 'range' }, range),
+      ),
       ratioCell(v, name, view.model.baseline),
-      others.map((k) => plainCell(row.entry, k)));
+      others.map((k) => plainCell(row.entry, k)),
+    );
   });
-  const csv = () => [['rank', 'label', key, 'low', 'high', 'ratio', 'ratio_low', 'ratio_high', 'verdict', ...others],
-    ...rows.map((row) => [row.v ? rankText(row) : null, row.label, row.v?.median ?? null, row.v?.summaryLow ?? null, row.v?.summaryHigh ?? null,
-      row.v?.ratio ?? null, row.v?.low ?? null, row.v?.high ?? null, row.v?.verdict ?? missingText(row.entry), ...others.map((k) => value(row.entry, k)?.median ?? null)])];
+  const csv = () => [
+    ['rank', 'label', key, 'low', 'high', 'ratio', 'ratio_low', 'ratio_high', 'verdict', ...others],
+    ...rows.map((row) => [
+      row.v ? rankText(row) : null,
+      row.label,
+      row.v?.median ?? null,
+      row.v?.summaryLow ?? null,
+      row.v?.summaryHigh ?? null,
+      row.v?.ratio ?? null,
+      row.v?.low ?? null,
+      row.v?.high ?? null,
+      row.v?.verdict ?? missingText(row.entry),
+      ...others.map((k) => value(row.entry, k)?.median ?? null),
+    ]),
+  ];
   return [
-    el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'ranking' }, el('table', { class: 'ranking' }, el('thead', {}, el('tr', {}, head)), el('tbody', {}, body))),
-    el('div', { class: 'tools' }, button('Copy as CSV', (e) => copyCsv(csv(), e.target))),
+    el(
+      'div',
+      { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'ranking' },
+      el('table', { class: 'ranking' }, el('thead', {}, el('tr', {}, head)), el('tbody', {}, body)),
+    ),
+    el(
+      'div',
+      { class: 'tools' },
+      button('Copy as CSV', (e) => copyCsv(csv(), e.target)),
+    ),
   ];
 }
 
 function plainCell(entry, key) {
   const v = value(entry, key);
   if (v === null || v.median === null) return el('td', { class: 'muted' }, '–');
-  return el('td', { 'data-metric': key, 'data-value': v.median, class: voided(entry, key) ? 'void' : null }, show(metric(key).unit, v.median));
+  return el(
+    'td',
+    { 'data-metric': key, 'data-value': v.median, class: voided(entry, key) ? 'void' : null },
+    show(metric(key).unit, v.median),
+  );
 }
 
 function sortRows(rows, sort) {
@@ -120,25 +217,58 @@ export function matrixTable(ctx) {
   const { view } = ctx;
   const { model, facet } = view;
   const order = ranking(model, view.cell, ctx.metric).map((row) => row.index);
-  const head = facet.cells.map((cell) => el('th', { scope: 'col', class: cell === view.cell ? 'here' : null },
-    button(grouped(model.cells[cell].p[view.x] ?? ''), () => ctx.pick(cell))));
+  const head = facet.cells.map((cell) =>
+    el(
+      'th',
+      { scope: 'col', class: cell === view.cell ? 'here' : null },
+      button(grouped(model.cells[cell].p[view.x] ?? ''), () => ctx.pick(cell)),
+    ),
+  );
   const body = order.map((i) => {
     const name = model.labels[i].name;
-    const cells = facet.cells.map((cell) => matrixCell(model.rows[cell][i], ctx.metric, name === model.baseline));
-    return el('tr', { class: ctx.isolated !== null && ctx.isolated !== name ? 'receded' : null }, el('td', { class: 'name' }, who(ctx, name)), cells);
+    const cells = facet.cells.map((cell) =>
+      matrixCell(model.rows[cell][i], ctx.metric, name === model.baseline),
+    );
+    return el(
+      'tr',
+      { class: ctx.isolated !== null && ctx.isolated !== name ? 'receded' : null },
+      el('td', { class: 'name' }, who(ctx, name)),
+      cells,
+    );
   });
-  return el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'all points' },
-    el('table', { class: 'matrix' }, el('thead', {}, el('tr', {}, el('th', { class: 'name' }, parameter(view.x)), head)), el('tbody', {}, body)));
+  return el(
+    'div',
+    { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'all points' },
+    el(
+      'table',
+      { class: 'matrix' },
+      el('thead', {}, el('tr', {}, el('th', { class: 'name' }, parameter(view.x)), head)),
+      el('tbody', {}, body),
+    ),
+  );
 }
 
 function matrixCell(entry, key, isBaseline) {
   const v = value(entry, key);
   if (v === null || v.median === null) return el('td', { class: 'muted' }, missingText(entry));
-  if (isBaseline) return el('td', { class: 'level', 'data-value': v.median }, show(metric(key).unit, v.median));
-  if (v.ratio === null) return el('td', { class: 'level', 'data-value': v.median }, show(metric(key).unit, v.median));
+  if (isBaseline)
+    return el('td', { class: 'level', 'data-value': v.median }, show(metric(key).unit, v.median));
+  if (v.ratio === null)
+    return el('td', { class: 'level', 'data-value': v.median }, show(metric(key).unit, v.median));
   const isVoid = voided(entry, key);
   const style = isVoid ? 'void' : verdictClass(v.verdict);
   const range = rangeText(v.ratioLow, v.ratioHigh, ratioText);
-  return el('td', { class: style, 'data-value': v.ratio, title: `${show(metric(key).unit, v.median)} ${range} ${v.verdict}` },
-    style === 'level' ? `~ ${ratioText(v.ratio)}` : isVoid ? `(${ratioText(v.ratio)})` : ratioText(v.ratio));
+  return el(
+    'td',
+    {
+      class: style,
+      'data-value': v.ratio,
+      title: `${show(metric(key).unit, v.median)} ${range} ${v.verdict}`,
+    },
+    style === 'level'
+      ? `~ ${ratioText(v.ratio)}`
+      : isVoid
+        ? `(${ratioText(v.ratio)})`
+        : ratioText(v.ratio),
+  );
 }

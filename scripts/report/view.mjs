@@ -4,8 +4,25 @@
 // which only read the intervals and verdicts of summary.csv. Used in node and in the page.
 import { flagVoids, grouped, metric, parameter, rangeText, ratioText, show } from './words.mjs';
 
-const X_ORDER = ['connections', 'idle_connections', 'offered_per_s', 'payload_bytes', 'depth', 'workers'];
-const FIELD = { n: 0, median: 1, low: 2, high: 3, ratio: 4, ratioLow: 5, ratioHigh: 6, p: 7, verdict: 8 };
+const X_ORDER = [
+  'connections',
+  'idle_connections',
+  'offered_per_s',
+  'payload_bytes',
+  'depth',
+  'workers',
+];
+const FIELD = {
+  n: 0,
+  median: 1,
+  low: 2,
+  high: 3,
+  ratio: 4,
+  ratioLow: 5,
+  ratioHigh: 6,
+  p: 7,
+  verdict: 8,
+};
 
 export function value(entry, key) {
   const v = entry?.m && Object.hasOwn(entry.m, key) ? entry.m[key] : null;
@@ -61,15 +78,20 @@ export function axes(model) {
   candidates.sort((a, b) => longest(b) - longest(a) || X_ORDER.indexOf(a.x) - X_ORDER.indexOf(b.x));
   if (candidates.length > 0) return candidates;
   const facets = model.cells.map((cell, index) => ({
-    key: String(index), title: describe(cell.p, dims), cells: [index],
+    key: String(index),
+    title: describe(cell.p, dims),
+    cells: [index],
   }));
   return [{ x: 'connections', facets }];
 }
 
-export const rankText = (row) => (row.rank === row.rankTo ? `${row.rank}` : `${row.rank}–${row.rankTo}`);
+export const rankText = (row) =>
+  row.rank === row.rankTo ? `${row.rank}` : `${row.rank}–${row.rankTo}`;
 
 export const xText = (x, v) =>
-  x === 'connections' ? `${grouped(v)} connection${v === 1 ? '' : 's'}` : `${grouped(v)} ${parameter(x)}`;
+  x === 'connections'
+    ? `${grouped(v)} connection${v === 1 ? '' : 's'}`
+    : `${grouped(v)} ${parameter(x)}`;
 
 // Where a cell is, in words: "at 10,000 connections, closed loop".
 export function placeText(view) {
@@ -104,7 +126,9 @@ export function missingText(entry) {
 // True when a flag of most trials, or the status, forbids a claim on this metric.
 export function voided(entry, key) {
   if (!entry) return false;
-  return Object.entries(entry.flags).some(([flag, n]) => n * 2 > entry.trials && flagVoids(flag, key));
+  return Object.entries(entry.flags).some(
+    ([flag, n]) => n * 2 > entry.trials && flagVoids(flag, key),
+  );
 }
 
 export function line(view, key) {
@@ -116,7 +140,8 @@ export function line(view, key) {
       const entry = model.rows[cell][i];
       const v = value(entry, key);
       const at = model.cells[cell].p[x];
-      if (v !== null && v.median !== null) points.push({ x: at, ...v, hollow: voided(entry, key), cell });
+      if (v !== null && v.median !== null)
+        points.push({ x: at, ...v, hollow: voided(entry, key), cell });
       else missing.push({ x: at, why: missingText(entry) });
     }
     return { label: label.name, points, missing };
@@ -166,7 +191,10 @@ export function ranking(model, cell, key) {
     row.rank = 1 + ranked.filter((o) => proven(key, o.v, row.v)).length;
     row.rankTo = ranked.length - ranked.filter((o) => proven(key, row.v, o.v)).length;
   }
-  ranked.sort((a, b) => a.rank - b.rank || a.rankTo - b.rankTo || (better(key, a.v.median, b.v.median) ? -1 : 1));
+  ranked.sort(
+    (a, b) =>
+      a.rank - b.rank || a.rankTo - b.rankTo || (better(key, a.v.median, b.v.median) ? -1 : 1),
+  );
   return [...ranked, ...rows.filter((row) => row.v === null)];
 }
 
@@ -179,11 +207,24 @@ const inverse = (v) => (v === null || v === 0 ? null : 1 / v);
 function claim(key, winner, base, ratio, interval) {
   const tail = [{ strong: ratio }, interval === '' ? '' : ` ${interval}`];
   if (key === 'server_cpu_us_per_req')
-    return [{ name: winner }, ' serves ', ...tail, ' the requests of ', { name: base }, ' per CPU second'];
+    return [
+      { name: winner },
+      ' serves ',
+      ...tail,
+      ' the requests of ',
+      { name: base },
+      ' per CPU second',
+    ];
   if (key === 'completed_per_s')
     return [{ name: winner }, ' completes ', ...tail, ' the requests of ', { name: base }];
   const title = metric(key).title;
-  return [{ name: winner }, ' has ', ...tail, ` the ${title[0].toLowerCase()}${title.slice(1)} of `, { name: base }];
+  return [
+    { name: winner },
+    ' has ',
+    ...tail,
+    ` the ${title[0].toLowerCase()}${title.slice(1)} of `,
+    { name: base },
+  ];
 }
 
 // One sentence on one cell: parts are strings, {name} or {strong}.
@@ -197,18 +238,44 @@ export function answer(view, key) {
   const best = top[0];
   const base = rows.find((row) => row.v.base);
   if (!base || rows.length === 1)
-    return [...start, { name: best.label }, ` has ${metric(key).title.toLowerCase()} `, { strong: show(metric(key).unit, best.v.median) }, '.'];
+    return [
+      ...start,
+      { name: best.label },
+      ` has ${metric(key).title.toLowerCase()} `,
+      { strong: show(metric(key).unit, best.v.median) },
+      '.',
+    ];
   const others = top.slice(1).map((row) => row.label);
   if (best === base || best.v.ratio === null) {
-    const rest = others.length > 0 ? ` ${list(others)} ${others.length === 1 ? 'is' : 'are'} level with it.` : '';
+    const rest =
+      others.length > 0
+        ? ` ${list(others)} ${others.length === 1 ? 'is' : 'are'} level with it.`
+        : '';
     return [...start, 'nothing is better than ', { name: base.label }, '.', rest];
   }
   const turned = key === 'server_cpu_us_per_req';
   const ratio = turned ? inverse(best.v.ratio) : best.v.ratio;
-  const [low, high] = turned ? [inverse(best.v.high), inverse(best.v.low)] : [best.v.low, best.v.high];
+  const [low, high] = turned
+    ? [inverse(best.v.high), inverse(best.v.low)]
+    : [best.v.low, best.v.high];
   const interval = rangeText(low, high, (v) => ratioText(v).replace('×', ''));
   const said = claim(key, best.label, base.label, ratioText(ratio), interval);
-  if (best.v.low === null) return [...start, ...said, ` (${best.v.n} blocks: too few for a claim).`];
-  if (top.includes(base)) return [...start, 'no backend is proven better than ', { name: base.label }, '; the nearest, ', ...said, '.'];
-  return [...start, ...said, others.length > 0 ? `; ${list(others)} ${others.length === 1 ? 'is' : 'are'} level with it.` : '.'];
+  if (best.v.low === null)
+    return [...start, ...said, ` (${best.v.n} blocks: too few for a claim).`];
+  if (top.includes(base))
+    return [
+      ...start,
+      'no backend is proven better than ',
+      { name: base.label },
+      '; the nearest, ',
+      ...said,
+      '.',
+    ];
+  return [
+    ...start,
+    ...said,
+    others.length > 0
+      ? `; ${list(others)} ${others.length === 1 ? 'is' : 'are'} level with it.`
+      : '.',
+  ];
 }

@@ -80,11 +80,16 @@ const FLAGS = {
   rate_missed: ['less than 99 % of the offered rate was sent', (key) => LATENCY.test(key)],
   slip_high: ['the load itself was late, so latency cannot be claimed', (key) => LATENCY.test(key)],
   short_of_connections: ['fewer connections stood than were asked for', () => true],
-  noisy_host: ['the host took CPU time away (steal, or other load)', () => true],
+  unanswered: ['messages were sent and never answered', (key) => LATENCY.test(key)],
+  errors: ['connections broke or bytes were wrong', () => true],
+  noisy_host: ['the host was busy with something else, or CPU time was stolen', () => false],
+  shared_core: ['server and load shared a core', voidsBoth],
+  server_exit: ['the server did not end with exit status 0', () => false],
   halves_differ: ['the two halves of the trial differ by more than the noise floor', () => false],
   outlier: ['far from the other trials of its cell; kept', () => false],
 };
-export const flagWords = (flag) => (Object.hasOwn(FLAGS, flag) ? FLAGS[flag][0] : 'see results/README.md');
+export const flagWords = (flag) =>
+  Object.hasOwn(FLAGS, flag) ? FLAGS[flag][0] : 'see results/README.md';
 export const flagVoids = (flag, key) => Object.hasOwn(FLAGS, flag) && FLAGS[flag][1](key);
 
 // ---- Numbers ---------------------------------------------------------------------------------
@@ -100,9 +105,24 @@ export function grouped(v) {
   return part === undefined ? commas : `${commas}.${part}`;
 }
 const STEPS = {
-  µs: [[1e6, 's'], [1e3, 'ms'], [1, 'µs'], [1e-3, 'ns']],
-  B: [[2 ** 30, 'GiB'], [2 ** 20, 'MiB'], [1024, 'KiB'], [1, 'B']],
-  'B/s': [[2 ** 30, 'GiB/s'], [2 ** 20, 'MiB/s'], [1024, 'KiB/s'], [1, 'B/s']],
+  µs: [
+    [1e6, 's'],
+    [1e3, 'ms'],
+    [1, 'µs'],
+    [1e-3, 'ns'],
+  ],
+  B: [
+    [2 ** 30, 'GiB'],
+    [2 ** 20, 'MiB'],
+    [1024, 'KiB'],
+    [1, 'B'],
+  ],
+  'B/s': [
+    [2 ** 30, 'GiB/s'],
+    [2 ** 20, 'MiB/s'],
+    [1024, 'KiB/s'],
+    [1, 'B/s'],
+  ],
 };
 function stepped(v, unit, figures) {
   const steps = STEPS[unit];
@@ -121,7 +141,10 @@ export function show(unit, v) {
 // The same for an axis: as short as can be.
 export function tick(unit, v) {
   if (v === 0) return '0';
-  if (STEPS[unit]) return stepped(v, unit, 3).replace(/(\.\d*?)0+ /, '$1 ').replace('. ', ' ');
+  if (STEPS[unit])
+    return stepped(v, unit, 3)
+      .replace(/(\.\d*?)0+ /, '$1 ')
+      .replace('. ', ' ');
   const size = Math.abs(v);
   const short = size >= 1e6 ? [v / 1e6, 'M'] : size >= 1e3 ? [v / 1e3, 'k'] : [v, ''];
   return grouped(Number(short[0].toPrecision(3))) + short[1];
@@ -154,4 +177,5 @@ export function csvField(value) {
   if (typeof value === 'string' && /^[=+\-@\t\r]/.test(text)) text = `'${text}`;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
-export const csvText = (rows) => rows.map((row) => row.map(csvField).join(',')).join('\r\n') + '\r\n';
+export const csvText = (rows) =>
+  rows.map((row) => row.map(csvField).join(',')).join('\r\n') + '\r\n';

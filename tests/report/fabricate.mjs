@@ -3,19 +3,41 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const COLUMNS = ('schema_version,run_id,experiment,cell_id,block,trial,backend,label,params,transport,workers,threads,mode,loop,' +
+const COLUMNS = (
+  'schema_version,run_id,experiment,cell_id,block,trial,backend,label,params,transport,workers,threads,mode,loop,' +
   'arrival,connections,idle_connections,payload_bytes,depth,offered_per_s,duration_s,established,sent,completed,completed_per_s,' +
   'bytes_per_s,in_flight_end,errors_connect,errors_reset,errors_timeout,errors_mismatch,errors_closed,response_p50_us,' +
   'response_p90_us,response_p95_us,response_p99_us,response_p999_us,response_max_us,service_p50_us,service_p99_us,service_p999_us,' +
   'slip_p99_us,connect_p50_us,connect_p99_us,connect_max_us,server_user_us_per_req,server_system_us_per_req,server_cpu_us_per_req,' +
   'server_cores_used,client_cpu_us_per_req,client_cores_used,syscalls_per_req,context_switches_per_req,events_per_wait,' +
   'rss_bytes_per_conn,kernel_bytes_per_conn,fairness_jain,never_served,floor_us,floor_ratio,tcp_retransmits,listen_overflows,' +
-  'steal_pct,status,flags').split(',');
-const SUMMARY = 'cell_id,label,metric,n,median,low,high,baseline,ratio,ratio_low,ratio_high,p_holm,verdict'.split(',');
-const SUMMED = ['completed_per_s', 'server_cpu_us_per_req', 'server_user_us_per_req', 'server_system_us_per_req', 'response_p50_us',
-  'response_p99_us', 'response_p999_us', 'syscalls_per_req', 'context_switches_per_req', 'rss_bytes_per_conn', 'kernel_bytes_per_conn', 'fairness_jain'];
+  'steal_pct,status,flags'
+).split(',');
+const SUMMARY =
+  'cell_id,label,metric,n,median,low,high,baseline,ratio,ratio_low,ratio_high,p_holm,verdict'.split(
+    ',',
+  );
+const SUMMED = [
+  'completed_per_s',
+  'server_cpu_us_per_req',
+  'server_user_us_per_req',
+  'server_system_us_per_req',
+  'response_p50_us',
+  'response_p99_us',
+  'response_p999_us',
+  'syscalls_per_req',
+  'context_switches_per_req',
+  'rss_bytes_per_conn',
+  'kernel_bytes_per_conn',
+  'fairness_jain',
+];
 
-const field = (v) => (v === undefined || v === null ? '' : /[",\r\n]/.test(String(v)) ? `"${String(v).replaceAll('"', '""')}"` : String(v));
+const field = (v) =>
+  v === undefined || v === null
+    ? ''
+    : /[",\r\n]/.test(String(v))
+      ? `"${String(v).replaceAll('"', '""')}"`
+      : String(v);
 const csv = (rows) => rows.map((row) => row.map(field).join(',')).join('\r\n') + '\r\n';
 
 // A small generator of its own, so that the files are the same every time.
@@ -32,18 +54,31 @@ function trial(dice, weight, p) {
   const load = Math.log10(p.connections + 1);
   const noise = () => 0.97 + 0.06 * dice();
   const cpu = (1.9 + 0.7 * load) * weight * noise();
-  const p50 = p.loop === 'open' ? 30 * weight * noise() : 8 * p.connections * 0.6 * weight * noise() + 20;
+  const p50 =
+    p.loop === 'open' ? 30 * weight * noise() : 8 * p.connections * 0.6 * weight * noise() + 20;
   return {
-    completed_per_s: (p.loop === 'open' ? p.offered_per_s : 95000 / weight / (1 + 0.1 * load)) * noise(),
-    server_cpu_us_per_req: cpu, server_user_us_per_req: cpu * 0.22, server_system_us_per_req: cpu * 0.78,
-    response_p50_us: p50, response_p99_us: p50 * 2.4 * noise(), response_p999_us: p50 * 5 * noise(),
-    syscalls_per_req: 2 + weight * noise(), context_switches_per_req: 0.4 * noise(), rss_bytes_per_conn: 900 * weight * noise(),
-    kernel_bytes_per_conn: 5200 * noise(), fairness_jain: 1 - 0.02 * dice(), floor_us: 1.9 + 0.4 * load,
+    completed_per_s:
+      (p.loop === 'open' ? p.offered_per_s : 95000 / weight / (1 + 0.1 * load)) * noise(),
+    server_cpu_us_per_req: cpu,
+    server_user_us_per_req: cpu * 0.22,
+    server_system_us_per_req: cpu * 0.78,
+    response_p50_us: p50,
+    response_p99_us: p50 * 2.4 * noise(),
+    response_p999_us: p50 * 5 * noise(),
+    syscalls_per_req: 2 + weight * noise(),
+    context_switches_per_req: 0.4 * noise(),
+    rss_bytes_per_conn: 900 * weight * noise(),
+    kernel_bytes_per_conn: 5200 * noise(),
+    fairness_jain: 1 - 0.02 * dice(),
+    floor_us: 1.9 + 0.4 * load,
   };
 }
 
 // backends: [[label, backend, weight]], the first one is the baseline. cells: [parameters].
-export function fabricate(dir, { backends, cells, blocks = 8, question = 'Which one?', seed = 1, refuse = () => null }) {
+export function fabricate(
+  dir,
+  { backends, cells, blocks = 8, question = 'Which one?', seed = 1, refuse = () => null },
+) {
   mkdirSync(dir, { recursive: true });
   const dice = random(seed);
   const rows = [];
@@ -51,7 +86,18 @@ export function fabricate(dir, { backends, cells, blocks = 8, question = 'Which 
   const percentiles = [];
   let count = 0;
   cells.forEach((cell, c) => {
-    const p = { transport: 'tcp', workers: 1, threads: 1, mode: 'echo', loop: 'closed', connections: 1, idle_connections: 0, payload_bytes: 64, depth: 1, ...cell };
+    const p = {
+      transport: 'tcp',
+      workers: 1,
+      threads: 1,
+      mode: 'echo',
+      loop: 'closed',
+      connections: 1,
+      idle_connections: 0,
+      payload_bytes: 64,
+      depth: 1,
+      ...cell,
+    };
     const id = `c${c}`;
     const measured = new Map();
     for (let block = 1; block <= blocks; block++)
@@ -59,7 +105,22 @@ export function fabricate(dir, { backends, cells, blocks = 8, question = 'Which 
         const why = refuse(label, p);
         const m = why ? {} : trial(dice, weight, p);
         if (!why) measured.set(label, [...(measured.get(label) ?? []), m]);
-        const row = { schema_version: 1, run_id: 'fabricated', experiment: 'x', cell_id: id, block, trial: ++count, backend, label, params: '', duration_s: 1, ...p, ...m, status: why ? 'skipped' : 'ok', flags: '' };
+        const row = {
+          schema_version: 1,
+          run_id: 'fabricated',
+          experiment: 'x',
+          cell_id: id,
+          block,
+          trial: ++count,
+          backend,
+          label,
+          params: '',
+          duration_s: 1,
+          ...p,
+          ...m,
+          status: why ? 'skipped' : 'ok',
+          flags: '',
+        };
         rows.push(COLUMNS.map((column) => row[column]));
       }
     const base = measured.get(backends[0][0]);
@@ -70,27 +131,92 @@ export function fabricate(dir, { backends, cells, blocks = 8, question = 'Which 
         const [ratio, low, high] = [median(ratios), Math.min(...ratios), Math.max(...ratios)];
         const sure = label !== backends[0][0] && blocks >= 6;
         const less = !/completed|fairness/.test(key);
-        const verdict = label === backends[0][0] ? '' : low <= 1 && high >= 1 ? '~' : (high < 1) === less ? 'better' : 'worse';
-        summary.push([id, label, key, values.length, median(values), sure ? Math.min(...values) : '', sure ? Math.max(...values) : '', backends[0][0], ratio, sure ? low : '', sure ? high : '', sure ? 0.01 : '', sure ? verdict : '~']);
+        const verdict =
+          label === backends[0][0]
+            ? ''
+            : low <= 1 && high >= 1
+              ? '~'
+              : high < 1 === less
+                ? 'better'
+                : 'worse';
+        summary.push([
+          id,
+          label,
+          key,
+          values.length,
+          median(values),
+          sure ? Math.min(...values) : '',
+          sure ? Math.max(...values) : '',
+          backends[0][0],
+          ratio,
+          sure ? low : '',
+          sure ? high : '',
+          sure ? 0.01 : '',
+          sure ? verdict : '~',
+        ]);
       }
     for (const [label, list] of measured)
       for (const q of [1, 10, 25, 50, 75, 90, 95, 99, 99.9, 99.99, 100])
-        percentiles.push([id, label, q, median(list.map((m) => m.response_p50_us)) * (0.6 + (q / 100) ** 2 + 0.9 * Math.log10(1 / (1.00001 - q / 100))), Math.round(40000 * (q / 100))]);
+        percentiles.push([
+          id,
+          label,
+          q,
+          median(list.map((m) => m.response_p50_us)) *
+            (0.6 + (q / 100) ** 2 + 0.9 * Math.log10(1 / (1.00001 - q / 100))),
+          Math.round(40000 * (q / 100)),
+        ]);
   });
   writeFileSync(join(dir, 'measurements.csv'), csv([COLUMNS, ...rows]));
   writeFileSync(join(dir, 'summary.csv'), csv([SUMMARY, ...summary]));
-  writeFileSync(join(dir, 'percentiles.csv'), csv([['cell_id', 'label', 'percentile', 'value_us', 'count'], ...percentiles]));
-  writeFileSync(join(dir, 'run.json'), JSON.stringify({ schema_version: 1, status: 'complete', argv: ['muxbench', 'run', 'x.cfg'], seed: 1 }));
-  writeFileSync(join(dir, 'effective.json'), JSON.stringify({ question, objective: 'server_cpu_us_per_req', name: 'x' }));
+  writeFileSync(
+    join(dir, 'percentiles.csv'),
+    csv([['cell_id', 'label', 'percentile', 'value_us', 'count'], ...percentiles]),
+  );
+  writeFileSync(
+    join(dir, 'run.json'),
+    JSON.stringify({
+      schema_version: 1,
+      status: 'complete',
+      argv: ['muxbench', 'run', 'x.cfg'],
+      seed: 1,
+    }),
+  );
+  writeFileSync(
+    join(dir, 'effective.json'),
+    JSON.stringify({ question, objective: 'server_cpu_us_per_req', name: 'x' }),
+  );
   return dir;
 }
 
-export const THIRTEEN = [['poll', 'poll', 1.3], ['poll-again', 'poll', 1.3], ['select', 'select', 1.34], ['epoll-lt', 'epoll-lt', 1.02], ['epoll-et', 'epoll-et', 1], ['epoll-oneshot', 'epoll-oneshot', 1.12], ['spin', 'spin', 1.6], ['threads', 'threads', 1.7], ['prefork', 'prefork', 1.9], ['libevent', 'libevent', 1.25], ['libev', 'libev', 1.1], ['libuv', 'libuv', 1.27], ['io-uring', 'io-uring', 0.93]];
+export const THIRTEEN = [
+  ['poll', 'poll', 1.3],
+  ['poll-again', 'poll', 1.3],
+  ['select', 'select', 1.34],
+  ['epoll-lt', 'epoll-lt', 1.02],
+  ['epoll-et', 'epoll-et', 1],
+  ['epoll-oneshot', 'epoll-oneshot', 1.12],
+  ['spin', 'spin', 1.6],
+  ['threads', 'threads', 1.7],
+  ['prefork', 'prefork', 1.9],
+  ['libevent', 'libevent', 1.25],
+  ['libev', 'libev', 1.1],
+  ['libuv', 'libuv', 1.27],
+  ['io-uring', 'io-uring', 0.93],
+];
 export function large(dir) {
   const counts = [1, 10, 100, 1000, 10000];
   return fabricate(dir, {
-    backends: THIRTEEN, question: 'Which way to wait costs least at 1 to 10,000 connections?',
-    cells: [...counts.map((connections) => ({ connections })), ...counts.map((connections) => ({ connections, loop: 'open', arrival: 'poisson', offered_per_s: 20000 }))],
+    backends: THIRTEEN,
+    question: 'Which way to wait costs least at 1 to 10,000 connections?',
+    cells: [
+      ...counts.map((connections) => ({ connections })),
+      ...counts.map((connections) => ({
+        connections,
+        loop: 'open',
+        arrival: 'poisson',
+        offered_per_s: 20000,
+      })),
+    ],
     refuse: (label, p) => (label === 'select' && p.connections > 1000 ? 'above its limit' : null),
   });
 }

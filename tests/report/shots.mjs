@@ -19,13 +19,24 @@ const shot = async (name, options, act = async () => {}) => {
   await page.screenshot({ path: join(out, `${name}.png`), fullPage: true });
   const { width } = options.viewport;
   for (let i = 0; i < 5; i++)
-    await page.screenshot({ path: join(out, `${name}-${i}.png`), fullPage: true, clip: { x: 0, y: i * 1000, width, height: 1000 } }).catch(() => {});
-  if (name === 'wide') await page.pdf({ path: join(out, 'print.pdf'), format: 'A4', printBackground: false });
+    await page
+      .screenshot({
+        path: join(out, `${name}-${i}.png`),
+        fullPage: true,
+        clip: { x: 0, y: i * 1000, width, height: 1000 },
+      })
+      .catch(() => {});
+  if (name === 'wide')
+    await page.pdf({ path: join(out, 'print.pdf'), format: 'A4', printBackground: false });
   await context.close();
 };
 await shot('wide', { viewport: { width: 1280, height: 800 } });
 await shot('phone', { viewport: { width: 390, height: 800 }, deviceScaleFactor: 2 });
 await shot('dark', { viewport: { width: 1280, height: 800 }, colorScheme: 'dark' });
-await shot('grey', { viewport: { width: 1280, height: 800 } }, (page) => page.addStyleTag({ content: 'html{filter:grayscale(1)}' }));
-await shot('alone', { viewport: { width: 1280, height: 800 } }, (page) => page.locator('.chip').nth(3).click());
+await shot('grey', { viewport: { width: 1280, height: 800 } }, (page) =>
+  page.addStyleTag({ content: 'html{filter:grayscale(1)}' }),
+);
+await shot('alone', { viewport: { width: 1280, height: 800 } }, (page) =>
+  page.locator('.chip').nth(3).click(),
+);
 await browser.close();

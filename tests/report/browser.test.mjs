@@ -1,0 +1,324 @@
+// browser.test.mjs: the page in Debian's chromium, opened from disk with the network off.
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+
+import { openBrowser } from './browser.mjs';
+import { fabricate, large } from './fabricate.mjs';
+import { readRows, report, scratch } from './support.mjs';
+
+let browser;
+let run; // what most tests look at; none writes to it
+before(async () => {
+  browser = await openBrowser();
+  assert.ok(browser, 'chromium and playwright-core are needed');
+  run = large(mkdtempSync(join(tmpdir(), 'muxbench-report-')));
+  assert.equal(report(run).status, 0);
+});
+after(async () => {
+  await browser?.close();
+  rmSync(run, { recursive: true, force: true });
+});
+
+// Opens a report; anything the page complains about or asks of the network fails the test.
+async function open(t, dir, options = {}, file = 'report.html') {
+  const context = await browser.newContext({
+    offline: true,
+    viewport: { width: 1280, height: 800 },
+    ...options,
+  });
+  t.after(() => context.close());
+  const page = await context.newPage();
+  const complaints = [];
+  page.on('console', (m) => ['error', 'warning'].includes(m.type()) && complaints.push(m.text()));
+  page.on('pageerror', (e) => complaints.push(e.message));
+  page.on('dialog', (d) => complaints.push(`dialog ${d.message()}`));
+  page.on(
+    'request',
+    (r) => /^(file|data|blob):/.test(r.url()) || complaints.push(`request ${r.url()}`),
+  );
+  await page.goto(pathToFileURL(join(dir, file)).href);
+  await page.waitForSelector('html[data-ready]', { timeout: 15_000 });
+  t.after(() => assert.deepEqual(complaints, []));
+  return page;
+}
+
+function built(t, make) {
+  const dir = make(join(scratch(t), 'run'));
+  const done = report(dir);
+  assert.equal(done.status, 0, done.err);
+  return dir;
+}
+
+// How much ink each chart has: paths and texts with something in them.
+const ink = (page) =>
+  page.$$eval('figure', (figures) =>
+    figures.map((f) => [
+      f.dataset.figure,
+      f.querySelectorAll('.chart svg path[d]').length +
+        f.querySelectorAll('.chart svg text').length,
+    ]),
+  );
+
+test('opens without complaint in under two seconds and draws every chart', async (t) => {
+  const page = await open(t, run);
+  const load = await page.evaluate(() => performance.now());
+  const { domContentLoadedEventEnd } = await page.evaluate(() =>
+    performance.getEntriesByType('navigation')[0].toJSON(),
+  );
+  assert.ok(domContentLoadedEventEnd < 2000, `${domContentLoadedEventEnd} ms of ${load}`);
+  const charts = await ink(page);
+  assert.ok(charts.length >= 9, JSON.stringify(charts));
+  for (const [name, marks] of charts) assert.ok(marks > 20, `${name}: ${marks} marks`);
+});
+
+test('question, answer and ranking stand on the first screen', async (t) => {
+  const page = await open(t, run);
+  for (const id of ['#question', '#answers li', '#ranking td.rank'])
+    assert.ok((await page.locator(id).first().boundingBox()).y < 760, id);
+  assert.match(
+    await page.locator('#answers li').first().textContent(),
+    /^At 10,000 connections, closed loop, io-uring serves 1\.\d+× \[[\d.]+, [\d.]+\] the requests of poll per CPU second/,
+  );
+});
+
+test('numbers in the page are those of summary.csv', async (t) => {
+  const page = await open(t, run);
+  const rows = readRows(join(run, 'summary.csv'));
+  const shown = await page.$$eval('#ranking tbody tr', (trs) =>
+    trs.map((tr) => [
+      tr.dataset.label,
+      [...tr.querySelectorAll('[data-metric]')].map((td) => [
+        td.dataset.metric,
+        Number(td.dataset.value),
+        td.textContent,
+      ]),
+    ]),
+  );
+  let compared = 0;
+  for (const [label, cells] of shown)
+    for (const [metric, value] of cells) {
+      const row = rows.find((r) => r.cell_id === 'c4' && r.label === label && r.metric === metric);
+      assert.equal(value, Number(row.median), `${label} ${metric}`);
+      compared++;
+    }
+  assert.ok(compared > 80);
+  const [, cells] = shown.find(([label]) => label === 'epoll-et');
+  const cpu = rows.find(
+    (r) => r.cell_id === 'c4' && r.label === 'epoll-et' && r.metric === 'server_cpu_us_per_req',
+  );
+  assert.ok(
+    cells[0][2].startsWith(
+      `${Number(cpu.median).toFixed(2)} µs [${Number(cpu.low).toFixed(2)}, ${Number(cpu.high).toFixed(2)}]`,
+    ),
+    cells[0][2],
+  );
+});
+
+test('a backend is isolated by chip, by line end and by keyboard, and comes back', async (t) => {
+  const page = await open(t, run);
+  const coloured = () =>
+    page.$$eval('figure[data-figure=cpu] svg text', (texts) =>
+      texts.map((x) => x.textContent).filter((x) => /^(epoll|libev|poll|spin)/.test(x)),
+    );
+  const all = await coloured();
+  assert.ok(all.length > 5);
+  const chip = page.locator('.chip', { hasText: 'epoll-et' });
+  await chip.click();
+  assert.deepEqual(await coloured(), ['epoll-et']);
+  assert.equal(
+    await page.locator('.chip', { hasText: 'epoll-et' }).getAttribute('aria-pressed'),
+    'true',
+  );
+  await page.locator('.chip', { hasText: 'epoll-et' }).focus();
+  await page.keyboard.press('Enter');
+  assert.deepEqual(await coloured(), all);
+  await page.locator('figure[data-figure=cpu] svg text', { hasText: /^spin$/ }).click();
+  assert.deepEqual(await coloured(), ['spin']);
+});
+
+test('zoom in and back, by button and by ctrl and wheel', async (t) => {
+  const page = await open(t, run);
+  const figure = page.locator('figure[data-figure=throughput]');
+  const path = () => figure.locator('svg path[stroke-width="1.8"]').first().getAttribute('d');
+  const whole = await path();
+  await figure.getByRole('button', { name: 'Zoom in' }).click();
+  const near = await path();
+  assert.notEqual(near, whole);
+  await figure.getByRole('button', { name: 'Reset zoom' }).click();
+  assert.equal(await path(), whole);
+  const box = await figure.locator('.chart').boundingBox();
+  await figure.scrollIntoViewIfNeeded();
+  const now = await figure.locator('.chart').boundingBox();
+  await page.mouse.move(now.x + box.width / 3, now.y + box.height / 2);
+  await page.keyboard.down('Control');
+  await page.mouse.wheel(0, -300);
+  await page.keyboard.up('Control');
+  await page.waitForFunction(
+    (before) =>
+      document
+        .querySelector('figure[data-figure=throughput] svg path[stroke-width="1.8"]')
+        .getAttribute('d') !== before,
+    whole,
+  );
+});
+
+test('loop, point and metric can be switched', async (t) => {
+  const page = await open(t, run);
+  const title = () => page.locator('#ranking-title').textContent();
+  assert.equal(await title(), 'Ranking at 10,000 connections, closed loop');
+  await page.getByRole('button', { name: /^open loop/ }).click();
+  assert.match(await title(), /^Ranking at 10,000 connections, open loop/);
+  await page.getByRole('button', { name: '100', exact: true }).first().click();
+  assert.match(await title(), /^Ranking at 100 connections, open loop/);
+  await page.locator('#metric').selectOption('kernel_bytes_per_conn');
+  assert.equal(await page.locator('figure[data-figure=metric-kernel_bytes_per_conn]').count(), 1);
+  assert.ok((await ink(page)).every(([, marks]) => marks > 20));
+});
+
+test('the table sorts, copies as CSV, and the chart downloads as SVG', async (t) => {
+  const page = await open(t, run, { permissions: ['clipboard-read', 'clipboard-write'] });
+  const names = () => page.$$eval('#ranking tbody tr', (trs) => trs.map((tr) => tr.dataset.label));
+  await page.locator('#ranking th', { hasText: 'backend' }).getByRole('button').click();
+  const sorted = await names();
+  assert.deepEqual(sorted, [...sorted].sort());
+  await page.locator('#ranking th', { hasText: 'backend' }).getByRole('button').click();
+  assert.deepEqual(await names(), sorted.reverse());
+  await page
+    .locator('section', { has: page.locator('#ranking') })
+    .getByRole('button', { name: 'Copy as CSV' })
+    .click();
+  const text = await page.evaluate(() => navigator.clipboard.readText());
+  assert.match(text, /^rank,label,server_cpu_us_per_req,low,high/);
+  assert.equal(text.trim().split('\r\n').length, sorted.length + 1);
+  const [file] = await Promise.all([
+    page.waitForEvent('download'),
+    page.locator('figure[data-figure=cpu]').getByRole('button', { name: 'Download SVG' }).click(),
+  ]);
+  const svg = readFileSync(await file.path(), 'utf8');
+  assert.match(svg, /^<svg xmlns/);
+  const wrong = await page.evaluate(
+    (s) =>
+      new DOMParser().parseFromString(s, 'image/svg+xml').querySelector('parsererror')
+        ?.textContent ?? null,
+    svg,
+  );
+  assert.equal(wrong, null);
+});
+
+test('hovering shows values with units', async (t) => {
+  const page = await open(t, run);
+  const chart = page.locator('figure[data-figure=cpu] .chart');
+  await chart.scrollIntoViewIfNeeded();
+  const box = await chart.boundingBox();
+  await page.mouse.move(box.x + 70, box.y + box.height / 2, { steps: 3 });
+  await page.locator('figure[data-figure=cpu] .tip').waitFor({ timeout: 5000 });
+  assert.match(
+    await page.locator('figure[data-figure=cpu] .tip').textContent(),
+    /^1 connection.*µs \[/,
+  );
+});
+
+test('every chart has a text alternative, and its figures as a table', async (t) => {
+  const page = await open(t, run);
+  for (const label of await page.$$eval('.chart', (charts) =>
+    charts.map((c) => c.getAttribute('aria-label')),
+  ))
+    assert.ok(label?.length > 30, label);
+  const figure = page.locator('figure[data-figure=throughput]');
+  await figure.locator('summary').click();
+  assert.ok((await figure.locator('tbody tr').count()) > 50);
+});
+
+test('phone width: nothing wider than the screen', async (t) => {
+  const page = await open(t, run, { viewport: { width: 390, height: 800 } });
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390);
+  const wide = await page.$$eval(
+    '.chart svg',
+    (svgs) => svgs.filter((s) => s.getBoundingClientRect().right > 391).length,
+  );
+  assert.equal(wide, 0);
+});
+
+test('dark mode and paper', async (t) => {
+  const page = await open(t, run, { colorScheme: 'dark' });
+  const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  assert.equal(await ground(), 'rgb(21, 24, 27)');
+  const text = () => page.$eval('figure[data-figure=cpu] svg text', (x) => x.getAttribute('fill'));
+  assert.equal(await text(), '#9aa2aa');
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.waitForFunction(
+    () =>
+      document.querySelector('figure[data-figure=cpu] svg text').getAttribute('fill') === '#646c74',
+  );
+  assert.ok((await page.pdf({ format: 'A4' })).length > 20_000);
+});
+
+test('hostile names run nothing and the page works', async (t) => {
+  const names = [
+    '<img src=x onerror=alert(1)>',
+    '</script><script>alert(1)</script>',
+    '"><svg onload=alert(1)>',
+    'two\nlines',
+    '{a|b}',
+    '__proto__',
+    'x'.repeat(200),
+  ];
+  const dir = built(t, (d) =>
+    fabricate(d, {
+      backends: names.map((name, i) => [name, name, 1 + i / 10]),
+      question: '<script>alert(1)</script>?',
+      cells: [{ connections: 1 }, { connections: 10 }],
+    }),
+  );
+  const page = await open(t, dir);
+  assert.equal(await page.locator('#question').textContent(), '<script>alert(1)</script>?');
+  await page.locator('.chip').nth(1).click();
+  const chart = page.locator('figure .chart').first();
+  await chart.scrollIntoViewIfNeeded();
+  const box = await chart.boundingBox();
+  await page.mouse.move(box.x + 90, box.y + box.height / 2, { steps: 3 });
+  await page.locator('figure .tip').first().waitFor();
+  assert.equal(await page.locator('img, main script').count(), 0);
+});
+
+test('a thousand cells', async (t) => {
+  const cells = Array.from({ length: 1000 }, (_, i) => ({
+    connections: 1 + (i % 100),
+    payload_bytes: 64 * (1 + Math.floor(i / 100)),
+  }));
+  const page = await open(
+    t,
+    built(t, (d) =>
+      fabricate(d, {
+        backends: [
+          ['a', 'poll', 1],
+          ['b', 'select', 1.2],
+        ],
+        cells,
+        blocks: 1,
+      }),
+    ),
+  );
+  assert.ok((await ink(page)).every(([, marks]) => marks > 10));
+});
+
+test('the SVG files are well-formed and have ink', async (t) => {
+  const page = await open(t, run);
+  for (const name of readdirSync(join(run, 'plots'))) {
+    const svg = readFileSync(join(run, 'plots', name), 'utf8');
+    const [wrong, marks] = await page.evaluate((s) => {
+      const doc = new DOMParser().parseFromString(s, 'image/svg+xml');
+      return [
+        doc.querySelector('parsererror')?.textContent ?? null,
+        doc.querySelectorAll('path[d], text').length,
+      ];
+    }, svg);
+    assert.equal(wrong, null, name);
+    assert.ok(marks > 20, name);
+  }
+  assert.ok(existsSync(join(run, 'plots', 'throughput-closed-loop.svg')));
+});

@@ -1,0 +1,44 @@
+// support.mjs: what the report's tests share: building a report as a user would, and reading back
+// what is in it.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { parseCsv } from '../../scripts/report/read.mjs';
+
+const REPORT = fileURLToPath(new URL('../../scripts/report/report.mjs', import.meta.url));
+export const MUXBENCH =
+  process.env.MUXBENCH ?? fileURLToPath(new URL('../../build/muxbench', import.meta.url));
+
+// {status, out, err} of building the report of these run directories.
+export function report(...args) {
+  const done = spawnSync(process.execPath, [REPORT, ...args], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  return { status: done.status, out: done.stdout, err: done.stderr };
+}
+
+// A scratch directory that is gone after the test t.
+export function scratch(t) {
+  const dir = mkdtempSync(join(tmpdir(), 'muxbench-report-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+export function readRows(path) {
+  const rows = [];
+  let columns = null;
+  parseCsv(readFileSync(path, 'utf8'), path, (fields) => {
+    if (columns === null) columns = fields;
+    else rows.push(Object.fromEntries(columns.map((c, i) => [c, fields[i]])));
+  });
+  return rows;
+}
+
+export function embeddedModel(html) {
+  const text = /<script type="application\/json" id="model">(.*?)<\/script>/s.exec(html)[1];
+  return JSON.parse(text);
+}
