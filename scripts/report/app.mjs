@@ -6,7 +6,16 @@ import { alternative, figures, metricFigure } from './figures.mjs';
 import { facts, warnings } from './facts.mjs';
 import { FONT, THEMES, looks } from './style.mjs';
 import { matrixTable, rankingTable } from './tables.mjs';
-import { answer, axes, hasMetric, headline, objectiveOf, placeText, xText } from './view.mjs';
+import {
+  answer,
+  axes,
+  hasIntervals,
+  hasMetric,
+  headline,
+  objectiveOf,
+  placeText,
+  xText,
+} from './view.mjs';
 import { METRIC_KEYS, metric, parameter } from './words.mjs';
 import { WHOLE, attach, scaled } from './zoom.mjs';
 
@@ -156,6 +165,9 @@ function drawTables() {
   const place = placeText(v);
   byId('ranking-title').textContent = `Ranking${place === '' ? '' : ` at ${place}`}`;
   byId('ranking').replaceChildren(...rankingTable(ctx));
+  byId('ranking-lead').textContent = hasIntervals(v, state.metric)
+    ? 'A rank is the range its interval leaves open: ties show as ranges that overlap. ~: no difference can be claimed. A name shows that one alone.'
+    : 'Fewer than 6 blocks carry no interval, so there are no ranks: ordered by median. A name shows that one alone.';
   const many = v.facet.cells.length > 1;
   byId('matrix-part').hidden = !many;
   if (many) byId('matrix').replaceChildren(matrixTable(ctx));

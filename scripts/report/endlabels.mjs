@@ -37,13 +37,15 @@ function endOf(pixels, box) {
       if (!before || before[0] > right) continue;
       const t = (right - before[0]) / (x - before[0]);
       const cross = before[1] + t * (y - before[1]);
-      return inside(cross) ? { x: right, y: cross, edge: true } : null;
+      return inside(cross) ? { x: right, y: cross } : null;
     }
     if (x < box.x - 0.5 || !inside(y)) return null;
-    return { x, y, edge: right - x < 3 };
+    return { x, y };
   }
   return null;
 }
+
+const ROOM = 90; // px that a name beside its line needs
 
 function layout(api, box, lines, gap) {
   const ends = lines.map((line) =>
@@ -52,7 +54,9 @@ function layout(api, box, lines, gap) {
       box,
     ),
   );
-  const edge = ends.map((end, i) => ({ end, i })).filter(({ end }) => end?.edge);
+  const right = box.x + box.width;
+  const edge = ends.map((end, i) => ({ end, i })).filter(({ end }) => end && right - end.x < ROOM);
+  for (const { end } of edge) end.edge = true;
   edge.sort((a, b) => a.end.y - b.end.y || a.i - b.i);
   const at = spread(
     edge.map(({ end }) => end.y),

@@ -29,10 +29,7 @@ export function warnings(model) {
       `${flag}, ${plural(trials, 'trial')} of ${some(names)}: ${flagWords(flag)}.`,
   );
   for (const [why, names] of without) lines.push(`${some(names)}: ${why}.`);
-  if (
-    typeof model.run.status === 'string' &&
-    !/^(complete|completed|ok|done)$/.test(model.run.status)
-  )
+  if (typeof model.run.status === 'string' && !/^(finished|complete)$/.test(model.run.status))
     lines.unshift(`This run is ${model.run.status}.`);
   return lines.slice(0, MOST);
 }
@@ -76,7 +73,7 @@ const quoteWord = (word) =>
 
 export function facts(model) {
   const argv = Array.isArray(model.run.argv)
-    ? model.run.argv.map((w) => quoteWord(String(w))).join(' ')
+    ? model.run.argv.map((w, i) => (i === 0 ? String(w) : quoteWord(String(w)))).join(' ')
     : '';
   const command =
     argv === ''
@@ -84,15 +81,7 @@ export function facts(model) {
       : el('details', { class: 'more' }, el('summary', {}, 'Command'), el('pre', {}, argv));
   return [
     command,
-    folded('Machine and build', model.run, [
-      'argv',
-      'trials',
-      'order',
-      'cells',
-      'failures',
-      'reasons',
-      'question',
-    ]),
+    folded('Machine and build', model.run, ['argv', 'question', 'answer']),
     folded('Experiment, every default filled in', model.effective),
   ].filter(Boolean);
 }

@@ -13,19 +13,17 @@ const anyAt = (view, key) =>
 const anyIn = (view, key) =>
   view.facet.cells.some((cell) => view.model.rows[cell].some((e) => value(e, key)?.median != null));
 
-// Cells of a line chart that have no figure, named: "select: none at 10,000 connections (above …)".
+// Cells of a line chart that have no figure, named: "select: none at 10,000 connections (why)".
 function missingNote(view, key) {
-  return line(view, key)
-    .filter((l) => l.missing.length > 0 && l.points.length + l.missing.length > 0)
-    .map(
-      (l) =>
-        `${visible(l.label)}: none at ${l.missing
-          .map((m) => `${xText(view.x, m.x)} (${m.why})`)
-          .slice(0, 3)
-          .join(', ')}${l.missing.length > 3 ? ' …' : ''}`,
-    )
-    .slice(0, 12)
-    .join('; ');
+  const groups = new Map();
+  for (const { label, missing } of line(view, key))
+    for (const { x, why } of missing) {
+      const place = `none at ${xText(view.x, x)} (${visible(why)})`;
+      groups.set(place, [...(groups.get(place) ?? []), visible(label)]);
+    }
+  const who = (names) => (names.length === view.model.labels.length ? 'all' : names.join(', '));
+  const notes = [...groups].map(([place, names]) => `${who(names)}: ${place}`);
+  return notes.length > 6 ? `${notes.slice(0, 6).join('; ')} …` : notes.join('; ');
 }
 const hollowNote = (view, key) =>
   line(view, key).some((l) => l.points.some((p) => p.hollow))
@@ -205,7 +203,8 @@ function spreads(view) {
         ),
       ],
     });
-  if ((model.heat[cell] ?? []).some(Boolean))
+  const maps = (model.heat[cell] ?? []).filter(Boolean);
+  if (maps.filter((heat) => heat.steps >= 3).length * 2 > maps.length)
     list.push({
       id: 'heat',
       scope: 'point',

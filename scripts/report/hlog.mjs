@@ -91,24 +91,22 @@ function readLog(path, cells) {
   });
 }
 
-// {step_s, buckets: [[t, bucket, count], …]} of all trials laid over each other, or null.
+// {step_s, buckets: [[t, bucket, count], …]} of all trials laid over each other, or null. A step is
+// as long as the longest interval; the short one at the end, the drain, joins the last step.
 function layOver(cells) {
   if (cells.length === 0) return null;
-  const lengths = cells
-    .map((c) => c[1])
-    .filter((l) => l > 0)
-    .sort((a, b) => a - b);
-  const usual = lengths[lengths.length >> 1] ?? 1;
+  const longest = cells.reduce((most, c) => Math.max(most, c[1]), 1e-3);
   const span = cells.reduce((most, c) => Math.max(most, c[0] + c[1]), 0);
-  const step = usual * Math.max(1, Math.ceil(span / usual / LIMITS.steps));
+  const step = longest * Math.max(1, Math.ceil(span / longest / LIMITS.steps));
+  const last = Math.max(0, Math.ceil(span / step - 0.5) - 1);
   const sums = new Map();
-  for (const [start, , bucket, count] of cells) {
-    const key = `${Math.floor(start / step + 1e-3)},${bucket}`;
+  for (const [start, length, bucket, count] of cells) {
+    const key = `${Math.min(last, Math.floor((start + length / 2) / step))},${bucket}`;
     sums.set(key, (sums.get(key) ?? 0) + count);
   }
   const buckets = [...sums].map(([key, count]) => [...key.split(',').map(Number), count]);
   buckets.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-  return { step_s: Number(step.toFixed(3)), buckets };
+  return { step_s: Number(step.toFixed(3)), steps: last + 1, buckets };
 }
 
 // [cell][label] for the model; trials: [cell][label] = the trial numbers of measurements.csv.

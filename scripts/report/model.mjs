@@ -13,6 +13,7 @@ import { basename, join } from 'node:path';
 
 import { readHeat } from './hlog.mjs';
 import { Refusal, SCHEMA_VERSION, readJson, readTable } from './read.mjs';
+import { inOrder } from './style.mjs';
 import { METRIC_KEYS, PARAMETERS } from './words.mjs';
 
 const LIMITS = { cells: 2000, labels: 100, name: 200, parameters: 20 };
@@ -59,13 +60,16 @@ function indexer(limit, what, path) {
   };
 }
 
-function cellOf(row, path) {
-  const p = Object.create(null);
+// A parameter belongs to a cell when its rows agree (a server may have its own number of workers).
+function mergeParameters(cell, row, path) {
+  const own = Object.create(null);
   for (const key of Object.keys(PARAMETERS))
-    if (row[key] !== undefined && row[key] !== null && row[key] !== '') p[key] = row[key];
-  for (const [key, value] of splitParams(row.params ?? '', path))
-    if (p[key] === undefined) p[key] = value;
-  return { id: row.cell_id, p: { ...p } };
+    if (row[key] !== undefined && row[key] !== null && row[key] !== '') own[key] = row[key];
+  for (const [key, value] of splitParams(row.params ?? '', path)) own[key] ??= value;
+  for (const [key, value] of Object.entries(own)) {
+    cell.p[key] ??= value;
+    if (cell.p[key] !== value) cell.mixed.add(key);
+  }
 }
 
 function addTrial(entry, row) {
@@ -105,8 +109,15 @@ function readMeasurements(dir) {
   const labelIndex = indexer(LIMITS.labels, 'label', table.path);
   for (const row of table.rows) {
     if (row.schema_version !== SCHEMA_VERSION)
-      throw new Refusal(`${table.path}: schema_version ${row.schema_version}, this report reads 1`);
-    const cell = cellIndex(row.cell_id, () => cellOf(row, table.path), cells);
+      throw new Refusal(
+        `${table.path}: schema_version ${row.schema_version}, this report reads ${SCHEMA_VERSION}`,
+      );
+    const cell = cellIndex(
+      row.cell_id,
+      () => ({ id: row.cell_id, p: Object.create(null), mixed: new Set() }),
+      cells,
+    );
+    mergeParameters(cells[cell], row, table.path);
     const label = labelIndex(row.label, () => ({ name: row.label, backend: row.backend }), labels);
     rows[cell] ??= [];
     rows[cell][label] ??= {
@@ -120,7 +131,7 @@ function readMeasurements(dir) {
     };
     addTrial(rows[cell][label], row);
   }
-  return { cells, labels, rows, cellIndex, labelIndex };
+  return { cells, labels, rows };
 }
 
 // Puts the summary's figures beside the trials' rows; then whatever metric it lacks.
@@ -186,23 +197,48 @@ function addPercentiles(dir, { cells, labels }) {
   return result;
 }
 
+// Labels in the order that all reports have, whatever the order of the trials was.
+function sortLabels({ cells, labels, rows }) {
+  const sorted = inOrder(labels);
+  const from = sorted.map((label) => labels.indexOf(label));
+  return { cells, labels: sorted, rows: rows.map((row) => from.map((at) => row[at])) };
+}
+
+// Why trials have no figure, from run.json.
+function addReasons(run, { cells, labels, rows }) {
+  const trials = Array.isArray(run.trials) ? run.trials : [];
+  const cellAt = new Map(cells.map((cell, i) => [cell.id, i]));
+  const labelAt = new Map(labels.map((label, i) => [label.name, i]));
+  for (const trial of trials) {
+    const entry = rows[cellAt.get(trial?.cell_id)]?.[labelAt.get(trial?.label)];
+    if (entry && typeof trial.reason === 'string') entry.reason = trial.reason.slice(0, 300);
+  }
+}
+
 // The run directory as an object.
 export function readRun(dir) {
-  const measured = readMeasurements(dir);
+  const measured = sortLabels(readMeasurements(dir));
   const trials = measured.rows.map((row) => row.map((entry) => entry?.numbers));
   for (const entry of measured.rows.flat()) if (entry) delete entry.numbers;
   const baseline = addSummary(dir, measured);
-  const run = readJson(dir, 'run.json');
-  if (run !== null && run.schema_version !== SCHEMA_VERSION)
-    throw new Refusal(
-      `${join(dir, 'run.json')}: schema_version ${JSON.stringify(run.schema_version ?? null)}, this report reads 1`,
-    );
+  const run = readJson(dir, 'run.json') ?? { schema_version: SCHEMA_VERSION };
+  if (run.schema_version !== SCHEMA_VERSION) {
+    const found = JSON.stringify(run.schema_version ?? null);
+    const path = join(dir, 'run.json');
+    throw new Refusal(`${path}: schema_version ${found}, this report reads ${SCHEMA_VERSION}`);
+  }
+  addReasons(run, measured);
+  delete run.trials;
+  const cells = measured.cells.map(({ id, p, mixed }) => ({
+    id,
+    p: Object.fromEntries(Object.entries(p).filter(([key]) => !mixed.has(key))),
+  }));
   return {
     id: basename(dir),
-    run: run ?? {},
+    run,
     effective: readJson(dir, 'effective.json') ?? {},
     baseline,
-    cells: measured.cells,
+    cells,
     labels: measured.labels,
     rows: measured.rows,
     percentiles: addPercentiles(dir, measured),

@@ -103,7 +103,7 @@ export function runPage(model, library, notice) {
 <main>
 <section><h2 id="ranking-title">Ranking</h2>
 <div id="ranking"></div>
-<p class="lead">A rank is the range its interval leaves open, so ties show as ranges that overlap. ~: no difference can be claimed. A name shows that one alone.</p></section>
+<p class="lead" id="ranking-lead"></p></section>
 <section id="matrix-part"><h2>All points at a glance</h2><p class="lead" id="matrix-lead"></p><div id="matrix"></div></section>
 <section><h2>Charts</h2>
 <p class="lead">Bands and whiskers are the intervals of summary.csv. Ctrl and wheel, or the buttons, zoom; drag to move.</p>

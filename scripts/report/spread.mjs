@@ -105,7 +105,7 @@ export function heatChart(view, canvas) {
   const { model, cell } = view;
   const maps = model.labels
     .map((label, i) => ({ label: label.name, heat: model.heat[cell]?.[i] ?? null }))
-    .filter((m) => m.heat !== null && (canvas.isolate === null || canvas.isolate === m.label));
+    .filter((m) => m.heat?.steps >= 3 && (canvas.isolate === null || canvas.isolate === m.label));
   if (maps.length === 0) return null;
   const all = maps.flatMap((m) => m.heat.buckets);
   const from = Math.min(...all.map((b) => b[1]));

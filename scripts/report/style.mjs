@@ -99,4 +99,20 @@ export function looks(labels) {
   }
   return result;
 }
+// Labels in the order of the table, the others behind them by name, twins behind their likes.
+export function inOrder(labels) {
+  const names = Object.keys(LOOKS);
+  const place = (backend) => {
+    const at = names.indexOf(Object.hasOwn(ALIASES, backend) ? ALIASES[backend] : backend);
+    return at < 0 ? names.length : at;
+  };
+  const text = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+  return [...labels].sort(
+    (a, b) =>
+      place(a.backend) - place(b.backend) ||
+      text(a.backend, b.backend) ||
+      (b.name === b.backend) - (a.name === a.backend) ||
+      text(a.name, b.name),
+  );
+}
 export const colourOf = (look, theme) => (theme.dark ? look.dark : look.light);

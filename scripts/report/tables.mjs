@@ -32,6 +32,11 @@ const SHORT = {
   floor_ratio: '× floor',
 };
 
+const VERDICTS = {
+  '~': 'no difference can be claimed',
+  '': 'too few blocks for a claim',
+  void: 'a flag forbids a claim',
+};
 export function verdictClass(verdict) {
   if (verdict === 'better' || verdict === 'faster') return 'better';
   if (verdict === 'worse' || verdict === 'slower') return 'worse';
@@ -63,15 +68,15 @@ function ratioCell(v, name, baseline) {
   if (name === baseline) return el('td', { class: 'muted' }, 'baseline');
   if (v.ratio === null) return el('td', { class: 'muted' }, '–');
   const range = rangeText(v.low, v.high, (r) => ratioText(r).replace('×', ''));
-  const tied = v.verdict === '~' || v.verdict === '';
+  const style = verdictClass(v.verdict);
   return el(
     'td',
     {
-      class: tied ? 'muted' : verdictClass(v.verdict),
+      class: style === 'level' ? 'muted' : style,
       'data-value': v.ratio,
-      title: tied ? 'no difference can be claimed' : v.verdict,
+      title: VERDICTS[v.verdict] ?? v.verdict,
     },
-    tied ? '~ ' : '',
+    v.verdict === '~' ? '~ ' : '',
     ratioText(v.ratio),
     ' ',
     el('span', { class: 'range' }, range),
@@ -127,7 +132,7 @@ export function rankingTable(ctx) {
   const body = sorted.map((row) => {
     const name = row.label;
     const first = [
-      el('td', { class: 'rank' }, row.v ? rankText(row) : ''),
+      el('td', { class: 'rank' }, rankText(row)),
       el('td', { class: 'name' }, who(ctx, name)),
     ];
     const receded = ctx.isolated !== null && ctx.isolated !== name ? 'receded' : null;
@@ -160,7 +165,7 @@ export function rankingTable(ctx) {
   const csv = () => [
     ['rank', 'label', key, 'low', 'high', 'ratio', 'ratio_low', 'ratio_high', 'verdict', ...others],
     ...rows.map((row) => [
-      row.v ? rankText(row) : null,
+      rankText(row),
       row.label,
       row.v?.median ?? null,
       row.v?.summaryLow ?? null,
@@ -250,25 +255,23 @@ export function matrixTable(ctx) {
 
 function matrixCell(entry, key, isBaseline) {
   const v = value(entry, key);
-  if (v === null || v.median === null) return el('td', { class: 'muted' }, missingText(entry));
-  if (isBaseline)
-    return el('td', { class: 'level', 'data-value': v.median }, show(metric(key).unit, v.median));
-  if (v.ratio === null)
-    return el('td', { class: 'level', 'data-value': v.median }, show(metric(key).unit, v.median));
+  if (v === null || v.median === null)
+    return el('td', { class: 'muted', title: missingText(entry) }, entry?.status ?? '–');
+  const text = show(metric(key).unit, v.median);
   const isVoid = voided(entry, key);
+  const bracketed = (what) => (isVoid ? `(${what})` : what);
+  if (isBaseline || v.ratio === null)
+    return el('td', { class: isVoid ? 'void' : 'level', 'data-value': v.median }, bracketed(text));
   const style = isVoid ? 'void' : verdictClass(v.verdict);
-  const range = rangeText(v.ratioLow, v.ratioHigh, ratioText);
+  const title = [
+    text,
+    rangeText(v.ratioLow, v.ratioHigh, ratioText),
+    VERDICTS[v.verdict] ?? v.verdict,
+  ];
+  const sign = v.verdict === '~' ? '~ ' : '';
   return el(
     'td',
-    {
-      class: style,
-      'data-value': v.ratio,
-      title: `${show(metric(key).unit, v.median)} ${range} ${v.verdict}`,
-    },
-    style === 'level'
-      ? `~ ${ratioText(v.ratio)}`
-      : isVoid
-        ? `(${ratioText(v.ratio)})`
-        : ratioText(v.ratio),
+    { class: style, 'data-value': v.ratio, title: title.join(' ') },
+    `${sign}${bracketed(ratioText(v.ratio))}`,
   );
 }

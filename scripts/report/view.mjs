@@ -85,8 +85,13 @@ export function axes(model) {
   return [{ x: 'connections', facets }];
 }
 
-export const rankText = (row) =>
-  row.rank === row.rankTo ? `${row.rank}` : `${row.rank}–${row.rankTo}`;
+// Does any label of this cell have an interval that a rank could rest on?
+export const hasIntervals = ({ model, cell }, key) =>
+  model.rows[cell].some((entry) => value(entry, key)?.ratioLow != null);
+export const rankText = (row) => {
+  if (row.v === null || row.unranked) return '';
+  return row.rank === row.rankTo ? `${row.rank}` : `${row.rank}–${row.rankTo}`;
+};
 
 export const xText = (x, v) =>
   x === 'connections'
@@ -189,6 +194,7 @@ export function ranking(model, cell, key) {
   for (const row of ranked) row.v.void = voided(row.entry, key);
   for (const row of ranked) {
     row.rank = 1 + ranked.filter((o) => proven(key, o.v, row.v)).length;
+    row.unranked = !hasIntervals({ model, cell }, key);
     row.rankTo = ranked.length - ranked.filter((o) => proven(key, row.v, o.v)).length;
   }
   ranked.sort(

@@ -68,25 +68,27 @@ export const PARAMETERS = {
 export const parameter = (key) =>
   Object.hasOwn(PARAMETERS, key) ? PARAMETERS[key] : key.replaceAll('_', ' ');
 
-const LATENCY = /^(response|service|connect)_/;
-const THROUGHPUT = /^(completed|bytes)_per_s$/;
-const voidsBoth = (key) => LATENCY.test(key) || THROUGHPUT.test(key);
-// What a flag means, and which metrics it voids.
+const MEMORY = /^(rss|kernel)_bytes_per_conn$/;
+const CPU = /^(server|client)_.*(_per_req|_used)$|_per_req$|^events_per_wait$|^floor/;
+const speed = (key) => !MEMORY.test(key) && !CPU.test(key);
+const all = () => true;
+const none = () => false;
+// What a flag means, and which metrics it voids: the rules of bench/summary.c.
 const FLAGS = {
   client_bound: [
-    'the load was busier than the server, so throughput and latency are the load’s',
-    voidsBoth,
+    'the load was busier than the server: throughput and latency are the load’s',
+    speed,
   ],
-  rate_missed: ['less than 99 % of the offered rate was sent', (key) => LATENCY.test(key)],
-  slip_high: ['the load itself was late, so latency cannot be claimed', (key) => LATENCY.test(key)],
-  short_of_connections: ['fewer connections stood than were asked for', () => true],
-  unanswered: ['messages were sent and never answered', (key) => LATENCY.test(key)],
-  errors: ['connections broke or bytes were wrong', () => true],
-  noisy_host: ['the host was busy with something else, or CPU time was stolen', () => false],
-  shared_core: ['server and load shared a core', voidsBoth],
-  server_exit: ['the server did not end with exit status 0', () => false],
-  halves_differ: ['the two halves of the trial differ by more than the noise floor', () => false],
-  outlier: ['far from the other trials of its cell; kept', () => false],
+  rate_missed: ['less than 99 % of the offered rate was sent', speed],
+  slip_high: ['the load itself was late', speed],
+  unanswered: ['messages were sent and never answered', speed],
+  noisy_host: ['the host was busy with something else, or CPU time was stolen', speed],
+  shared_core: ['server and load shared a core', speed],
+  short_of_connections: ['fewer connections stood than were asked for', all],
+  errors: ['connections broke or bytes were wrong', all],
+  server_exit: ['the server did not end with exit status 0', none],
+  halves_differ: ['the two halves of the trial differ by more than the noise floor', none],
+  outlier: ['far from the other trials of its cell; kept', none],
 };
 export const flagWords = (flag) =>
   Object.hasOwn(FLAGS, flag) ? FLAGS[flag][0] : 'see results/README.md';
