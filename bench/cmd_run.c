@@ -11,6 +11,7 @@
 #include "bench/derive.h"
 #include "bench/environment.h"
 #include "bench/experiment.h"
+#include "bench/hindsight.h"
 #include "bench/plan.h"
 #include "bench/runner.h"
 #include "bench/sentences.h"
@@ -204,9 +205,12 @@ static json_t *run_json(const struct experiment *e, const struct rundir *dir, co
 
 /* Everything that follows from the rows. Returns 0 or -errno. */
 static int write_derived(const struct rundir *dir, const struct plan *plan,
-                         const struct summary *summary, const struct mux_rows *rows) {
+                         const struct summary *summary, struct mux_rows *rows) {
   char path[RUNDIR_PATH];
-  int rc = summary_write(summary, rundir_file(dir, path, "summary.csv"));
+  hindsight_flag(dir, summary, rows);
+  int rc = mux_rows_write(rows, rundir_file(dir, path, "measurements.csv"));
+  if (rc == 0)
+    rc = summary_write(summary, rundir_file(dir, path, "summary.csv"));
   if (rc == 0)
     rc = derive_timeline(dir, rows);
   if (rc == 0)

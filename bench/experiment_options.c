@@ -29,7 +29,7 @@ static const struct experiment_option options[] = {
     {"duration", OPTION_LOAD, OPTION_TIME, MUX_MS, 24 * HOUR_NS, "2s", NULL},
     {"warmup", OPTION_LOAD, OPTION_TIME, 0, HOUR_NS, "500ms", NULL},
     {"timeout", OPTION_LOAD, OPTION_TIME, MUX_MS, HOUR_NS, "5s", NULL},
-    {"interval", OPTION_LOAD, OPTION_TIME, MUX_MS, HOUR_NS, "1s", NULL},
+    {"interval", OPTION_LOAD, OPTION_TIME, 10 * MUX_MS, HOUR_NS, NULL, NULL},
     {"ramp", OPTION_LOAD, OPTION_COUNT, 1, 1000000000, NULL, NULL},
     {"think", OPTION_LOAD, OPTION_TIME, 0, HOUR_NS, NULL, NULL},
     {"spin", OPTION_LOAD, OPTION_TIME, 0, MUX_S, NULL, NULL},
@@ -42,6 +42,8 @@ static const struct experiment_option options[] = {
     {"drain", OPTION_SERVE, OPTION_TIME, 0, HOUR_NS, NULL, NULL},
     {"buffer", OPTION_SERVE, OPTION_SIZE, 1, INT64_C(1) << 30, NULL, NULL},
     {"backlog", OPTION_SERVE, OPTION_COUNT, 1, 1 << 20, NULL, NULL},
+    {"rcvbuf", OPTION_SERVE, OPTION_SIZE, 1, INT64_C(1) << 30, NULL, NULL},
+    {"sndbuf", OPTION_SERVE, OPTION_SIZE, 1, INT64_C(1) << 30, NULL, NULL},
     {"options", OPTION_SERVE, OPTION_TEXT, 0, 0, NULL, NULL},
     {"congestion", OPTION_SERVE, OPTION_TEXT, 0, 0, NULL, NULL},
 };

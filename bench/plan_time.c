@@ -10,6 +10,9 @@
 #define TRIAL_NS (80 * MUX_MS)
 /* Connecting, accepting, closing, draining, per connection. A thread per connection included. */
 #define CONNECTION_NS (60 * MUX_US)
+/* Once per server: the conformance gate. Once per number of connections and payload: the floor. */
+#define GATE_NS  (500 * MUX_MS)
+#define FLOOR_NS (250 * MUX_MS)
 /* The short phase for counting has a warm-up of its own and connects again. */
 #define COUNT_WARMUP_NS (100 * MUX_MS)
 /* Of a budget, kept for everything that is not a trial. */
@@ -32,6 +35,14 @@ void plan_estimate_overheads(struct plan *plan) {
   }
 }
 
+/* What the run does once beside its trials. */
+static int64_t plan_once_ns(const struct plan *plan) {
+  int64_t total_ns = plan->experiment->server_count * GATE_NS;
+  for (int i = 0; i < plan->cell_count; i++)
+    total_ns += FLOOR_NS + number_in(plan, &plan->cells[i], "connections") * CONNECTION_NS;
+  return total_ns;
+}
+
 int64_t plan_usable_ns(int64_t budget_ns) {
   return budget_ns - budget_ns * RESERVE_PERCENT / 100;
 }
@@ -50,6 +61,8 @@ struct plan_times plan_times_for(const struct plan *plan, const struct plan_cell
       overhead_ns += plan->cells[plan->trials[i].cell].overhead_ns;
       trials++;
     }
+  if (first == 0)
+    overhead_ns += plan_once_ns(plan);
   int64_t each_ns =
       trials > 0 ? (left_ns - (int64_t)((double)overhead_ns * overhead_scale)) / trials : 0;
   int64_t wanted_ns = times.warmup_ns + times.duration_ns;
@@ -82,7 +95,7 @@ int plan_fit_budget(const struct experiment *experiment, plan_skip_rule skip) {
 }
 
 int64_t plan_estimate_ns(const struct plan *plan) {
-  int64_t total_ns = 0;
+  int64_t total_ns = plan_once_ns(plan);
   int64_t usable_ns = plan_usable_ns(plan->experiment->budget_ns);
   for (int i = 0; i < plan->trial_count; i++) {
     const struct plan_trial *trial = &plan->trials[i];

@@ -12,6 +12,8 @@
 
 #include "bench/progress.h"
 #include "bench/trial.h"
+#include "bench/trial_floor.h"
+#include "bench/trial_server.h"
 #include "common/cli.h"
 #include "common/clock.h"
 
@@ -23,6 +25,10 @@ struct runner {
   json_t *trials; /* of run.json */
   int64_t began_ns, usable_ns;
   int64_t estimated_ns, real_ns; /* overheads of the trials so far */
+  struct gate {
+    bool asked, closed;
+    char why[512];
+  } gates[EXPERIMENT_SERVERS + 1]; /* by label */
 };
 
 int runner_count(const struct mux_rows *rows, const char *status) {
@@ -66,6 +72,26 @@ static int save(struct runner *r) {
   return rc;
 }
 
+static void fail_trial(struct runner *r, const struct plan_trial *trial, const char *reason) {
+  struct mux_row row;
+  trial_skip(&r->trial, trial, &row);
+  mux_row_set(&row, MUX_COL_status, "failed");
+  record(r, trial, &row, reason);
+}
+
+/* The first trial of a server is preceded by the gate: wrong bytes have no performance. */
+static bool passes_gate(struct runner *r, const struct plan_trial *trial) {
+  struct gate *gate = &r->gates[trial->label];
+  if (!gate->asked) {
+    char why[400];
+    gate->asked = true;
+    gate->closed = trial_gate(&r->trial, trial, why, sizeof why) != 0;
+    if (gate->closed)
+      snprintf(gate->why, sizeof gate->why, "not measured, it is no correct echo server: %s", why);
+  }
+  return !gate->closed;
+}
+
 /* One trial that is not skipped. Returns 0, -EINTR or -ETIME. */
 static int run_trial(struct runner *r, const struct plan_trial *trial, struct plan_times times) {
   struct mux_row row;
@@ -77,6 +103,7 @@ static int run_trial(struct runner *r, const struct plan_trial *trial, struct pl
   r->estimated_ns += r->setting->plan->cells[trial->cell].overhead_ns;
   if (rc != 0)
     return rc;
+  trial_floor(&r->trial, trial, &row);
   record(r, trial, &row, reason);
   return 0;
 }
@@ -115,6 +142,10 @@ static int run_group(struct runner *r, int first, int end) {
       continue;
     if (trial->skip != NULL) {
       skip_trial(r, trial, trial->skip);
+      continue;
+    }
+    if (!late && !passes_gate(r, trial)) {
+      fail_trial(r, trial, r->gates[trial->label].why);
       continue;
     }
     if (!late)

@@ -20,6 +20,7 @@ const struct summary_metric summary_metrics[] = {
     {MUX_COL_service_p99_us, BETTER_LOWER, "p99 service time", " µs"},
     {MUX_COL_connect_p99_us, BETTER_LOWER, "p99 connect time", " µs"},
     {MUX_COL_server_cpu_us_per_req, BETTER_LOWER, "server CPU per request", " µs"},
+    {MUX_COL_floor_ratio, BETTER_LOWER, "server CPU over the floor", ""},
     {MUX_COL_server_user_us_per_req, BETTER_LOWER, "server user CPU per request", " µs"},
     {MUX_COL_server_system_us_per_req, BETTER_LOWER, "server system CPU per request", " µs"},
     {MUX_COL_syscalls_per_req, BETTER_LOWER, "system calls per request", ""},
@@ -47,7 +48,8 @@ enum metric_class { CLASS_SPEED, CLASS_CPU, CLASS_MEMORY };
 static enum metric_class class_of(enum mux_column metric) {
   if (metric == MUX_COL_rss_bytes_per_conn || metric == MUX_COL_kernel_bytes_per_conn)
     return CLASS_MEMORY;
-  if (metric >= MUX_COL_server_user_us_per_req && metric <= MUX_COL_events_per_wait)
+  if ((metric >= MUX_COL_server_user_us_per_req && metric <= MUX_COL_events_per_wait) ||
+      metric == MUX_COL_floor_ratio)
     return CLASS_CPU;
   return CLASS_SPEED;
 }

@@ -18,6 +18,7 @@
 #include "bench/session.h"
 #include "bench/trial_columns.h"
 #include "bench/trial_load.h"
+#include "bench/trial_server.h"
 #include "common/clock.h"
 #include "common/units.h"
 
@@ -31,48 +32,13 @@
 /* ---- Processes --------------------------------------------------------------------------------
  */
 
-enum { SERVE_ARGS = 2 * EXPERIMENT_AXES };
-
-/* Options of serve that the launcher does not know by itself. */
-static void serve_options(const struct plan *plan, const struct plan_trial *trial,
-                          char words[SERVE_ARGS][512], const char *argv[SERVE_ARGS + 1]) {
-  static const char *const keys[] = {"work",       "drain",  "buffer", "backlog", "options",
-                                     "congestion", "rcvbuf", "sndbuf", NULL};
-  int n = 0;
-  for (int i = 0; keys[i] != NULL; i++) {
-    const char *value = trial_text(plan, trial, OPTION_SERVE, keys[i]);
-    if (*value == 0)
-      continue;
-    snprintf(words[n], sizeof words[n], "--%s=%s", keys[i], value);
-    argv[n] = words[n];
-    n++;
-  }
-  argv[n] = NULL;
-}
-
-static int start_server(struct trial_setting *setting, const struct plan_trial *trial,
+static int start_server(const struct trial_setting *setting, const struct plan_trial *trial,
                         struct session *session, const char *suffix) {
-  const struct plan *plan = setting->plan;
-  const struct experiment_server *server = plan->labels[trial->label].server;
-  const struct experiment_value *workers =
-      plan_value(plan, &plan->cells[trial->cell], server, OPTION_SERVE, "workers");
-  char words[SERVE_ARGS][512];
-  const char *argv[SERVE_ARGS + 1];
-  char log[RUNDIR_PATH];
-  serve_options(plan, trial, words, argv);
-  bool own = server->command == NULL && server->target == NULL;
-  struct mux_server_spec spec = {
-      .backend = own ? server->backend : NULL,
-      .command = server->command,
-      .target = server->target,
-      .listen = trial_text(plan, trial, OPTION_SERVE, "listen"),
-      .extra = argv,
-      .workers = workers != NULL ? (int)workers->number : 0,
-      .cpus = &setting->server_cpus,
-      .stderr_path = rundir_file(setting->dir, log, "logs/%d%s.server.log", trial->number, suffix),
-      .share_counters = own,
-  };
-  return session_start_server(session, &spec);
+  struct trial_server server;
+  char name[32];
+  snprintf(name, sizeof name, "%d%s", trial->number, suffix);
+  trial_server_describe(setting, trial, name, &server);
+  return session_start_server(session, &server.spec);
 }
 
 static int start_load(struct trial_setting *setting, const struct plan_trial *trial,

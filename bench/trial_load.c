@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/units.h"
 
 /* Words gathered in one block, so that one free() releases them. */
@@ -33,6 +34,14 @@ static bool is_passed(const struct experiment_option *option, const char *value)
   return option->fallback == NULL || strcmp(option->fallback, value) != 0;
 }
 
+/* Six points at least, so that halves can be compared; a second at most. */
+static int64_t interval_for(int64_t duration_ns) {
+  int64_t interval_ns = duration_ns / 6 / MUX_MS * MUX_MS;
+  if (interval_ns < 10 * MUX_MS)
+    return 10 * MUX_MS;
+  return interval_ns < MUX_S ? interval_ns : MUX_S;
+}
+
 char **trial_load_options(const struct plan *plan, const struct plan_trial *trial,
                           struct plan_times times, const char *cpus, const char *hlog,
                           const char *json) {
@@ -53,6 +62,8 @@ char **trial_load_options(const struct plan *plan, const struct plan_trial *tria
   }
   put(&words, "--%s=%s", "duration", mux_print_time(number, times.duration_ns));
   put(&words, "--%s=%s", "warmup", mux_print_time(number, times.warmup_ns));
+  if (plan_value(plan, cell, NULL, OPTION_LOAD, "interval") == NULL)
+    put(&words, "--%s=%s", "interval", mux_print_time(number, interval_for(times.duration_ns)));
   snprintf(number, sizeof number, "%d", trial->number);
   put(&words, "--%s=%s", "seed", number);
   if (cpus[0] != 0)

@@ -1,0 +1,29 @@
+/* floor.h: the speed of light of this host: the CPU time of a bare recv() and send() per message on
+ * loopback sockets that are ready, the same number of connections and payload as a server would
+ * have, and no waiting mechanism at all. What a server costs beyond that is its own doing. */
+#ifndef MUX_FLOOR_H
+#define MUX_FLOOR_H
+
+#include <stdint.h>
+
+#include "common/addr.h"
+#include "common/cpus.h"
+
+struct floor_spec {
+  struct mux_addr addr; /* tcp or unix: the kind of socket; the port is the kernel's choice */
+  int connections;
+  int64_t payload_bytes;
+  cpu_set_t server_cpus, load_cpus; /* empty: inherited */
+  int64_t cpu_ns;                   /* CPU time to measure for; twice as much time at most */
+};
+
+struct floor_result {
+  double us;        /* CPU per message; the median of the rounds' means */
+  int64_t messages; /* measured */
+};
+
+/* Returns 0 or -errno: -EMFILE, a connection could not be made, and so on. The peer is a child
+ * process that ends with us. Pins the calling thread to a CPU of server_cpus. */
+int floor_measure(const struct floor_spec *spec, struct floor_result *result);
+
+#endif
