@@ -237,6 +237,9 @@ int runner_run(struct runner_setting *setting, struct mux_rows *rows) {
     int written = save(&r);
     rc = written != 0 ? written : rc;
   }
+  struct signalfd_siginfo taken; /* what is still pending would end us when it is unblocked */
+  while (read(r.trial.stop_fd, &taken, sizeof taken) > 0)
+    ;
   close(r.trial.stop_fd);
   sigprocmask(SIG_SETMASK, &old, NULL);
   return rc == -EINTR ? RUNNER_INTERRUPTED : rc;

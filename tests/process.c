@@ -93,7 +93,7 @@ void test_wait(struct test_process *process, struct test_result *result) {
   }
   snprintf(result->command, sizeof result->command, "%s", process->command);
   result->status =
-      WIFEXITED(waited.status) ? WEXITSTATUS(waited.status) : 128 + WTERMSIG(waited.status);
+      WIFEXITED(waited.status) ? WEXITSTATUS(waited.status) : 1000 + WTERMSIG(waited.status);
   read_whole(result->out, sizeof result->out, process->out_fd);
   read_whole(result->err, sizeof result->err, process->err_fd);
   close(process->out_fd);

@@ -24,7 +24,7 @@ struct test_process {
 /* What a process left when it had ended. */
 struct test_result {
   char command[512];
-  int status; /* exit status, or 128 + signal */
+  int status; /* exit status, or 1000 + signal: not to be mixed up with exit 130 */
   char out[TEST_OUTPUT];
   char err[TEST_OUTPUT];
 };

@@ -31,8 +31,8 @@ static json_t *load(const struct test_server *server, int connections) {
   return test_json(&result);
 }
 
-/* Every connection is established and nothing goes wrong on any of them. A flag such as
- * client_bound may be raised on a busy machine, but no other than those of measuring. */
+/* Every connection is established, nothing goes wrong on any of them, and none starves: with ten
+ * messages a connection on average, each must have had one. */
 static void assert_all_served(const char *name, const json_t *json, int connections) {
   static const char *const errors[] = {"errors.connect", "errors.reset", "errors.timeout",
                                        "errors.mismatch", "errors.closed"};
@@ -43,8 +43,9 @@ static void assert_all_served(const char *name, const json_t *json, int connecti
     if (test_json_int(json, errors[i]) != 0)
       fail_msg("%s with %d connections: %s %lld", name, connections, errors[i],
                test_json_int(json, errors[i]));
-  assert_true(test_json_int(json, "completed") > 0);
-  if (test_json_int(json, "never_served") != 0)
+  long long completed = test_json_int(json, "completed");
+  assert_true(completed > 0);
+  if (completed > 10LL * connections && test_json_int(json, "never_served") != 0)
     fail_msg("%s: %lld of %d connections were never served", name,
              test_json_int(json, "never_served"), connections);
 }
