@@ -30,7 +30,8 @@ struct run_options {
   const char *out;
   const char *resume;
   const char *backends;
-  const char *json; /* "-": stdout; NULL: none */
+  const char *json;              /* "-": stdout; NULL: none */
+  struct mux_output json_output; /* opened before anything runs or is written */
   bool dry_run;
   char *sets[SETS_MAX];
   int set_count;
@@ -234,8 +235,26 @@ static void conclude(const struct rundir *dir, const struct plan *plan, const st
   printf("Results: %s\n", dir->path);
 }
 
+static void open_json(struct run_options *options) {
+  int rc = options->json != NULL ? mux_output_open(&options->json_output, options->json) : 0;
+  if (rc != 0)
+    mux_die(MUX_EXIT_USAGE, "--json: cannot write %s: %s", options->json, strerror(-rc));
+}
+
+static int write_json(struct run_options *options, const json_t *run) {
+  struct mux_output *out = &options->json_output;
+  if (out->stream == NULL)
+    return 0;
+  json_dumpf(run, out->stream, JSON_INDENT(2));
+  fputc('\n', out->stream);
+  int rc = mux_output_commit(out);
+  if (rc != 0)
+    mux_note("--json: cannot write %s: %s", options->json, strerror(-rc));
+  return rc;
+}
+
 static int carry_out(struct experiment *e, struct plan *plan, const struct rundir *dir, json_t *run,
-                     struct mux_rows *rows, const struct run_options *options, bool shared_core) {
+                     struct mux_rows *rows, struct run_options *options, bool shared_core) {
   struct runner_setting setting = {.plan = plan,
                                    .dir = dir,
                                    .server_cpus = e->server_cpus,
@@ -243,8 +262,10 @@ static int carry_out(struct experiment *e, struct plan *plan, const struct rundi
                                    .shared_core = shared_core,
                                    .run = run};
   int end = runner_run(&setting, rows);
-  if (end < 0)
+  if (end < 0) {
+    mux_output_abort(&options->json_output);
     return MUX_EXIT_FAILED;
+  }
   struct summary *summary = summary_new(plan, rows);
   json_object_set_new(run, "ended", time_json());
   int rc = write_derived(dir, plan, summary, rows);
@@ -253,17 +274,9 @@ static int carry_out(struct experiment *e, struct plan *plan, const struct rundi
   if (rc == 0 && options->json == NULL)
     conclude(dir, plan, rows, summary);
   summary_free(summary);
-  if (rc == 0 && options->json != NULL) {
-    struct mux_output out;
-    rc = mux_output_open(&out, options->json);
-    if (rc == 0) {
-      json_dumpf(run, out.stream, JSON_INDENT(2));
-      fputc('\n', out.stream);
-      rc = mux_output_commit(&out);
-    }
-    if (rc != 0)
-      mux_note("--json: %s: %s", options->json, strerror(-rc));
-  }
+  if (rc == 0)
+    rc = write_json(options, run);
+  mux_output_abort(&options->json_output);
   if (end == RUNNER_INTERRUPTED) {
     mux_note("interrupted; to go on: muxbench run --resume %s", dir->path);
     return MUX_EXIT_INTERRUPTED;
@@ -290,16 +303,21 @@ static int begin(struct run_options *options, int argc, char **argv) {
     print_plan(plan);
     goto out;
   }
-  if (rundir_create(&dir, options->out, e->name, why, sizeof why) != 0)
+  open_json(options);
+  if (rundir_create(&dir, options->out, e->name, why, sizeof why) != 0) {
+    mux_output_abort(&options->json_output);
     mux_die(MUX_EXIT_USAGE, "--out: %s", why);
+  }
   json_t *effective = experiment_to_json(e);
   json_object_set_new(effective, "planned_blocks", json_integer(blocks));
   int rc = rundir_copy(&dir, "experiment.cfg", options->experiment);
   if (rc == 0)
     rc = rundir_write_json(&dir, "effective.json", effective);
   json_decref(effective);
-  if (rc != 0)
+  if (rc != 0) {
+    mux_output_abort(&options->json_output);
     mux_die(MUX_EXIT_USAGE, "--out: %s: %s", dir.path, strerror(-rc));
+  }
   json_t *arguments = argv_json(argc, argv);
   json_t *run = run_json(e, &dir, arguments, shared_core);
   json_decref(arguments);
@@ -319,7 +337,7 @@ static void locate_effective(const struct experiment_source *source, const char 
   snprintf(out, out_bytes, "%s/effective.json", ((const struct rundir *)source->data)->path);
 }
 
-static int resume(const struct run_options *options) {
+static int resume(struct run_options *options) {
   char why[768];
   char path[RUNDIR_PATH];
   struct rundir dir;
@@ -344,6 +362,7 @@ static int resume(const struct run_options *options) {
   struct plan *plan = plan_new(e, (int)blocks, servers_skip);
   if (plan->trial_count > 0 && e->budget_ns > 0) /* what is left to do gets its part of it */
     e->budget_ns = e->budget_ns * (plan->trial_count - (int64_t)rows.count) / plan->trial_count;
+  open_json(options);
   bool shared_core = json_is_true(json_object_get(run, "shared_core"));
   int status = carry_out(e, plan, &dir, run, &rows, options, shared_core);
   json_decref(run);
