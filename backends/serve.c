@@ -71,6 +71,10 @@ static void open_memory(struct server *server) {
     mux_die(MUX_EXIT_FAILED, "no memory for %u workers", config->workers);
 }
 
+static void do_nothing(int signal) {
+  (void)signal;
+}
+
 /* The descriptors of the main thread come first, and low: a poller may have a limit. */
 static void open_descriptors(struct server *server) {
   sigset_t signals;
@@ -79,6 +83,8 @@ static void open_descriptors(struct server *server) {
   sigaddset(&signals, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &signals, NULL); /* the workers inherit it */
   signal(SIGPIPE, SIG_IGN);
+  /* Interrupts whatever call a thread is in, and does nothing else: check's eintr-storm. */
+  sigaction(SIGUSR1, &(struct sigaction){.sa_handler = do_nothing}, NULL);
   server->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
   server->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   server->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -1,9 +1,13 @@
 /* case.c: how a case speaks: verdicts, notes, randomness. See case.h. */
 #include "check/case.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,8 +30,8 @@ int64_t check_slowness(void) {
   return SLOWNESS;
 }
 
-int64_t check_patience_ns(void) {
-  return 3 * MUX_S * SLOWNESS;
+int64_t check_patience_ns(const struct check *check) {
+  return check->patience_ns * SLOWNESS;
 }
 
 /* The line of a server's stderr that says most: a sanitizer's or an assertion's, else the last. */
@@ -53,7 +57,7 @@ static void telling_line(char *out, size_t out_bytes, const char *path) {
 static void name_death(struct check *check, char *out, size_t out_bytes) {
   char said[300];
   out[0] = 0;
-  if (check->server == NULL || check->spec.target != NULL)
+  if (check->server == NULL || check->spec.target != NULL || check->is_helper)
     return;
   /* Its sockets close a moment before its end can be seen. */
   for (int i = 0; i < 20 && mux_server_alive(check->server); i++)
@@ -116,6 +120,28 @@ void check_doing(struct check *check, const char *format, ...) {
   va_start(args, format);
   vsnprintf(check->result->doing, sizeof check->result->doing, format, args);
   va_end(args);
+}
+
+pid_t check_fork(struct check *check) {
+  pid_t pid = fork();
+  if (pid < 0)
+    check_skip(check, "no further process: %s", strerror(errno));
+  if (pid == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    check->is_helper = true;
+    /* Our copy would keep the server's supervisor from noticing the end of the case. */
+    int lifeline = check->server != NULL ? mux_server_watch_fd(check->server) : -1;
+    if (lifeline >= 0)
+      close(lifeline);
+  }
+  return pid;
+}
+
+void check_end_helper(pid_t helper) {
+  if (waitpid(helper, NULL, WNOHANG) != 0)
+    _exit(0);
+  kill(helper, SIGKILL);
+  waitpid(helper, NULL, 0);
 }
 
 uint64_t check_random(struct check *check, uint64_t below) {

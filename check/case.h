@@ -91,6 +91,8 @@ struct check {
   struct mux_pattern pattern;
   uint32_t connections; /* pattern ids given out so far */
   uint64_t random;
+  int64_t patience_ns;    /* see check_patience_ns */
+  bool is_helper;         /* a process that check_fork made */
   const char *server_log; /* file with the server's stderr, or NULL */
   struct check_result *result;
 };
@@ -99,6 +101,11 @@ _Noreturn void check_fail(struct check *check, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 _Noreturn void check_skip(struct check *check, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* A process that helps a case; it ends with it at the latest, and may fail it. Returns what fork
+ * does, but skips the case if there can be none. */
+pid_t check_fork(struct check *check);
+/* Kills and forgets it. If it has ended before, it has given the verdict: the case ends here. */
+void check_end_helper(pid_t helper);
 /* A figure to report beside the verdict; several are joined. */
 void check_note(struct check *check, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Says what the following lines wait for. */
@@ -110,7 +117,7 @@ uint64_t check_random(struct check *check, uint64_t below);
 void check_sleep(int64_t ns);
 
 /* How long bytes may stand still before a connection counts as stuck; longer under sanitizers. */
-int64_t check_patience_ns(void);
+int64_t check_patience_ns(const struct check *check);
 /* Factor on every bound: 1, or more in a build with a sanitizer. */
 int64_t check_slowness(void);
 

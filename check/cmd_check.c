@@ -24,6 +24,7 @@ enum {
   KEY_QUICK,
   KEY_WORKERS,
   KEY_OPTIONS,
+  KEY_PATIENCE,
   KEY_PRELOAD,
   KEY_REMOTE,
   KEY_JSON,
@@ -41,6 +42,8 @@ static const struct argp_option options[] = {
     {"quick", KEY_QUICK, NULL, 0, "Only the cases that take well under a second", 1},
     {"list", KEY_LIST, NULL, 0, "List the cases and what each asks for, and stop", 1},
     {"seed", KEY_SEED, "N", 0, "Of the bytes and sizes sent, to replay a failure (default 1)", 1},
+    {"patience", KEY_PATIENCE, "TIME", 0,
+     "How long bytes may stand still before a connection counts as stuck (default 3s)", 1},
     {"listen", KEY_LISTEN, "ADDR", 0,
      "Where the server listens (default tcp://127.0.0.1:0; the port, if 0, is picked)", 2},
     {"workers", KEY_WORKERS, "N", 0, "Workers of the server (default: its own)", 2},
@@ -100,6 +103,9 @@ static error_t parse(int key, char *text, struct argp_state *state) {
     return 0;
   case KEY_SEED:
     arguments->setup.seed = (uint64_t)mux_option_count("--seed", text, 0, INT64_MAX);
+    return 0;
+  case KEY_PATIENCE:
+    arguments->setup.patience_ns = mux_option_time("--patience", text, 10 * MUX_MS, 60 * MUX_S);
     return 0;
   case KEY_LISTEN:
     spec->listen = text;

@@ -25,21 +25,20 @@ CHECK_CASE(accept_emfile, .name = "accept-emfile", .theme = CHECK_LIMITS,
            .advice = "on EMFILE stop watching the listener; look again when a connection closes or "
                      "by a timer (an edge will not come again)",
            .needs = CHECK_OWN, .bound_s = 20, .quick = true) {
-  enum { HELD = 16, QUEUED = 8 };
+  enum { HELD = 8, QUEUED = 64 };
   check_serves(check);
-  struct peer *held = peers_open(check, HELD / 2, 0);
-  peers_echo(held, HELD / 2, 64);
-  struct rlimit before = check_limit(check, RLIMIT_NOFILE, 4);
+  struct peer *held = peers_open(check, HELD, 0);
+  peers_echo(held, HELD, 64);
+  rlim_t before = check_limit_fds(check);
   struct peer *queued = peers_open(check, QUEUED, 0);
   for (int i = 0; i < QUEUED; i++) {
     queued[i].tolerant = true;
     peer_send(&queued[i], 64);
   }
   check_cpu_below(check, 25, 500 * MUX_MS, "out of descriptors");
-  peers_echo(held, HELD / 2, 64);
-  /* The limit stays near: descriptors come back by connections that close. */
-  check_limit(check, RLIMIT_NOFILE, before.rlim_cur);
-  peers_close(held, HELD / 2);
+  peers_echo(held, HELD, 64);
+  check_limit(check, RLIMIT_NOFILE, before);
+  peers_close(held, HELD);
   for (int i = 0; i < QUEUED; i++)
     queued[i].get_goal = 64;
   check_doing(check, "waiting for connections that came while it had no descriptors");
@@ -146,7 +145,7 @@ CHECK_CASE(
   enum { BEFORE = 4, MORE = 400, ROOM = 4 << 20 };
   struct peer *first = peers_open(check, BEFORE, 0);
   peers_echo(first, BEFORE, 1000);
-  struct rlimit old = check_limit(check, RLIMIT_AS, (rlim_t)check_vm_bytes(check) + ROOM);
+  rlim_t old = check_limit(check, RLIMIT_AS, (rlim_t)check_vm_bytes(check) + ROOM);
   struct peer more[MORE];
   check_doing(check, "opening %d connections to a server short of memory", MORE);
   for (int i = 0; i < MORE; i++) {
@@ -158,7 +157,7 @@ CHECK_CASE(
   check_alive(check);
   peers_echo(first, BEFORE, 1000);
   check_cpu_below(check, 50, 300 * MUX_MS, "short of memory");
-  check_limit(check, RLIMIT_AS, old.rlim_cur);
+  check_limit(check, RLIMIT_AS, old);
   int refused = 0;
   for (int i = 0; i < MORE; i++) {
     if (!more[i].eof && peer_wait(&more[i], POLLIN, 0))

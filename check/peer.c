@@ -162,7 +162,7 @@ void peer_send(struct peer *peer, uint64_t n) {
   while (peer->sent < goal) {
     if (peer_push(peer, goal - peer->sent) > 0)
       continue;
-    if (!peer_wait(peer, POLLOUT, check_patience_ns()))
+    if (!peer_wait(peer, POLLOUT, check_patience_ns(peer->check)))
       check_fail(peer->check,
                  "connection %" PRIu32 ": the server reads no more after %" PRIu64 " bytes",
                  peer->id, peer->sent);
@@ -187,10 +187,10 @@ void peer_expect(struct peer *peer, uint64_t n) {
 void peer_expect_rest_and_eof(struct peer *peer) {
   peer->get_goal = peer->sent;
   peers_move(peer, 1);
-  if (!peer_wait(peer, POLLIN, check_patience_ns()))
+  if (!peer_wait(peer, POLLIN, check_patience_ns(peer->check)))
     check_fail(peer->check,
                "connection %" PRIu32 ": all %" PRIu64 " bytes came back, but then no FIN for %d s",
-               peer->id, peer->sent, (int)(check_patience_ns() / MUX_S));
+               peer->id, peer->sent, (int)(check_patience_ns(peer->check) / MUX_S));
   peer_pull(peer, CHUNK_BYTES);
 }
 

@@ -82,7 +82,7 @@ static _Noreturn void stuck(struct peer *peers, int n) {
   check_fail(peers[0].check,
              "nothing moves for %d s: connection %" PRIu32 " has sent %" PRIu64 " and got %" PRIu64
              " bytes back%s; %d of %d connections wait",
-             (int)(check_patience_ns() / MUX_S), first->id, first->sent, first->got,
+             (int)(check_patience_ns(peers[0].check) / MUX_S), first->id, first->sent, first->got,
              first->shut ? " (after its half-close)" : "", waiting, n);
 }
 
@@ -113,7 +113,7 @@ void peers_move(struct peer *peers, int n) {
         moved += move_one(&peers[i], polled[i].revents, now);
     if (moved > 0)
       progress_ns = now;
-    else if (now - progress_ns > check_patience_ns())
+    else if (now - progress_ns > check_patience_ns(peers[0].check))
       stuck(peers, n);
   }
   free(polled);

@@ -118,7 +118,7 @@ int check_report_tap(const struct check_report *report, FILE *out) {
     const struct check_line *line = &report->lines[i];
     enum check_verdict verdict = line->result.verdict;
     bool ok = verdict != CHECK_FAIL && verdict != CHECK_RUNNING;
-    fprintf(out, "%s %d - %s", ok ? "ok" : "not ok", i + 1, line->one->name);
+    fprintf(out, "%s %d - %s: %s", ok ? "ok" : "not ok", i + 1, report->server, line->one->name);
     if (verdict == CHECK_SKIP || verdict == CHECK_EXEMPT)
       fprintf(out, " # SKIP %s%s", verdict == CHECK_EXEMPT ? "exempt: " : "", line->result.reason);
     fputc('\n', out);

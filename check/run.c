@@ -21,6 +21,7 @@
 #include "common/sock.h"
 
 enum { CASES_MAX = 128, SPARE_FDS = 100 };
+#define PATIENCE_NS (3 * MUX_S)
 
 /* ---- The list ------------------------------------------------------------------------------- */
 
@@ -253,6 +254,7 @@ int check_run(const struct check_setup *setup, const struct check_case *one, int
       .spec = setup->spec,
       .pattern = mux_pattern_new(setup->seed),
       .random = setup->seed,
+      .patience_ns = setup->patience_ns > 0 ? setup->patience_ns : PATIENCE_NS,
   };
   *result = (struct check_result){.verdict = CHECK_RUNNING};
   if (!applies(setup, one, &check.spec, path, result))

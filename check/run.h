@@ -9,6 +9,7 @@ struct check_setup {
   struct mux_server_spec spec;
   const struct mux_backend *backend; /* spec.backend's own description; NULL: foreign */
   uint64_t seed;
+  int64_t patience_ns; /* how long bytes may stand still; 0: 3 s */
 };
 
 /* All cases in the order in which they are shown; *count of them. The array lives for ever. */

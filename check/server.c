@@ -41,6 +41,22 @@ int check_stop(struct check *check) {
   return status;
 }
 
+void check_start_again(struct check *check, const char *after, int64_t grace_ns) {
+  static char text[MUX_ADDR_TEXT];
+  char why[400];
+  int64_t start = mux_now_ns();
+  check->spec.listen = mux_addr_print(text, &check->addr);
+  check->spec.ready_timeout_ns = 5 * MUX_S * check_slowness();
+  check_doing(check, "starting again %s", after);
+  while (check_try_start(check, why, sizeof why) != 0) {
+    if (mux_now_ns() - start >= grace_ns)
+      check_fail(check, "does not start again on the same address %s: %s", after, why);
+    check_sleep(10 * MUX_MS);
+  }
+  check_serves(check);
+  check_note(check, "serves again after %.0f ms", (double)(mux_now_ns() - start) / 1e6);
+}
+
 void check_alive(struct check *check) {
   if (check_owns(check) && !mux_server_alive(check->server))
     check_fail(check, "it does not survive this case");
@@ -121,19 +137,62 @@ void check_signal(struct check *check, int signal) {
     kill(tree->pids[i], signal);
 }
 
-struct rlimit check_limit(struct check *check, enum __rlimit_resource resource, rlim_t value) {
+void check_signal_threads(struct check *check, int signal) {
+  char path[64];
   const struct tree *tree = find_tree(check);
-  struct rlimit first = {0};
-  for (int i = tree->count - 1; i >= 0; i--) {
-    struct rlimit limit;
-    if (prlimit(tree->pids[i], resource, NULL, &first) != 0)
-      continue;
-    limit = first;
-    limit.rlim_cur = value < first.rlim_max ? value : first.rlim_max;
-    if (prlimit(tree->pids[i], resource, &limit, NULL) != 0)
-      check_skip(check, "cannot limit the server's process: %s", strerror(errno));
+  for (int i = 0; i < tree->count; i++) {
+    snprintf(path, sizeof path, "/proc/%d/task", (int)tree->pids[i]);
+    DIR *tasks = opendir(path);
+    struct dirent *entry;
+    while (tasks != NULL && (entry = readdir(tasks)) != NULL)
+      if (isdigit((unsigned char)entry->d_name[0]))
+        tgkill(tree->pids[i], (pid_t)atoi(entry->d_name), signal);
+    if (tasks != NULL)
+      closedir(tasks);
   }
-  return first;
+}
+
+static void set_limit(pid_t pid, enum __rlimit_resource resource, rlim_t value) {
+  struct rlimit limit;
+  if (prlimit(pid, resource, NULL, &limit) != 0)
+    return; /* it has ended */
+  limit.rlim_cur = value < limit.rlim_max ? value : limit.rlim_max;
+  prlimit(pid, resource, &limit, NULL);
+}
+
+static rlim_t get_limit(pid_t pid, enum __rlimit_resource resource) {
+  struct rlimit limit = {.rlim_cur = RLIM_INFINITY};
+  prlimit(pid, resource, NULL, &limit);
+  return limit.rlim_cur;
+}
+
+rlim_t check_limit(struct check *check, enum __rlimit_resource resource, rlim_t value) {
+  const struct tree *tree = find_tree(check);
+  rlim_t before = get_limit(tree->pids[0], resource);
+  for (int i = 0; i < tree->count; i++)
+    set_limit(tree->pids[i], resource, value);
+  return before;
+}
+
+static int highest_fd(pid_t pid) {
+  char path[64];
+  int highest = 0;
+  snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+  DIR *dir = opendir(path);
+  struct dirent *entry;
+  while (dir != NULL && (entry = readdir(dir)) != NULL)
+    highest = atoi(entry->d_name) > highest ? atoi(entry->d_name) : highest;
+  if (dir != NULL)
+    closedir(dir);
+  return highest;
+}
+
+rlim_t check_limit_fds(struct check *check) {
+  const struct tree *tree = find_tree(check);
+  rlim_t before = get_limit(tree->pids[0], RLIMIT_NOFILE);
+  for (int i = 0; i < tree->count; i++)
+    set_limit(tree->pids[i], RLIMIT_NOFILE, (rlim_t)highest_fd(tree->pids[i]) + 1);
+  return before;
 }
 
 /* ---- Figures -------------------------------------------------------------------------------- */
@@ -263,7 +322,7 @@ void check_fds_return(struct check *check, int fds, const char *what) {
   if (!check_owns(check) || fds < 0)
     return;
   check_doing(check, "waiting for the server to close the descriptors of %s", what);
-  int64_t deadline = mux_now_ns() + check_patience_ns();
+  int64_t deadline = mux_now_ns() + check_patience_ns(check);
   int now;
   while ((now = check_fds(check)) > fds && mux_now_ns() < deadline) {
     check_alive(check);

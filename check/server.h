@@ -11,6 +11,9 @@
 void check_start(struct check *check);
 /* The same, but says why not. Returns 0 or -errno. */
 int check_try_start(struct check *check, char *why, size_t why_bytes);
+/* A server that has ended starts again on the same address and serves, or the case fails. A killed
+ * one gets a grace: the kernel takes an io_uring apart some time after its process. */
+void check_start_again(struct check *check, const char *after, int64_t grace_ns);
 /* SIGTERM and what follows; returns what mux_server_stop does. */
 int check_stop(struct check *check);
 /* Fails the case if the server has died, naming its end. */
@@ -20,9 +23,13 @@ void check_serves(struct check *check);
 
 /* The case needs a process that it knows (own, not a target). */
 bool check_owns(const struct check *check);
-void check_signal(struct check *check, int signal); /* to every process of the tree */
-/* Sets a limit (soft and hard) of every process; returns what held before in the first. */
-struct rlimit check_limit(struct check *check, enum __rlimit_resource resource, rlim_t value);
+void check_signal(struct check *check, int signal);         /* to every process of the tree */
+void check_signal_threads(struct check *check, int signal); /* to every thread of every process */
+/* Sets the soft limit of every process; returns what it was. */
+rlim_t check_limit(struct check *check, enum __rlimit_resource resource, rlim_t value);
+/* No process gets a descriptor above its highest one; what is free below stays free. (A limit below
+ * what is open would be unfair: poll(2) fails with EINVAL then.) Returns the limit before. */
+rlim_t check_limit_fds(struct check *check);
 
 /* -1 where it cannot be known (a bare target). */
 int check_fds(struct check *check);
