@@ -1,22 +1,23 @@
 /* serve.c: see serve.h.
  *
- * The main thread sets everything up, starts one thread per worker, and from then on only waits:
- * for a signal, for a worker that ends, and, if the counters are to be written, for the time to do
- * so. It touches no socket while the server runs.
+ * The first worker runs in the main thread, each further one in a thread of its own. So a server of
+ * one worker is a process of one thread, as its peers are: with a second thread, even one that only
+ * sleeps, the kernel counts references to the descriptor in every call and the C library prepares
+ * for cancellation around it, which is some 3 % of the CPU time of a request. For the same reason
+ * signals are handled by handlers, and only --stats starts a thread that writes the counters.
  *
  * Invariant: `shared->stopping` is set before stop_fd becomes readable, and neither is ever undone.
  */
 #include "backends/serve.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/signalfd.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -25,27 +26,98 @@
 #include "common/clock.h"
 
 #define STATS_EVERY_NS (250 * MUX_MS)
-#define GIVE_UP_NS     (1 * MUX_S) /* beyond the drain time, for a worker that does not end */
 
 struct server_worker {
   struct mux_core core;
   struct server *server;
-  pthread_t thread;
-  int result; /* of run(); valid once the thread has ended */
+  pthread_t thread; /* of all but the first */
+  int result;       /* of run(); valid once it has returned */
 };
 
 struct server {
   const struct mux_serve_config *config;
   struct mux_addr addr; /* with the real port */
   char congestion[MUX_CONGESTION_TEXT];
-  struct mux_shared *shared;
   struct mux_counters *counters; /* [workers] */
   struct server_worker *workers;
-  int stop_fd;
-  int done_fd; /* eventfd: number of workers that have ended */
-  int signal_fd;
   int64_t started_ns;
+
+  pthread_mutex_t stats_lock; /* of the thread that writes the counters */
+  pthread_cond_t stats_end;
+  bool stats_ended;
 };
+
+/* ---- Stopping ------------------------------------------------------------------------------- */
+
+/* What signal handlers use: async-signal-safe (signal-safety(7)) and complete before they are
+ * installed. */
+static struct {
+  struct mux_shared *shared;
+  int stop_fd;
+  unsigned give_up_s; /* after the stop, for a worker that does not end */
+  int signals;        /* TERM and INT received */
+  const char *unix_path;
+  char complaint[128];
+} stopper;
+
+static void request_stop(void) {
+  __atomic_store_n(&stopper.shared->stopping, 1, __ATOMIC_RELAXED);
+  eventfd_write(stopper.stop_fd, 1);
+  alarm(stopper.give_up_s);
+}
+
+static void remove_unix_path(void) {
+  if (stopper.unix_path != NULL)
+    unlink(stopper.unix_path);
+}
+
+/* The first asks for a good end, the second does not wait for it. */
+static void on_stop_signal(int number) {
+  int error = errno;
+  (void)number;
+  if (__atomic_fetch_add(&stopper.signals, 1, __ATOMIC_RELAXED) > 0) {
+    remove_unix_path();
+    _exit(MUX_EXIT_INTERRUPTED);
+  }
+  request_stop();
+  errno = error;
+}
+
+static void on_alarm(int number) {
+  (void)number;
+  ssize_t written = write(STDERR_FILENO, stopper.complaint, strlen(stopper.complaint));
+  (void)written;
+  remove_unix_path();
+  _exit(MUX_EXIT_FAILED);
+}
+
+static void do_nothing(int number) {
+  (void)number;
+}
+
+static void handle(int number, void (*handler)(int)) {
+  struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, number);
+  sigaction(number, &action, NULL);
+  pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static void handle_signals(const struct server *server) {
+  const struct mux_serve_config *config = server->config;
+  stopper.give_up_s = (unsigned)(config->drain_ns / MUX_S) + 2;
+  if (server->addr.kind == MUX_ADDR_UNIX)
+    stopper.unix_path = ((const struct sockaddr_un *)&server->addr.socket.storage)->sun_path;
+  snprintf(stopper.complaint, sizeof stopper.complaint,
+           "muxbench: %s: a worker did not end within the drain time\n", config->backend->name);
+  handle(SIGPIPE, SIG_IGN);
+  handle(SIGALRM, on_alarm);
+  handle(SIGTERM, on_stop_signal);
+  handle(SIGINT, on_stop_signal);
+  /* Interrupts whatever call a thread is in, and does nothing else: check's eintr-storm. */
+  sigaction(SIGUSR1, &(struct sigaction){.sa_handler = do_nothing}, NULL);
+}
 
 /* ---- Setting up ----------------------------------------------------------------------------- */
 
@@ -65,31 +137,10 @@ static void open_memory(struct server *server) {
   server->counters = map_shared(bytes, config->counters_fd);
   if (config->counters_fd >= 0)
     close(config->counters_fd);
-  server->shared = map_shared(sizeof *server->shared, -1);
+  stopper.shared = map_shared(sizeof *stopper.shared, -1);
   server->workers = calloc(config->workers, sizeof *server->workers);
   if (server->workers == NULL)
     mux_die(MUX_EXIT_FAILED, "no memory for %u workers", config->workers);
-}
-
-static void do_nothing(int signal) {
-  (void)signal;
-}
-
-/* The descriptors of the main thread come first, and low: a poller may have a limit. */
-static void open_descriptors(struct server *server) {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &signals, NULL); /* the workers inherit it */
-  signal(SIGPIPE, SIG_IGN);
-  /* Interrupts whatever call a thread is in, and does nothing else: check's eintr-storm. */
-  sigaction(SIGUSR1, &(struct sigaction){.sa_handler = do_nothing}, NULL);
-  server->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-  server->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  server->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (server->signal_fd < 0 || server->stop_fd < 0 || server->done_fd < 0)
-    mux_die(MUX_EXIT_FAILED, "cannot open an eventfd: %s", strerror(errno));
 }
 
 static int listen_once(struct server *server, bool reuseport) {
@@ -120,6 +171,9 @@ static int listen_once(struct server *server, bool reuseport) {
 /* Each worker has a listener of its own and the kernel spreads the connections (SO_REUSEPORT),
  * except on a Unix path, which they share. */
 static void open_listeners(struct server *server) {
+  stopper.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (stopper.stop_fd < 0)
+    mux_die(MUX_EXIT_FAILED, "cannot open an eventfd: %s", strerror(errno));
   bool several = server->config->workers > 1 && server->addr.kind != MUX_ADDR_UNIX;
   int first = listen_once(server, false);
   if (several) { /* the port is free, or this would not be reached: with REUSEPORT nobody can tell
@@ -136,7 +190,7 @@ static void fill_worker(struct server *server, uint32_t index) {
   struct server_worker *own = &server->workers[index];
   own->server = server;
   mux_pool_init(&own->core.pool, config->buffer_bytes);
-  own->core.shared = server->shared;
+  own->core.shared = stopper.shared;
   own->core.addr = &server->addr;
   own->core.sock_options = &config->sock_options;
   own->core.worker = (struct mux_worker){
@@ -144,7 +198,7 @@ static void fill_worker(struct server *server, uint32_t index) {
       .index = index,
       .workers = config->workers,
       .listen_fd = own->core.worker.listen_fd,
-      .stop_fd = server->stop_fd,
+      .stop_fd = stopper.stop_fd,
       /* The rest of the time is for closing what is left and for ending the process. */
       .drain_ns = config->drain_ns / 5 * 4,
       .work_ns = config->work_ns,
@@ -159,6 +213,7 @@ static void fill_worker(struct server *server, uint32_t index) {
 
 /* ---- Workers -------------------------------------------------------------------------------- */
 
+/* A worker that ends by itself has failed, and ends the server. */
 static void *worker_main(void *argument) {
   struct server_worker *own = argument;
   struct mux_worker *worker = &own->core.worker;
@@ -171,110 +226,80 @@ static void *worker_main(void *argument) {
   own->result =
       backend->poller != NULL ? mux_reactor_run(worker, backend->poller) : backend->run(worker);
   mux_pool_free(&own->core.pool);
-  eventfd_write(own->server->done_fd, 1);
+  if (!mux_draining(worker))
+    request_stop();
   return NULL;
 }
 
-static void start_workers(struct server *server) {
+static void start_thread(pthread_t *thread, void *(*main)(void *), void *argument) {
+  int error = pthread_create(thread, NULL, main, argument);
+  if (error != 0)
+    mux_die(MUX_EXIT_FAILED, "cannot start a thread: %s", strerror(error));
+}
+
+/* Returns the exit status once all have ended. */
+static int run_workers(struct server *server) {
+  int status = MUX_EXIT_OK;
+  for (uint32_t i = 1; i < server->config->workers; i++)
+    start_thread(&server->workers[i].thread, worker_main, &server->workers[i]);
+  worker_main(&server->workers[0]);
   for (uint32_t i = 0; i < server->config->workers; i++) {
-    fill_worker(server, i);
-    int error = pthread_create(&server->workers[i].thread, NULL, worker_main, &server->workers[i]);
-    if (error != 0)
-      mux_die(MUX_EXIT_FAILED, "cannot start worker %u of %u: %s", i + 1, server->config->workers,
-              strerror(error));
+    struct server_worker *own = &server->workers[i];
+    if (i > 0)
+      pthread_join(own->thread, NULL);
+    if (own->result == 0)
+      continue;
+    mux_note("%s: worker %u failed: %s", server->config->backend->name, i, strerror(-own->result));
+    status = MUX_EXIT_FAILED;
   }
+  return status;
 }
 
-static void request_stop(struct server *server) {
-  __atomic_store_n(&server->shared->stopping, 1, __ATOMIC_RELAXED);
-  eventfd_write(server->stop_fd, 1);
-}
-
-static void remove_unix_path(const struct server *server) {
-  if (server->addr.kind == MUX_ADDR_UNIX)
-    unlink(((const struct sockaddr_un *)&server->addr.socket.storage)->sun_path);
-}
-
-/* ---- Supervising ---------------------------------------------------------------------------- */
+/* ---- Telling -------------------------------------------------------------------------------- */
 
 static int write_stats(const struct server *server) {
   const struct mux_serve_config *config = server->config;
-  if (config->stats_path == NULL)
-    return 0;
   double uptime_s = (double)(mux_now_ns() - server->started_ns) / (double)MUX_S;
   return mux_serve_write_stats(config->stats_path, config, &server->addr, server->congestion,
                                server->counters, uptime_s);
 }
 
+static void *stats_main(void *argument) {
+  struct server *server = argument;
+  pthread_mutex_lock(&server->stats_lock);
+  while (!server->stats_ended) {
+    struct timespec next = mux_ns_timespec(mux_clock_ns(CLOCK_REALTIME) + STATS_EVERY_NS);
+    pthread_cond_timedwait(&server->stats_end, &server->stats_lock, &next);
+    write_stats(server);
+  }
+  pthread_mutex_unlock(&server->stats_lock);
+  return NULL;
+}
+
 static void announce(const struct server *server) {
   char text[MUX_ADDR_TEXT];
   printf("listening %s\n", mux_addr_print(text, &server->addr));
-  if (fflush(stdout) != 0)
+  if (fflush(stdout) != 0) {
+    remove_unix_path();
     mux_die(MUX_EXIT_FAILED, "cannot write to standard output: %s", strerror(errno));
-}
-
-/* Ends the process from within whatever the workers are doing. */
-static _Noreturn void end_at_once(const struct server *server, int status) {
-  write_stats(server);
-  remove_unix_path(server);
-  _exit(status);
-}
-
-static int wait_ms(const struct server *server, int64_t give_up_at_ns) {
-  int64_t wait_ns = server->config->stats_path != NULL ? STATS_EVERY_NS : -1;
-  if (give_up_at_ns != 0) {
-    int64_t left = give_up_at_ns - mux_now_ns();
-    if (wait_ns < 0 || left < wait_ns)
-      wait_ns = left > 0 ? left : 0;
-  }
-  return wait_ns < 0 ? -1 : (int)((wait_ns + MUX_MS - 1) / MUX_MS);
-}
-
-/* Until every worker has ended. */
-static void supervise(struct server *server) {
-  struct pollfd fds[] = {{.fd = server->signal_fd, .events = POLLIN},
-                         {.fd = server->done_fd, .events = POLLIN}};
-  int64_t give_up_at_ns = 0;
-  uint64_t ended = 0;
-  while (ended < server->config->workers) {
-    int n = poll(fds, 2, wait_ms(server, give_up_at_ns));
-    if (n < 0 && errno != EINTR)
-      mux_die(MUX_EXIT_FAILED, "poll: %s", strerror(errno));
-    struct signalfd_siginfo signal_info;
-    bool stop = false;
-    while (read(server->signal_fd, &signal_info, sizeof signal_info) > 0) {
-      if (stop || give_up_at_ns != 0)
-        end_at_once(server, MUX_EXIT_INTERRUPTED);
-      stop = true;
-    }
-    eventfd_t more;
-    if (eventfd_read(server->done_fd, &more) == 0)
-      ended += more;
-    if (give_up_at_ns == 0 && (stop || ended > 0)) { /* a worker that fails ends the server */
-      request_stop(server);
-      give_up_at_ns = mux_now_ns() + server->config->drain_ns + GIVE_UP_NS;
-    }
-    if (give_up_at_ns != 0 && mux_now_ns() >= give_up_at_ns) {
-      mux_note("%s: %u of %u workers did not end within the drain time",
-               server->config->backend->name, server->config->workers - (uint32_t)ended,
-               server->config->workers);
-      end_at_once(server, MUX_EXIT_FAILED);
-    }
-    write_stats(server);
   }
 }
 
-/* Returns the exit status. */
-static int join_workers(struct server *server) {
-  int status = MUX_EXIT_OK;
-  for (uint32_t i = 0; i < server->config->workers; i++) {
-    struct server_worker *own = &server->workers[i];
-    pthread_join(own->thread, NULL);
-    if (own->result != 0) {
-      mux_note("%s: worker %u failed: %s", server->config->backend->name, i,
-               strerror(-own->result));
-      status = MUX_EXIT_FAILED;
-    }
+static int run_with_stats(struct server *server) {
+  pthread_t thread;
+  pthread_mutex_init(&server->stats_lock, NULL);
+  pthread_cond_init(&server->stats_end, NULL);
+  start_thread(&thread, stats_main, server);
+  int status = run_workers(server);
+  pthread_mutex_lock(&server->stats_lock);
+  server->stats_ended = true;
+  pthread_cond_signal(&server->stats_end);
+  pthread_mutex_unlock(&server->stats_lock);
+  pthread_join(thread, NULL);
+  int rc = write_stats(server);
+  if (rc != 0) {
+    mux_note("--stats: cannot write %s: %s", server->config->stats_path, strerror(-rc));
+    status = MUX_EXIT_FAILED;
   }
   return status;
 }
@@ -282,23 +307,18 @@ static int join_workers(struct server *server) {
 int mux_serve(const struct mux_serve_config *config) {
   struct server server = {.config = config, .addr = config->listen, .started_ns = mux_now_ns()};
   open_memory(&server);
-  open_descriptors(&server);
   open_listeners(&server);
-  int rc = write_stats(&server);
+  handle_signals(&server);
+  for (uint32_t i = 0; i < config->workers; i++)
+    fill_worker(&server, i);
+  int rc = config->stats_path != NULL ? write_stats(&server) : 0;
   if (rc != 0) {
-    remove_unix_path(&server);
+    remove_unix_path();
     mux_die(MUX_EXIT_USAGE, "--stats: cannot write %s: %s", config->stats_path, strerror(-rc));
   }
-  start_workers(&server);
   announce(&server);
-  supervise(&server);
-  int status = join_workers(&server);
-  rc = write_stats(&server);
-  if (rc != 0) {
-    mux_note("--stats: cannot write %s: %s", config->stats_path, strerror(-rc));
-    status = MUX_EXIT_FAILED;
-  }
-  remove_unix_path(&server);
+  int status = config->stats_path != NULL ? run_with_stats(&server) : run_workers(&server);
+  remove_unix_path();
   free(server.workers);
   return status;
 }
