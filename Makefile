@@ -11,7 +11,7 @@ SOURCES := $(filter-out backends/skeleton.c,$(sort $(foreach dir,$(MODULES),$(wi
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 
 # Optional libraries: a backend names its own in one line, "mux-library: header flag package".
-LIBRARIES := $(shell CC='$(CC)' scripts/libraries.sh flags $(wildcard backends/*.c))
+LIBRARIES := $(shell CC='$(CC)' scripts/libraries.sh flags $(wildcard backends/*.c loadgen/*.c))
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wno-missing-field-initializers
 # -Wno-missing-field-initializers: designated initialisers leave the rest zero on purpose.
@@ -37,7 +37,7 @@ help:
 ## make                     build build/muxbench
 $(BUILD)/muxbench: $(OBJECTS)
 	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
-	@CC='$(CC)' scripts/libraries.sh missing $(wildcard backends/*.c)
+	@CC='$(CC)' scripts/libraries.sh missing $(wildcard backends/*.c loadgen/*.c)
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)

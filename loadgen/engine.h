@@ -28,6 +28,6 @@ struct load_engine {
 
 /* All that this build knows; NULL-terminated, the first is the default. */
 extern const struct load_engine *const load_engines[];
-extern const struct load_engine load_engine_epoll;
+extern const struct load_engine load_engine_epoll, load_engine_uring;
 
 #endif

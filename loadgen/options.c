@@ -73,7 +73,7 @@ static const struct argp_option table[] = {
     {"cpus", OPT_CPUS, "LIST", 0, "CPUs for the load, such as 1 or 2-5 (inherited)", 5},
     {"spin", OPT_SPIN, "TIME", 0, "Open loop: poll instead of sleeping this long before a slot (0)",
      5},
-    {"engine", OPT_ENGINE, "NAME", 0, "epoll", 5},
+    {"engine", OPT_ENGINE, "NAME", 0, "epoll or uring (epoll)", 5},
     {"seed", OPT_SEED, "N", 0, "Of the bytes and the schedule (1)", 6},
     {"hlog", OPT_HLOG, "FILE", 0, "Write interval histograms, HdrHistogram log format 1.3", 7},
     {"hgrm", OPT_HGRM, "FILE", 0, "Write the response percentiles (us), .hgrm", 7},
