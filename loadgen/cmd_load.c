@@ -81,6 +81,7 @@ int cmd_load(int argc, char **argv) {
     return MUX_EXIT_FAILED;
   }
   load_judge(config, &result);
+  load_explain(config, &result);
   if (outputs.json.stream != NULL)
     load_result_json(config, &result, outputs.json.stream);
   if (outputs.hgrm.stream != NULL)

@@ -1,6 +1,7 @@
 /* connect.c: making connections. Few enough are under way at a time that no accept queue overflows
  * and drops a SYN (a dropped one is sent again after 1 s, tcp(7)); a ramp paces them further. */
 #include <errno.h>
+#include <linux/net_tstamp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -52,6 +53,10 @@ static int begin(struct load_worker *w, struct load_connection *c, int64_t now) 
   if (fd < 0)
     return fd;
   c->fd = fd;
+  if (w->config->stamp_one_in > 0 && c->id % (uint32_t)w->config->stamp_one_in == 0) {
+    int flags = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
+    c->stamped = setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPING, &flags, sizeof flags) == 0;
+  }
   c->state = LOAD_CONNECTING;
   w->connecting++;
   int rc = w->engine->watch(w, c);

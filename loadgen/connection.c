@@ -11,8 +11,8 @@
 
 const char *const load_error_names[LOAD_ERRORS] = {"connect", "reset", "timeout", "mismatch",
                                                    "closed"};
-const char *const load_kind_names[LOAD_KINDS] = {"response", "service", "slip", "backpressure",
-                                                 "connect"};
+const char *const load_kind_names[LOAD_KINDS] = {"response",     "service", "slip",
+                                                 "backpressure", "connect", "wakeup"};
 
 static void record(struct load_worker *w, enum load_kind kind, int64_t ns) {
   mux_hdr_record(w->interval->hdr[kind], ns);
@@ -170,7 +170,6 @@ static void after_completion(struct load_worker *w, struct load_connection *c, i
 
 bool load_connection_received(struct load_worker *w, struct load_connection *c, const void *data,
                               size_t n, int64_t now) {
-  w->count.receives++;
   if (n > c->sent - c->received ||
       mux_pattern_match(&w->pattern, c->id, c->received, data, n) != n) {
     tell_mismatch(w, c, data, n);

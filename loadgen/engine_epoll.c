@@ -4,7 +4,9 @@
  * for both directions and never changed; a recv that returns less than the buffer holds has emptied
  * the socket (epoll(7)), unless the peer has closed, which EPOLLRDHUP says. */
 #include <errno.h>
+#include <linux/net_tstamp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -91,7 +93,7 @@ static void epoll_engine_flush(struct load_worker *w, struct load_connection *c,
     size_t n = left < SCRATCH_BYTES ? (size_t)left : SCRATCH_BYTES;
     mux_pattern_fill(&w->pattern, c->id, c->sent, e->out, n);
     ssize_t sent = socket_send(c->fd, e->out, n);
-    w->count.sends++;
+    w->count.calls++;
     if (sent > 0)
       load_connection_sent(w, c, (uint64_t)sent, now);
     if (sent == (ssize_t)n)
@@ -107,13 +109,39 @@ static void epoll_engine_flush(struct load_worker *w, struct load_connection *c,
   }
 }
 
+/* Receives with the time at which the kernel had the last of it (SO_TIMESTAMPING, software, in
+ * CLOCK_REALTIME), and records how long it lay there until we took it. */
+static ssize_t receive_stamped(struct load_worker *w, struct load_connection *c, void *to) {
+  union {
+    struct cmsghdr align;
+    char bytes[CMSG_SPACE(3 * sizeof(struct timespec))];
+  } control;
+  struct iovec iov = {.iov_base = to, .iov_len = SCRATCH_BYTES};
+  struct msghdr message = {
+      .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+  ssize_t n = recvmsg(c->fd, &message, MSG_DONTWAIT);
+  int64_t now = mux_clock_ns(CLOCK_REALTIME);
+  for (struct cmsghdr *part = n > 0 ? CMSG_FIRSTHDR(&message) : NULL; part != NULL;
+       part = CMSG_NXTHDR(&message, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_TIMESTAMPING)
+      continue;
+    struct timespec stamp;
+    memcpy(&stamp, CMSG_DATA(part), sizeof stamp);
+    if (load_in_window(w, mux_now_ns()))
+      mux_hdr_record(w->interval->hdr[LOAD_WAKEUP], now - mux_timespec_ns(&stamp));
+  }
+  return n;
+}
+
 /* Receives what there is. Returns false if the connection is closed now. */
 static bool receive(struct load_worker *w, struct load_connection *c, bool to_the_end,
                     int64_t *now) {
   struct epoll_engine *e = w->engine_state;
   for (int i = 0; i < RECEIVES_MOST; i++) {
-    ssize_t n = socket_receive(c->fd, e->in, SCRATCH_BYTES);
+    ssize_t n =
+        c->stamped ? receive_stamped(w, c, e->in) : socket_receive(c->fd, e->in, SCRATCH_BYTES);
     *now = mux_now_ns();
+    w->count.calls++;
     if (n > 0) {
       if (!load_connection_received(w, c, e->in, (size_t)n, *now))
         return false;
@@ -167,6 +195,7 @@ static int epoll_engine_wait(struct load_worker *w) {
   if (n < 0 && errno != EINTR)
     return -errno;
   w->count.waits++;
+  w->count.calls++;
   w->count.events += n > 0 ? (uint64_t)n : 0;
   int64_t before = now;
   now = mux_now_ns();

@@ -77,9 +77,15 @@ static void uring_engine_close(struct load_worker *w) {
   w->engine_state = NULL;
 }
 
-static void watch_wake(struct load_worker *w) {
+/* The next submission; a full queue costs a system call. */
+static struct io_uring_sqe *next_entry(struct load_worker *w) {
   struct uring_engine *e = w->engine_state;
-  struct io_uring_sqe *sqe = uring_sqe(&e->uring);
+  w->count.calls += io_uring_sq_space_left(&e->uring.ring) == 0;
+  return uring_sqe(&e->uring);
+}
+
+static void watch_wake(struct load_worker *w) {
+  struct io_uring_sqe *sqe = next_entry(w);
   io_uring_prep_poll_multishot(sqe, w->wake_fd, POLLIN);
   io_uring_sqe_set_data64(sqe, (uint64_t)OTHER << 62);
 }
@@ -115,8 +121,7 @@ static int uring_engine_open(struct load_worker *w) {
 }
 
 static int uring_engine_watch(struct load_worker *w, struct load_connection *c) {
-  struct uring_engine *e = w->engine_state;
-  struct io_uring_sqe *sqe = uring_sqe(&e->uring);
+  struct io_uring_sqe *sqe = next_entry(w);
   c->engine[IN_FLIGHT] = c->engine[TAKEN] = 0;
   io_uring_prep_poll_add(sqe, c->fd, POLLOUT);
   io_uring_sqe_set_data64(sqe, token_of(w, c, CONNECT));
@@ -124,8 +129,7 @@ static int uring_engine_watch(struct load_worker *w, struct load_connection *c) 
 }
 
 static void arm_receive(struct load_worker *w, struct load_connection *c) {
-  struct uring_engine *e = w->engine_state;
-  struct io_uring_sqe *sqe = uring_sqe(&e->uring);
+  struct io_uring_sqe *sqe = next_entry(w);
   io_uring_prep_recv_multishot(sqe, c->fd, NULL, 0, 0);
   sqe->flags |= IOSQE_BUFFER_SELECT;
   sqe->buf_group = URING_BUFFER_GROUP;
@@ -135,20 +139,19 @@ static void arm_receive(struct load_worker *w, struct load_connection *c) {
 /* Requests hold the socket open: they are cancelled before the descriptor is closed, in one batch.
  * Called with the generation already raised, so tokens are made with the one before. */
 static void uring_engine_release(struct load_worker *w, struct load_connection *c) {
-  struct uring_engine *e = w->engine_state;
   static const enum operation pending[] = {CONNECT, RECEIVE, SEND};
   struct load_connection before = *c;
   before.generation--;
   uint64_t index = (uint64_t)(c - w->connections);
   for (size_t i = 0; i < sizeof pending / sizeof *pending; i++) {
-    struct io_uring_sqe *sqe = uring_sqe(&e->uring);
+    struct io_uring_sqe *sqe = next_entry(w);
     uint64_t token =
         (uint64_t)pending[i] << 62 | (uint64_t)(before.generation & 0x3fffffff) << 32 | index;
     io_uring_prep_cancel64(sqe, token, 0);
     io_uring_sqe_set_data64(sqe, UINT64_MAX);
     sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
   }
-  struct io_uring_sqe *sqe = uring_sqe(&e->uring);
+  struct io_uring_sqe *sqe = next_entry(w);
   io_uring_prep_close(sqe, c->fd);
   io_uring_sqe_set_data64(sqe, UINT64_MAX);
   sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
@@ -156,14 +159,13 @@ static void uring_engine_release(struct load_worker *w, struct load_connection *
 
 static void submit_send(struct load_worker *w, struct load_connection *c) {
   struct uring_engine *e = w->engine_state;
-  struct io_uring_sqe *sqe = uring_sqe(&e->uring);
+  struct io_uring_sqe *sqe = next_entry(w);
   const unsigned char *from =
       e->out + (size_t)(c - w->connections) * e->out_bytes + c->engine[TAKEN];
   io_uring_prep_send(sqe, c->fd, from, c->engine[IN_FLIGHT], MSG_NOSIGNAL | MSG_WAITALL);
   io_uring_sqe_set_data64(sqe, token_of(w, c, SEND));
   if (e->quiet_sends)
     sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
-  w->count.sends++;
 }
 
 static void uring_engine_flush(struct load_worker *w, struct load_connection *c, int64_t now) {
@@ -287,6 +289,7 @@ static int uring_engine_wait(struct load_worker *w) {
       load_worker_tick(w, now);
   }
   w->count.waits++;
+  w->count.calls++;
   w->count.events += handled;
   if (handled == 0 && spin && left > 0 && !w->window_closed)
     w->spin_ns += now - before;

@@ -40,6 +40,7 @@ enum load_kind {
   LOAD_SLIP,
   LOAD_BACKPRESSURE,
   LOAD_CONNECT,
+  LOAD_WAKEUP, /* sampled: echo taken by us − echo received by the kernel */
   LOAD_KINDS
 };
 extern const char *const load_kind_names[LOAD_KINDS];
@@ -64,6 +65,7 @@ struct load_config {
   uint64_t seed;
   cpu_set_t cpus; /* empty: inherited */
   struct load_sources sources;
+  int stamp_one_in; /* --timestamps: every n-th connection has kernel timestamps; 0: none */
   const char *congestion;
   bool linger0; /* close with RST, no TIME_WAIT */
   const struct load_engine *engine;
@@ -84,7 +86,7 @@ struct load_counters {
   uint64_t lost;            /* connections that ended before we ended them */
   uint64_t syn_retransmits; /* SYNs sent again while connecting */
   uint64_t waits, events;   /* returns of the waiting call in the window, and what they brought */
-  uint64_t sends, receives; /* calls in the window */
+  uint64_t calls;           /* system calls for messages in the window */
 };
 
 struct load_point { /* of the time series */
@@ -130,9 +132,14 @@ extern const char *const load_flag_names[];
 int load_run(const struct load_config *config, struct load_result *result);
 void load_result_free(struct load_result *result);
 
-/* Sets flags and valid, and says on stderr what was wrong, why, and which option to change. */
+/* Sets flags and valid. */
 void load_judge(const struct load_config *config, struct load_result *result);
+/* Says on stderr what was wrong, why, and which option to change. */
+void load_explain(const struct load_config *config, const struct load_result *result);
 double load_per_s(const struct load_result *result); /* completions per second of the window */
+/* How much of the service time passed between the kernel's receiving the echo and our taking it;
+ * NaN without --timestamps. */
+double load_wakeup_share(const struct load_result *result);
 uint64_t load_errors_total(const struct load_result *result);
 
 int load_result_json(const struct load_config *config, const struct load_result *result, FILE *to);

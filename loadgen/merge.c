@@ -21,8 +21,7 @@ static void add_counters(struct load_counters *to, const struct load_worker *w) 
   to->syn_retransmits += from->syn_retransmits;
   to->waits += w->at_close.waits;
   to->events += w->at_close.events;
-  to->sends += w->at_close.sends;
-  to->receives += w->at_close.receives;
+  to->calls += w->at_close.calls;
 }
 
 /* Jain, Chiu, Hawe 1984: (Σx)² / (n·Σx²), over those connections that had anything to do: with a
@@ -94,6 +93,13 @@ void load_result_free(struct load_result *r) {
   free(r->thread_share);
   free(r->points);
   *r = (struct load_result){0};
+}
+
+double load_wakeup_share(const struct load_result *r) {
+  double service = mux_hdr_mean(r->hdr[LOAD_SERVICE]);
+  if (r->hdr[LOAD_WAKEUP]->total == 0 || service <= 0)
+    return NAN;
+  return mux_hdr_mean(r->hdr[LOAD_WAKEUP]) / service;
 }
 
 double load_per_s(const struct load_result *r) {

@@ -28,6 +28,7 @@ enum {
   OPT_HLOG,
   OPT_JSON,
   OPT_SPIN,
+  OPT_TIMESTAMPS,
   OPT_CONGESTION,
   OPT_ENGINE,
   OPT_MODE,
@@ -72,6 +73,9 @@ static const struct argp_option table[] = {
     {"linger0", OPT_LINGER0, NULL, 0, "Close with RST (SO_LINGER 0): leaves no TIME_WAIT", 4},
     {"cpus", OPT_CPUS, "LIST", 0, "CPUs for the load, such as 1 or 2-5 (inherited)", 5},
     {"spin", OPT_SPIN, "TIME", 0, "Open loop: poll instead of sleeping this long before a slot (0)",
+     5},
+    {"timestamps", OPT_TIMESTAMPS, "1/N", 0,
+     "TCP: on every N-th connection, tell the client's wake-up from the rest (kernel timestamps)",
      5},
     {"engine", OPT_ENGINE, "NAME", 0, "epoll or uring (epoll)", 5},
     {"seed", OPT_SEED, "N", 0, "Of the bytes and the schedule (1)", 6},
@@ -228,6 +232,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
   case OPT_CONGESTION:
     config->congestion = strcmp(arg, "system") == 0 ? NULL : arg;
     return 0;
+  case OPT_TIMESTAMPS:
+    if (strncmp(arg, "1/", 2) != 0)
+      mux_die(MUX_EXIT_USAGE, "--timestamps takes 1/N, such as 1/100");
+    config->stamp_one_in = (int)mux_option_count("--timestamps", arg + 2, 1, 1000000);
+    return 0;
   case OPT_ENGINE:
     config->engine = find_engine(arg);
     return 0;
@@ -278,6 +287,9 @@ static void check(const struct load_config *config) {
     mux_die(MUX_EXIT_USAGE, "--think has no meaning with --rate: the schedule says when to send");
   if (config->mode == LOAD_CRR && config->depth > 1)
     mux_die(MUX_EXIT_USAGE, "--depth has no meaning with --mode crr: a connection has one request");
+  if (config->stamp_one_in > 0 &&
+      (config->target.kind != MUX_ADDR_TCP || config->engine != load_engines[0]))
+    mux_die(MUX_EXIT_USAGE, "--timestamps: only with tcp:// and --engine epoll");
   if (config->sources.count > 0 &&
       config->sources.first.socket.any.sa_family != config->target.socket.any.sa_family)
     mux_die(MUX_EXIT_USAGE, "--sources: its addresses are of another family than the target's");

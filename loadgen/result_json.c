@@ -97,7 +97,7 @@ static void add_counts(json_t *root, const struct load_config *config,
 
 static void add_cost(json_t *root, const struct load_config *config, const struct load_result *r) {
   double requests = (double)r->count.completed_within;
-  double calls = (double)(r->count.waits + r->count.sends + r->count.receives);
+  double calls = (double)r->count.calls;
   if (config->mode == LOAD_CRR) /* connecting takes more calls, which are not counted */
     calls = NAN;
   double cpu_s = r->client_cpu_s - r->spin_s;
@@ -127,6 +127,7 @@ int load_result_json(const struct load_config *config, const struct load_result 
     json_object_set_new(root, name, distribution(r->hdr[kind]));
   }
   add_cost(root, config, r);
+  json_object_set_new(root, "client_wakeup_share", number(load_wakeup_share(r)));
   json_object_set_new(root, "fairness_jain", number(r->fairness));
   json_object_set_new(root, "never_served", count(r->never_served));
   json_object_set_new(root, "timeline", timeline(r));

@@ -58,14 +58,19 @@ void load_result_text(const struct load_config *config, const struct load_result
     fprintf(to, "  client: %.2f cores, %.2f us CPU per request", cpu_s / r->duration_s,
             cpu_s * 1e6 / requests);
     if (config->mode != LOAD_CRR) /* connecting takes calls that are not counted */
-      fprintf(to, ", %.2f system calls", (double)(n->waits + n->sends + n->receives) / requests);
+      fprintf(to, ", %.2f system calls", (double)n->calls / requests);
     fputc('\n', to);
   }
   if (requests > 0 && !isnan(r->server_cpu_s))
     fprintf(to, "  server: %.2f cores, %.2f us CPU per request\n", r->server_cpu_s / r->duration_s,
             r->server_cpu_s * 1e6 / requests);
-  fprintf(to, "  fairness %.3f, never served %llu\n", r->fairness,
-          (unsigned long long)r->never_served);
+  if (!isnan(load_wakeup_share(r)))
+    fprintf(to,
+            "  %.0f %% of the service time passed between the echo's arrival and our taking it\n",
+            100 * load_wakeup_share(r));
+  if (!isnan(r->fairness))
+    fprintf(to, "  fairness %.3f, never served %llu\n", r->fairness,
+            (unsigned long long)r->never_served);
   fprintf(to, "  valid: %s", r->valid ? "yes" : "no");
   for (unsigned i = 0; load_flag_names[i] != NULL; i++)
     if (r->flags & 1u << i)

@@ -120,9 +120,13 @@ struct load_worker {
 int load_worker_init(struct load_worker *worker, struct load_shared *shared, int index);
 void load_worker_destroy(struct load_worker *worker);
 void *load_worker_main(void *worker);
+
+/* timers.c */
 /* Runs what is due at `now`. */
 void load_worker_tick(struct load_worker *worker, int64_t now);
-void load_worker_wake(struct load_worker *worker);
+void load_worker_wake(struct load_worker *worker); /* from another thread */
+void load_worker_enter(struct load_worker *worker, enum load_stage stage);
+uint64_t load_worker_errors(const struct load_worker *worker); /* of all kinds, so far */
 /* Makes sure tick is called at `when` at the latest. */
 static inline void load_worker_due(struct load_worker *worker, int64_t when) {
   if (when < worker->timer_ns)
