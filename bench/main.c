@@ -18,6 +18,7 @@ static const struct command {
     {"load", cmd_load, "generate load, verify every echo, measure latency"},
     {"run", cmd_run, "run an experiment: servers in blocks, a table and a run directory"},
     {"floor", cmd_floor, "CPU time of a bare recv and send on this host"},
+    {"report", cmd_report, "show a run, or compare runs: a page with charts, or text"},
 };
 
 static void print_usage(FILE *to) {

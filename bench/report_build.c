@@ -1,0 +1,82 @@
+/* report_build.c: see report.h. Node runs as a supervised process (bench/process.h), so that it
+ * cannot outlive us. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/process.h"
+#include "bench/report.h"
+#include "common/cli.h"
+#include "common/clock.h"
+
+enum { SCRIPT_PATH = 4096, RUNS_MAX = 16, NODE_SETUP_MISSING = 4 };
+static const int64_t build_timeout_ns = 120 * MUX_S;
+
+/* The script lies beside the build directory in the tree, or in share/ when installed. Returns
+ * false if in neither. */
+static bool find_script(char out[SCRIPT_PATH]) {
+  static const char *const places[] = {"../scripts/report/report.mjs",
+                                       "../share/muxbench/report/report.mjs"};
+  char self[SCRIPT_PATH - 64];
+  ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+  if (n <= 0)
+    return false;
+  self[n] = 0;
+  *strrchr(self, '/') = 0;
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+    snprintf(out, SCRIPT_PATH, "%s/%s", self, places[i]);
+    if (access(out, R_OK) == 0)
+      return true;
+  }
+  return false;
+}
+
+/* Runs argv to its end. Returns its exit status, 128 + signal, or -errno. */
+static int run_node(char *const *argv, int out) {
+  struct mux_process process;
+  struct mux_process_spec spec = {.argv = argv, .stdout_fd = out, .stderr_fd = STDERR_FILENO};
+  int rc = mux_process_start(&process, &spec);
+  if (rc != 0)
+    return rc;
+  mux_process_wait(&process, build_timeout_ns);
+  int error = process.exec_error;
+  int status = mux_process_end(&process);
+  return error != 0 ? -error : status;
+}
+
+int mux_report_build(char *const *runs, int count, int out) {
+  char script[SCRIPT_PATH];
+  char *argv[RUNS_MAX + 3] = {"node", script};
+  if (count > RUNS_MAX) {
+    mux_note("report: %d run directories at most", RUNS_MAX);
+    return MUX_EXIT_USAGE;
+  }
+  if (!find_script(script)) {
+    mux_note("no report: scripts/report is not beside this program");
+    return MUX_EXIT_FAILED;
+  }
+  for (int i = 0; i < count; i++)
+    argv[2 + i] = runs[i];
+  int status = run_node(argv, out);
+  switch (status) {
+  case MUX_EXIT_OK:
+  case MUX_EXIT_FAILED:
+  case MUX_EXIT_USAGE:
+    return status;
+  case NODE_SETUP_MISSING: /* node has said so */
+    return MUX_EXIT_FAILED;
+  case -ENOENT:
+    mux_note("no report: node is not installed; get it with 'make setup', then run 'muxbench "
+             "report %s'",
+             runs[0]);
+    return MUX_EXIT_FAILED;
+  case -ETIMEDOUT:
+    mux_note("no report: node took longer than %d s", (int)(build_timeout_ns / MUX_S));
+    return MUX_EXIT_FAILED;
+  default:
+    mux_note("no report: node ended with %d%s%s", status, status < 0 ? ": " : "",
+             status < 0 ? strerror(-status) : "");
+    return MUX_EXIT_FAILED;
+  }
+}
