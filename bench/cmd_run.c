@@ -13,6 +13,7 @@
 #include "bench/experiment.h"
 #include "bench/hindsight.h"
 #include "bench/plan.h"
+#include "bench/report.h"
 #include "bench/runner.h"
 #include "bench/sentences.h"
 #include "bench/servers.h"
@@ -221,7 +222,6 @@ static int write_derived(const struct rundir *dir, const struct plan *plan,
   return rc;
 }
 
-/* The report is scripts/report's; where it is not installed, the CSV files stand alone. */
 static void conclude(const struct rundir *dir, const struct plan *plan, const struct mux_rows *rows,
                      const struct summary *summary) {
   printf("\n");
@@ -253,6 +253,24 @@ static int write_json(struct run_options *options, const json_t *run) {
   return rc;
 }
 
+/* The sentences, one string each, for the report. */
+static json_t *answer_json(const struct summary *summary, const struct mux_rows *rows) {
+  char *text = NULL;
+  size_t bytes = 0;
+  FILE *stream = open_memstream(&text, &bytes);
+  if (stream == NULL)
+    abort();
+  sentences_print(summary, rows, stream);
+  fclose(stream);
+  json_t *lines = json_array();
+  char *rest = text;
+  for (char *line; (line = strsep(&rest, "\n")) != NULL;)
+    if (strncmp(line, "  ", 2) == 0) /* the first one is the question */
+      json_array_append_new(lines, json_string(line + 2));
+  free(text);
+  return lines;
+}
+
 static int carry_out(struct experiment *e, struct plan *plan, const struct rundir *dir, json_t *run,
                      struct mux_rows *rows, struct run_options *options, bool shared_core) {
   struct runner_setting setting = {.plan = plan,
@@ -268,12 +286,17 @@ static int carry_out(struct experiment *e, struct plan *plan, const struct rundi
   }
   struct summary *summary = summary_new(plan, rows);
   json_object_set_new(run, "ended", time_json());
+  json_object_set_new(run, "answer", answer_json(summary, rows));
   int rc = write_derived(dir, plan, summary, rows);
   if (rc == 0)
     rc = rundir_write_json(dir, "run.json", run);
   if (rc == 0 && options->json == NULL)
     conclude(dir, plan, rows, summary);
   summary_free(summary);
+  char *runs[] = {(char *)dir->path};
+  fflush(stdout);
+  if (rc == 0) /* without node it says how to get it; the run has succeeded all the same */
+    mux_report_build(runs, 1, options->json == NULL ? STDOUT_FILENO : -1);
   if (rc == 0)
     rc = write_json(options, run);
   mux_output_abort(&options->json_output);

@@ -289,6 +289,20 @@ static int by_cell(const void *a, const void *b) {
   return order != 0 ? order : x->order - y->order;
 }
 
+/* A sentence of run.json. It may hold a "µ", so bytes of UTF-8 pass; control characters do not. */
+static void print_sentence(const char *text, FILE *to) {
+  char shown[8];
+  fputs("  ", to);
+  for (; *text != 0; text++)
+    if ((unsigned char)*text < 0x20 || *text == 0x7f)
+      fputs(mux_printable(shown, sizeof shown, (char[]){*text, 0}), to);
+    else if (*text == '\xc2' && (unsigned char)text[1] < 0xa0) /* C1 controls */
+      fputc('?', to);
+    else
+      fputc(*text, to);
+  fputc('\n', to);
+}
+
 static void print_answer(const json_t *run, FILE *to) {
   char shown[1024];
   size_t i;
@@ -297,7 +311,7 @@ static void print_answer(const json_t *run, FILE *to) {
   if (question != NULL && *question != 0)
     fprintf(to, "%s\n", mux_printable(shown, sizeof shown, question));
   json_array_foreach(json_object_get(run, "answer"), i, line) if (json_is_string(line))
-      fprintf(to, "  %s\n", mux_printable(shown, sizeof shown, json_string_value(line)));
+      print_sentence(json_string_value(line), to);
 }
 
 static void print_all(struct text *t, const json_t *run, FILE *to) {

@@ -185,6 +185,42 @@ static void judge(const struct plan *plan, enum summary_better better,
   }
 }
 
+/* Is a proven better than b? Against the baseline the verdict says it; between two others the
+ * intervals of their ratios must not touch, which is more careful than a test of the two. */
+static bool proven_better(enum summary_better better, const struct summary_entry *a,
+                          const struct summary_entry *b) {
+  if (a->verdict == VERDICT_BASELINE)
+    return b->verdict == VERDICT_WORSE;
+  if (b->verdict == VERDICT_BASELINE)
+    return a->verdict == VERDICT_BETTER;
+  return better == BETTER_LOWER ? a->ratio_high < b->ratio_low : a->ratio_low > b->ratio_high;
+}
+
+static bool is_ranked(const struct summary_entry *entry) {
+  return entry->verdict == VERDICT_BASELINE || !isnan(entry->ratio_low);
+}
+
+/* The ranks that the intervals leave open to each label of one cell and metric: ties are ranges
+ * that overlap. None where nothing but the baseline has an interval. */
+static void rank(const struct plan *plan, enum summary_better better,
+                 struct summary_entry *entries) {
+  int ranked = 0;
+  for (int i = 0; i < plan->label_count; i++)
+    ranked += is_ranked(&entries[i]);
+  for (int i = 0; i < plan->label_count && ranked > 1; i++) {
+    if (!is_ranked(&entries[i]))
+      continue;
+    entries[i].rank_low = 1;
+    entries[i].rank_high = ranked;
+    for (int k = 0; k < plan->label_count; k++) {
+      if (k == i || !is_ranked(&entries[k]))
+        continue;
+      entries[i].rank_low += proven_better(better, &entries[k], &entries[i]);
+      entries[i].rank_high -= proven_better(better, &entries[i], &entries[k]);
+    }
+  }
+}
+
 static struct summary_entry *entry_at(const struct summary *s, int cell, int metric, int label) {
   return &s->entries[((size_t)cell * (size_t)summary_metric_count + (size_t)metric) *
                          (size_t)s->plan->label_count +
@@ -214,6 +250,7 @@ struct summary *summary_new(const struct plan *plan, const struct mux_rows *rows
           compare(&grid, cell, label, column, entry);
       }
       judge(plan, summary_metrics[metric].better, entry_at(s, cell, metric, 0));
+      rank(plan, summary_metrics[metric].better, entry_at(s, cell, metric, 0));
     }
   free(grid.rows);
   return s;
@@ -255,6 +292,8 @@ static void put_entry(const struct summary *s, int cell, int metric, int label, 
   put_number(to, entry->p_holm);
   mux_csv_put(to, summary_verdict_names[entry->verdict], false);
   put_number(to, entry->delta > 0 ? entry->delta : NAN);
+  put_number(to, entry->rank_low > 0 ? (double)entry->rank_low : NAN);
+  put_number(to, entry->rank_high > 0 ? (double)entry->rank_high : NAN);
   mux_csv_end_row(to);
 }
 
@@ -264,7 +303,7 @@ int summary_write(const struct summary *s, const char *path) {
   if (rc != 0)
     return rc;
   fputs("cell_id,label,metric,n,median,low,high,baseline,ratio,ratio_low,ratio_high,p_holm,verdict,"
-        "noise\n",
+        "noise,rank_low,rank_high\n",
         out.stream);
   for (int cell = 0; cell < s->plan->cell_count; cell++)
     for (int metric = 0; metric < summary_metric_count; metric++)

@@ -42,6 +42,7 @@ struct summary_entry {
   double p_holm;
   double delta; /* noise of this cell and metric: half-width of the A/A interval; 0 without twin */
   enum summary_verdict verdict;
+  int rank_low, rank_high; /* 1 = best; what the intervals leave open; 0: not ranked */
 };
 
 struct summary {

@@ -9,7 +9,7 @@ import { matrixTable, rankingTable } from './tables.mjs';
 import {
   answer,
   axes,
-  hasIntervals,
+  hasRanks,
   hasMetric,
   headline,
   objectiveOf,
@@ -71,12 +71,15 @@ function drawHead() {
   const question = model.effective.question ?? model.run.question;
   byId('question').textContent =
     typeof question === 'string' && question !== '' ? question.slice(0, 400) : `Run ${model.id}`;
+  const written = model.effective.answer !== 'best' && Array.isArray(model.run.answer);
   const sentences = sweeps.flatMap(({ x, facets }) =>
     facets.map((facet) => ({ model, x, facet, cell: headline(model, facet) })),
   );
-  byId('answers').replaceChildren(
-    ...sentences.slice(0, 5).map((v) => el('li', {}, answer(v, objective).map(part))),
-  );
+  // A slope or a saturation is found by the run itself, which wrote its sentences down.
+  const answers = written
+    ? model.run.answer.slice(0, 12).map((text) => el('li', {}, String(text)))
+    : sentences.slice(0, 5).map((v) => el('li', {}, answer(v, objective).map(part)));
+  byId('answers').replaceChildren(...answers);
   byId('warnings').replaceChildren(...warnings(model).map((text) => el('li', {}, text)));
   byId('facts').replaceChildren(...facts(model));
 }
@@ -165,7 +168,7 @@ function drawTables() {
   const place = placeText(v);
   byId('ranking-title').textContent = `Ranking${place === '' ? '' : ` at ${place}`}`;
   byId('ranking').replaceChildren(...rankingTable(ctx));
-  byId('ranking-lead').textContent = hasIntervals(v, state.metric)
+  byId('ranking-lead').textContent = hasRanks(v, state.metric)
     ? 'A rank is the range its interval leaves open: ties show as ranges that overlap. ~: no difference can be claimed. A name shows that one alone.'
     : 'Fewer than 6 blocks carry no interval, so there are no ranks: ordered by median. A name shows that one alone.';
   const many = v.facet.cells.length > 1;

@@ -3,7 +3,8 @@
 //   cells   [{id, p: {parameter: value}}]      in the order of measurements.csv
 //   labels  [{name, backend}]                  likewise; `name` is the CSV's label
 //   rows    [cell][label] = null or {trials, status, flags: {flag: trials}, reason,
-//           m: {metric: [n, median, low, high, ratio, ratio_low, ratio_high, p_holm, verdict]}}
+//           m: {metric: [n, median, low, high, ratio, ratio_low, ratio_high, p_holm, verdict,
+//           rank_low, rank_high]}}
 //   percentiles [cell][label] = null or [[percentile, value_us, count], …]
 //   heat    [cell][label] = null or {step_s, buckets: [[t, bucket, count], …]} (hlog.mjs)
 //
@@ -35,6 +36,7 @@ const NUMERIC = [
   ...METRIC_KEYS,
   ...Object.keys(PARAMETERS).filter((key) => !TEXT_PARAMETERS.includes(key)),
 ];
+const RANK_FIELDS = ['rank_low', 'rank_high']; // not in files of other hands
 const VERDICT_FIELDS = ['n', 'median', 'low', 'high', 'ratio', 'ratio_low', 'ratio_high', 'p_holm'];
 
 // "key=value;key=value" as [[key, value], …]. A value that is a number becomes one.
@@ -147,7 +149,7 @@ function addSummary(dir, measured) {
   };
   const table = readTable(dir, 'summary.csv', {
     required: ['cell_id', 'label', 'metric', 'baseline', 'verdict', ...VERDICT_FIELDS],
-    numbers: [...VERDICT_FIELDS, 'rank'],
+    numbers: [...VERDICT_FIELDS, ...RANK_FIELDS],
   });
   const places = [new Map(), new Map()];
   const place = (map, list, key, value, path) => {
@@ -164,14 +166,27 @@ function addSummary(dir, measured) {
         `${table.path}: ${row.cell_id} has no trial of ${JSON.stringify(row.label)}`,
       );
     entry.m ??= {};
-    entry.m[row.metric] = [...VERDICT_FIELDS.map((field) => row[field]), row.verdict];
+    const ranks = RANK_FIELDS.map((field) => row[field] ?? null);
+    entry.m[row.metric] = [...VERDICT_FIELDS.map((field) => row[field]), row.verdict, ...ranks];
     baseline ||= row.baseline;
   }
   for (const entry of rows.flat()) {
     if (!entry) continue;
     const known = Object.assign(Object.create(null), entry.m);
     for (const [key, values] of Object.entries(entry.values))
-      known[key] ??= [values.length, median(values), null, null, null, null, null, null, ''];
+      known[key] ??= [
+        values.length,
+        median(values),
+        null,
+        null,
+        null,
+        null,
+        null,
+        null,
+        '',
+        null,
+        null,
+      ];
     entry.m = { ...known };
     delete entry.values;
   }

@@ -49,10 +49,10 @@ function bar(ctx, name, v, most) {
   const fill = el('i');
   fill.style.width = percent(v.median);
   fill.style.background = colour;
-  const whisker = v.summaryLow === null ? null : el('u');
+  const whisker = v.low === null ? null : el('u');
   if (whisker) {
-    whisker.style.left = percent(v.summaryLow);
-    whisker.style.width = percent(v.summaryHigh - v.summaryLow);
+    whisker.style.left = percent(v.low);
+    whisker.style.width = percent(v.high - v.low);
   }
   const node = el(
     'span',
@@ -66,8 +66,8 @@ function bar(ctx, name, v, most) {
 
 function ratioCell(v, name, baseline) {
   if (name === baseline) return el('td', { class: 'muted' }, 'baseline');
-  if (v.ratio === null) return el('td', { class: 'muted' }, '–');
-  const range = rangeText(v.low, v.high, (r) => ratioText(r).replace('×', ''));
+  if (v.ratio === null) return el('td', { class: 'muted' }, v.verdict === '' ? '–' : v.verdict);
+  const range = rangeText(v.ratioLow, v.ratioHigh, (r) => ratioText(r).replace('×', ''));
   const style = verdictClass(v.verdict);
   return el(
     'td',
@@ -103,11 +103,7 @@ export function rankingTable(ctx) {
   const { view } = ctx;
   const key = ctx.metric;
   const rows = ranking(view.model, view.cell, key);
-  for (const row of rows) {
-    const own = value(row.entry, key);
-    if (row.v) Object.assign(row.v, { summaryLow: own.low, summaryHigh: own.high });
-  }
-  const most = Math.max(...rows.map((row) => row.v?.summaryHigh ?? row.v?.median ?? 0), 1e-12);
+  const most = Math.max(...rows.map((row) => row.v?.high ?? row.v?.median ?? 0), 1e-12);
   const others = COLUMNS.filter((k) => k !== key && hasMetric(view.model, k));
   const columns = [
     ['rank', 'rank'],
@@ -145,7 +141,7 @@ export function rankingTable(ctx) {
         el('td', { class: 'figure muted', colspan: 2 + others.length }, missingText(row.entry)),
       );
     const v = row.v;
-    const range = showRange(metric(key).unit, v.median, v.summaryLow, v.summaryHigh);
+    const range = showRange(metric(key).unit, v.median, v.low, v.high);
     return el(
       'tr',
       dataset,
@@ -168,11 +164,11 @@ export function rankingTable(ctx) {
       rankText(row),
       row.label,
       row.v?.median ?? null,
-      row.v?.summaryLow ?? null,
-      row.v?.summaryHigh ?? null,
-      row.v?.ratio ?? null,
       row.v?.low ?? null,
       row.v?.high ?? null,
+      row.v?.ratio ?? null,
+      row.v?.ratioLow ?? null,
+      row.v?.ratioHigh ?? null,
       row.v?.verdict ?? missingText(row.entry),
       ...others.map((k) => value(row.entry, k)?.median ?? null),
     ]),
@@ -205,7 +201,7 @@ function sortRows(rows, sort) {
   if (!sort) return rows;
   const of = (row) => {
     if (sort.column === 'name') return row.label;
-    if (sort.column === 'rank') return row.rank ?? Infinity;
+    if (sort.column === 'rank') return row.v?.rankLow ?? null;
     if (sort.column === 'ratio') return row.v?.ratio ?? null;
     return value(row.entry, sort.column)?.median ?? null;
   };

@@ -22,6 +22,8 @@ const FIELD = {
   ratioHigh: 6,
   p: 7,
   verdict: 8,
+  rankLow: 9,
+  rankHigh: 10,
 };
 
 export function value(entry, key) {
@@ -84,14 +86,6 @@ export function axes(model) {
   }));
   return [{ x: 'connections', facets }];
 }
-
-// Does any label of this cell have an interval that a rank could rest on?
-export const hasIntervals = ({ model, cell }, key) =>
-  model.rows[cell].some((entry) => value(entry, key)?.ratioLow != null);
-export const rankText = (row) => {
-  if (row.v === null || row.unranked) return '';
-  return row.rank === row.rankTo ? `${row.rank}` : `${row.rank}–${row.rankTo}`;
-};
 
 export const xText = (x, v) =>
   x === 'connections'
@@ -157,52 +151,34 @@ export function line(view, key) {
 
 const better = (key, a, b) => (metric(key).better === 'less' ? a < b : a > b);
 
-// The interval a label's ratio is judged by. The baseline is 1 by definition; its own noise is what
-// its twin (the same backend under a second label) shows.
-function judged(model, cell, i, key) {
-  const entry = model.rows[cell][i];
-  const v = value(entry, key);
-  if (v === null || v.median === null) return null;
-  if (model.labels[i].name !== model.baseline) return { ...v, low: v.ratioLow, high: v.ratioHigh };
-  const backend = model.labels[i].backend;
-  const twin = model.labels.findIndex((l, at) => at !== i && l.backend === backend);
-  const noise = twin < 0 ? null : value(model.rows[cell][twin], key);
-  return { ...v, ratio: 1, low: noise?.ratioLow ?? 1, high: noise?.ratioHigh ?? 1, base: true };
-}
-
-// Is a proven better than b? Against the baseline the verdict says it; between two others their
-// intervals must not touch, which is the more careful of the usual rules.
-function proven(key, a, b) {
-  if (a.void || b.void) return false;
-  if (a.base || b.base) {
-    const other = a.base ? b : a;
-    if (!/^(better|worse|faster|slower)$/.test(other.verdict)) return false;
-  }
-  if (a.low === null || b.low === null) return false;
-  return metric(key).better === 'less' ? a.high < b.low : a.low > b.high;
-}
-
-// Labels of a cell from best to worst. A rank is the range that the intervals leave open: from 1 +
-// how many are proven better to all - how many are proven worse; ties are ranges that overlap. Those
-// without a figure come last, with the reason.
+// Labels of a cell from best to worst, by the ranks of summary.csv, then by median. Those without a
+// figure come last, with the reason.
 export function ranking(model, cell, key) {
-  const rows = model.labels.map((label, i) => {
-    const entry = model.rows[cell][i] ?? null;
-    return { label: label.name, index: i, entry, v: judged(model, cell, i, key) };
+  const rows = model.labels.map((label, index) => {
+    const entry = model.rows[cell][index] ?? null;
+    const v = value(entry, key);
+    return { label: label.name, index, entry, v: v?.median == null ? null : v };
   });
-  const ranked = rows.filter((row) => row.v !== null);
-  for (const row of ranked) row.v.void = voided(row.entry, key);
-  for (const row of ranked) {
-    row.rank = 1 + ranked.filter((o) => proven(key, o.v, row.v)).length;
-    row.unranked = !hasIntervals({ model, cell }, key);
-    row.rankTo = ranked.length - ranked.filter((o) => proven(key, row.v, o.v)).length;
-  }
-  ranked.sort(
+  const known = rows.filter((row) => row.v !== null);
+  for (const { entry, v } of known) v.void = voided(entry, key);
+  const order = (a, b, field) => (a.v[field] ?? Infinity) - (b.v[field] ?? Infinity) || 0;
+  known.sort(
     (a, b) =>
-      a.rank - b.rank || a.rankTo - b.rankTo || (better(key, a.v.median, b.v.median) ? -1 : 1),
+      order(a, b, 'rankLow') ||
+      order(a, b, 'rankHigh') ||
+      (better(key, a.v.median, b.v.median) ? -1 : 1),
   );
-  return [...ranked, ...rows.filter((row) => row.v === null)];
+  return [...known, ...rows.filter((row) => row.v === null)];
 }
+
+// "2–3": the ranks that the intervals leave open; ties are ranges that overlap.
+export function rankText({ v }) {
+  if (v === null || v.rankLow === null) return '';
+  return v.rankLow === v.rankHigh ? `${v.rankLow}` : `${v.rankLow}–${v.rankHigh}`;
+}
+// Does this cell have ranks?
+export const hasRanks = ({ model, cell }, key) =>
+  model.rows[cell].some((entry) => value(entry, key)?.rankLow != null);
 
 // ---- The answer in words ---------------------------------------------------------------------
 
@@ -233,55 +209,55 @@ function claim(key, winner, base, ratio, interval) {
   ];
 }
 
+const level = (names) =>
+  names.length === 0 ? '' : `; ${list(names)} ${names.length === 1 ? 'is' : 'are'} level with it`;
+
+// "X serves 1.23× [1.19, 1.27] the requests of B per CPU second": work per CPU second is the inverse
+// of CPU per request, so its interval turns round.
+function against(key, row, base) {
+  const turned = key === 'server_cpu_us_per_req';
+  const { ratio, ratioLow, ratioHigh } = row.v;
+  const bounds = turned ? [inverse(ratioHigh), inverse(ratioLow)] : [ratioLow, ratioHigh];
+  const interval = rangeText(...bounds, (v) => ratioText(v).replace('×', ''));
+  return claim(key, row.label, base.label, ratioText(turned ? inverse(ratio) : ratio), interval);
+}
+
 // One sentence on one cell: parts are strings, {name} or {strong}.
 export function answer(view, key) {
   const { model, cell } = view;
-  const rows = ranking(model, cell, key).filter((row) => row.v !== null && !row.v.void);
+  const twin = ({ label, index }) =>
+    label !== model.baseline &&
+    model.labels[index].backend === model.labels.find((l) => l.name === model.baseline)?.backend;
+  const rows = ranking(model, cell, key).filter((row) => row.v && !row.v.void && !twin(row));
   const place = placeText(view);
   const start = place === '' ? [] : [`At ${place}, `];
-  if (rows.length === 0) return [...start, `no figure for ${metric(key).title} stands.`];
-  const top = rows.filter((row) => row.rank === 1);
-  const best = top[0];
-  const base = rows.find((row) => row.v.base);
+  const { title, unit } = metric(key);
+  if (rows.length === 0) return [...start, `no figure for ${title} stands.`];
+  const base = rows.find((row) => row.label === model.baseline);
+  const [best] = rows;
   if (!base || rows.length === 1)
     return [
       ...start,
       { name: best.label },
-      ` has ${metric(key).title.toLowerCase()} `,
-      { strong: show(metric(key).unit, best.v.median) },
+      ` has the best ${title}: `,
+      { strong: show(unit, best.v.median) },
       '.',
     ];
-  const others = top.slice(1).map((row) => row.label);
-  if (best === base || best.v.ratio === null) {
-    const rest =
-      others.length > 0
-        ? ` ${list(others)} ${others.length === 1 ? 'is' : 'are'} level with it.`
-        : '';
-    return [...start, 'nothing is better than ', { name: base.label }, '.', rest];
+  const nearest = best === base ? rows[1] : best;
+  if (!hasRanks(view, key)) {
+    const few = ` (${best.v.n} block${best.v.n === 1 ? '' : 's'}: too few for a claim).`;
+    if (best !== base) return [...start, ...against(key, best, base), few];
+    return [...start, { name: base.label }, ` has the best ${title}`, few];
   }
-  const turned = key === 'server_cpu_us_per_req';
-  const ratio = turned ? inverse(best.v.ratio) : best.v.ratio;
-  const [low, high] = turned
-    ? [inverse(best.v.high), inverse(best.v.low)]
-    : [best.v.low, best.v.high];
-  const interval = rangeText(low, high, (v) => ratioText(v).replace('×', ''));
-  const said = claim(key, best.label, base.label, ratioText(ratio), interval);
-  if (best.v.low === null)
-    return [...start, ...said, ` (${best.v.n} blocks: too few for a claim).`];
-  if (top.includes(base))
+  if (base.v.rankLow === 1)
     return [
       ...start,
-      'no backend is proven better than ',
+      'nothing is proven better than ',
       { name: base.label },
       '; the nearest, ',
-      ...said,
+      ...against(key, nearest, base),
       '.',
     ];
-  return [
-    ...start,
-    ...said,
-    others.length > 0
-      ? `; ${list(others)} ${others.length === 1 ? 'is' : 'are'} level with it.`
-      : '.',
-  ];
+  const others = rows.filter((row) => row !== best && row.v.rankLow === 1).map((row) => row.label);
+  return [...start, ...against(key, best, base), `${level(others)}.`];
 }

@@ -14,7 +14,7 @@ const COLUMNS = (
   'steal_pct,status,flags'
 ).split(',');
 const SUMMARY =
-  'cell_id,label,metric,n,median,low,high,baseline,ratio,ratio_low,ratio_high,p_holm,verdict'.split(
+  'cell_id,label,metric,n,median,low,high,baseline,ratio,ratio_low,ratio_high,p_holm,verdict,noise,rank_low,rank_high'.split(
     ',',
   );
 const SUMMED = [
@@ -74,6 +74,56 @@ function trial(dice, weight, p) {
   };
 }
 
+// The rows of summary.csv for one cell. The intervals are the plain range of the blocks: these files
+// are for the look and the limits of the report, the statistics are bench/summary.c's.
+function summarise(id, baseline, measured, blocks) {
+  const rows = [];
+  for (const key of SUMMED) {
+    const less = !/completed|fairness/.test(key);
+    const found = [...measured].map(([label, list]) => {
+      const values = list.map((m) => m[key]);
+      const base = measured.get(baseline)?.map((m) => m[key]);
+      const ratios = base ? values.map((v, i) => v / base[i]) : [1];
+      const [low, high] = [Math.min(...ratios), Math.max(...ratios)];
+      const better = low <= 1 && high >= 1 ? '~' : high < 1 === less ? 'better' : 'worse';
+      return {
+        label,
+        values,
+        ratio: median(ratios),
+        low,
+        high,
+        verdict: label === baseline ? 'baseline' : better,
+      };
+    });
+    const proven = (a, b) => (less ? a.high < b.low : a.low > b.high);
+    for (const f of found) {
+      const sure = blocks >= 6;
+      const compared = sure && f.label !== baseline;
+      const beaten = found.filter((o) => proven(o, f)).length;
+      const beats = found.filter((o) => proven(f, o)).length;
+      rows.push([
+        id,
+        f.label,
+        key,
+        f.values.length,
+        median(f.values),
+        sure ? Math.min(...f.values) : '',
+        sure ? Math.max(...f.values) : '',
+        baseline,
+        f.label === baseline ? '' : f.ratio,
+        compared ? f.low : '',
+        compared ? f.high : '',
+        compared ? 0.01 : '',
+        sure || f.label === baseline ? f.verdict : '',
+        '',
+        sure ? 1 + beaten : '',
+        sure ? found.length - beats : '',
+      ]);
+    }
+  }
+  return rows;
+}
+
 // backends: [[label, backend, weight]], the first one is the baseline. cells: [parameters].
 export function fabricate(
   dir,
@@ -123,38 +173,7 @@ export function fabricate(
         };
         rows.push(COLUMNS.map((column) => row[column]));
       }
-    const base = measured.get(backends[0][0]);
-    for (const [label, list] of measured)
-      for (const key of SUMMED) {
-        const values = list.map((m) => m[key]);
-        const ratios = base ? values.map((v, i) => v / base[i][key]) : [1];
-        const [ratio, low, high] = [median(ratios), Math.min(...ratios), Math.max(...ratios)];
-        const sure = label !== backends[0][0] && blocks >= 6;
-        const less = !/completed|fairness/.test(key);
-        const verdict =
-          label === backends[0][0]
-            ? ''
-            : low <= 1 && high >= 1
-              ? '~'
-              : high < 1 === less
-                ? 'better'
-                : 'worse';
-        summary.push([
-          id,
-          label,
-          key,
-          values.length,
-          median(values),
-          sure ? Math.min(...values) : '',
-          sure ? Math.max(...values) : '',
-          backends[0][0],
-          ratio,
-          sure ? low : '',
-          sure ? high : '',
-          sure ? 0.01 : '',
-          sure ? verdict : '~',
-        ]);
-      }
+    summary.push(...summarise(id, backends[0][0], measured, blocks));
     for (const [label, list] of measured)
       for (const q of [1, 10, 25, 50, 75, 90, 95, 99, 99.9, 99.99, 100])
         percentiles.push([
