@@ -1,31 +1,37 @@
 # Conformance: `muxbench check` on every backend, and the proof that its cases can fail. Everything
 # prints TAP, so that tests/run_tests counts each case of each backend.
-MUTANT := $(BUILD)/tests/mutants/mutant
+MUTANT  := $(BUILD)/tests/mutants/mutant
+FAULTS  := $(BUILD)/tests/shims/faults.so
 CONFORMANCE := tests/conformance/backends.sh
-CONFORMANCE_UNIX := unix:///tmp/muxbench-conformance-{}.sock
-SOUND := $(BUILD)/muxbench check --tap --exec '$(abspath $(MUTANT)) sound {port}'
+SOUND   := $(BUILD)/muxbench check --tap --exec '$(abspath $(MUTANT)) sound {port}'
+MUTANTS := tests/conformance/mutants.sh $(abspath $(MUTANT))
+SHIM    := tests/conformance/shim.sh $(abspath $(FAULTS)) $(abspath $(MUTANT))
 
 $(MUTANT): $(MUTANT).o
 	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^
+$(FAULTS): tests/shims/faults.c
+	@mkdir -p $(@D)
+	$(call quiet,CC,$<)$(CC) -std=gnu17 -O2 -g $(WARNINGS) -D_GNU_SOURCE -fPIC -shared -o $@ $< -ldl
 -include $(MUTANT).d
-
-TEST_COMMANDS += '$(CONFORMANCE) tcp://127.0.0.1:0 --quick' "$(SOUND) --quick" \
-  'tests/conformance/mutants.sh $(abspath $(MUTANT))'
-test-programs: $(MUTANT)
+CONFORMANCE_TOOLS := $(MUTANT) $(FAULTS)
+test-programs: $(CONFORMANCE_TOOLS)
 $(BUILD)/tests/integration/test_check: | $(MUTANT)
 
-CONFORMANCE_TOOLS := $(BUILD)/muxbench $(RUN_TESTS) $(MUTANT)
+TEST_COMMANDS += '$(CONFORMANCE) tcp://127.0.0.1:0 --quick' "$(SOUND) --quick" '$(MUTANTS)' \
+  '$(SHIM) quick'
+
+ALL_CONFORMANCE := '$(CONFORMANCE) tcp://127.0.0.1:0' '$(CONFORMANCE) tcp://[::1]:0' \
+  '$(CONFORMANCE) unix:///tmp/muxbench-conformance-{}.sock' "$(SOUND)" '$(MUTANTS)' '$(SHIM) all'
+
 .PHONY: conformance conformance-all mutants
 ## make conformance         the quick conformance cases of every backend
-conformance: $(CONFORMANCE_TOOLS)
+conformance: $(BUILD)/muxbench $(RUN_TESTS) $(CONFORMANCE_TOOLS)
 	@$(TEST_ENV) $(RUN_TESTS) '$(CONFORMANCE) tcp://127.0.0.1:0 --quick'
 
 ## make mutants             every deliberately broken server is caught, the sound one passes
-mutants: $(CONFORMANCE_TOOLS)
-	@$(TEST_ENV) $(RUN_TESTS) "$(SOUND)" 'tests/conformance/mutants.sh $(abspath $(MUTANT))'
+mutants: $(BUILD)/muxbench $(RUN_TESTS) $(CONFORMANCE_TOOLS)
+	@$(TEST_ENV) $(RUN_TESTS) "$(SOUND)" '$(MUTANTS)'
 
 # Every case, backend and transport.
-conformance-all: $(CONFORMANCE_TOOLS)
-	@$(TEST_ENV) $(RUN_TESTS) -t 1800 '$(CONFORMANCE) tcp://127.0.0.1:0' \
-	  '$(CONFORMANCE) tcp://[::1]:0' '$(CONFORMANCE) $(CONFORMANCE_UNIX)' "$(SOUND)" \
-	  'tests/conformance/mutants.sh $(abspath $(MUTANT))'
+conformance-all: $(BUILD)/muxbench $(RUN_TESTS) $(CONFORMANCE_TOOLS)
+	@$(TEST_ENV) $(RUN_TESTS) -t 3000 $(ALL_CONFORMANCE)
