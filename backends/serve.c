@@ -233,8 +233,10 @@ static void *worker_main(void *argument) {
 
 static void start_thread(pthread_t *thread, void *(*main)(void *), void *argument) {
   int error = pthread_create(thread, NULL, main, argument);
-  if (error != 0)
-    mux_die(MUX_EXIT_FAILED, "cannot start a thread: %s", strerror(error));
+  if (error == 0)
+    return;
+  remove_unix_path();
+  mux_die(MUX_EXIT_FAILED, "cannot start a thread: %s", strerror(error));
 }
 
 /* Returns the exit status once all have ended. */
