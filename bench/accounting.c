@@ -137,7 +137,7 @@ static int64_t find_pair(const char *text, const char *prefix, const char *name)
 void accounting_host(struct accounting_host *out) {
   char text[16384];
   int64_t t[8] = {0};
-  *out = (struct accounting_host){-1, -1, -1, -1, -1, -1, -1};
+  *out = (struct accounting_host){-1, -1, -1, -1, -1, -1, -1, -1};
   if (read_file("/proc/stat", text, sizeof text) > 0 &&
       sscanf(text,
              "cpu %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64
@@ -146,6 +146,11 @@ void accounting_host(struct accounting_host *out) {
     out->steal_ticks = t[7];
     out->busy_ticks = t[0] + t[1] + t[2] + t[5] + t[6];
     out->total_ticks = out->busy_ticks + t[3] + t[4] + t[7];
+  }
+  if (read_file("/proc/pressure/cpu", text, sizeof text) > 0) {
+    const char *total = strstr(text, "total=");
+    if (total != NULL)
+      out->pressure_us = strtoll(total + 6, NULL, 10);
   }
   if (read_file("/proc/net/snmp", text, sizeof text) > 0)
     out->retransmits = find_pair(text, "Tcp:", "RetransSegs");

@@ -29,6 +29,7 @@ struct accounting_host {
   int64_t busy_ticks, steal_ticks, total_ticks; /* of all CPUs */
   int64_t retransmits, listen_overflows;
   int64_t slab_bytes, socket_bytes; /* kernel memory: slab caches; pages that sockets hold */
+  int64_t pressure_us;              /* time in which some task waited for a CPU (PSI) */
 };
 /* Values that cannot be read are -1. */
 void accounting_host(struct accounting_host *out);
@@ -46,6 +47,8 @@ struct accounting_probe; /* opaque */
 /* Attaches to every task below root; tasks made later are inherited. Returns 0, or -errno with the
  * reason and its remedy in why. */
 int accounting_probe_open(struct accounting_probe **probe, pid_t root, char *why, size_t why_bytes);
+/* Whether that would be permitted, tried on ourselves. Same result. */
+int accounting_probe_permitted(char *why, size_t why_bytes);
 int accounting_probe_read(struct accounting_probe *probe, struct accounting_counts *out);
 void accounting_probe_close(struct accounting_probe *probe);
 

@@ -43,6 +43,13 @@ static int tracepoint_id(const char *tracepoint, uint64_t *id) {
   return -error;
 }
 
+static void complain(char *why, size_t why_bytes, int error, bool tracefs) {
+  snprintf(why, why_bytes, "%s (%s); as root: %s",
+           tracefs ? "tracepoints cannot be read" : "perf_event_open is refused", strerror(-error),
+           tracefs ? "mount -t tracefs none /sys/kernel/tracing"
+                   : "sysctl kernel.perf_event_paranoid=-1");
+}
+
 static int open_counter(uint64_t id, pid_t task) {
   struct perf_event_attr attr = {
       .type = PERF_TYPE_TRACEPOINT, .size = sizeof attr, .config = id, .inherit = 1};
@@ -104,14 +111,25 @@ int accounting_probe_open(struct accounting_probe **result, pid_t root, char *wh
   if (rc == 0 && probe->tasks == 0)
     rc = -ESRCH;
   if (rc != 0) {
-    snprintf(why, why_bytes,
-             "perf_event_open is refused (%s); as root: sysctl "
-             "kernel.perf_event_paranoid=-1",
-             strerror(-rc));
+    complain(why, why_bytes, rc, false);
     accounting_probe_close(probe);
     return rc;
   }
   *result = probe;
+  return 0;
+}
+
+int accounting_probe_permitted(char *why, size_t why_bytes) {
+  for (int i = 0; i < EVENTS; i++) {
+    uint64_t id;
+    int rc = tracepoint_id(tracepoints[i], &id);
+    int fd = rc == 0 ? open_counter(id, 0) : rc;
+    if (fd < 0) {
+      complain(why, why_bytes, fd, rc != 0);
+      return fd;
+    }
+    close(fd);
+  }
   return 0;
 }
 

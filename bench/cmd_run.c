@@ -9,6 +9,7 @@
 #include "backends/registry.h"
 #include "bench/commands.h"
 #include "bench/derive.h"
+#include "bench/doctor.h"
 #include "bench/environment.h"
 #include "bench/experiment.h"
 #include "bench/hindsight.h"
@@ -34,11 +35,21 @@ struct run_options {
   const char *json;              /* "-": stdout; NULL: none */
   struct mux_output json_output; /* opened before anything runs or is written */
   bool dry_run;
+  bool force;
   char *sets[SETS_MAX];
   int set_count;
 };
 
-enum { OPT_OUT = 256, OPT_BLOCKS, OPT_SET, OPT_BACKENDS, OPT_DRY_RUN, OPT_RESUME, OPT_JSON };
+enum {
+  OPT_OUT = 256,
+  OPT_BLOCKS,
+  OPT_SET,
+  OPT_BACKENDS,
+  OPT_DRY_RUN,
+  OPT_RESUME,
+  OPT_JSON,
+  OPT_FORCE
+};
 
 static const struct argp_option option_table[] = {
     {"out", OPT_OUT, "DIR", 0, "Where run directories are made (results)", 0},
@@ -49,6 +60,7 @@ static const struct argp_option option_table[] = {
     {"dry-run", OPT_DRY_RUN, NULL, 0, "Show cells, trials and the time they need; run nothing", 0},
     {"resume", OPT_RESUME, "DIR", 0, "Finish a run that was interrupted; no experiment is named",
      0},
+    {"force", OPT_FORCE, NULL, 0, "Run although `muxbench doctor` finds a failure", 0},
     {"json", OPT_JSON, "FILE", OPTION_ARG_OPTIONAL, "Also write run.json's content, to stdout", 0},
     {0}};
 
@@ -79,6 +91,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
     return 0;
   case OPT_DRY_RUN:
     options->dry_run = true;
+    return 0;
+  case OPT_FORCE:
+    options->force = true;
     return 0;
   case OPT_RESUME:
     options->resume = arg;
@@ -307,6 +322,16 @@ static int carry_out(struct experiment *e, struct plan *plan, const struct rundi
   return rc != 0 || runner_count(rows, "failed") > 0 ? MUX_EXIT_FAILED : MUX_EXIT_OK;
 }
 
+/* What the machine is like goes into run.json; a failure ends the run before it has begun. */
+static json_t *examine(bool force) {
+  struct doctor_report report;
+  doctor_examine(&report);
+  doctor_print(&report, DOCTOR_WARNING, stderr);
+  if (report.worst == DOCTOR_FAILURE && !force)
+    mux_die(MUX_EXIT_FAILED, "this machine is not fit to measure; --force runs all the same");
+  return doctor_json(&report);
+}
+
 static int begin(struct run_options *options, int argc, char **argv) {
   char why[768];
   struct rundir dir;
@@ -327,6 +352,7 @@ static int begin(struct run_options *options, int argc, char **argv) {
     goto out;
   }
   open_json(options);
+  json_t *findings = examine(options->force);
   if (rundir_create(&dir, options->out, e->name, why, sizeof why) != 0) {
     mux_output_abort(&options->json_output);
     mux_die(MUX_EXIT_USAGE, "--out: %s", why);
@@ -344,6 +370,7 @@ static int begin(struct run_options *options, int argc, char **argv) {
   json_t *arguments = argv_json(argc, argv);
   json_t *run = run_json(e, &dir, arguments, shared_core);
   json_decref(arguments);
+  json_object_set_new(run, "doctor", findings);
   status = carry_out(e, plan, &dir, run, &rows, options, shared_core);
   json_decref(run);
 out:

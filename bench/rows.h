@@ -8,37 +8,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+// clang-format off
 #define MUX_COLUMNS(X)                                                                             \
-  X(schema_version)                                                                                \
-  X(run_id)                                                                                        \
-  X(experiment)                                                                                    \
-  X(cell_id)                                                                                       \
-  X(block)                                                                                         \
-  X(trial)                                                                                         \
-  X(backend)                                                                                       \
-  X(label)                                                                                         \
-  X(params)                                                                                        \
-  X(transport)                                                                                     \
-  X(workers)                                                                                       \
-  X(threads)                                                                                       \
-  X(mode)                                                                                          \
-  X(loop)                                                                                          \
-  X(arrival)                                                                                       \
-  X(connections) X(idle_connections) X(payload_bytes) X(depth) X(offered_per_s) X(duration_s)      \
-      X(established) X(sent) X(completed) X(completed_per_s) X(bytes_per_s) X(in_flight_end)       \
-          X(errors_connect) X(errors_reset) X(errors_timeout) X(errors_mismatch) X(errors_closed)  \
-              X(response_p50_us) X(response_p90_us) X(response_p95_us) X(response_p99_us)          \
-                  X(response_p999_us) X(response_max_us) X(service_p50_us) X(service_p99_us)       \
-                      X(service_p999_us) X(slip_p99_us) X(connect_p50_us) X(connect_p99_us)        \
-                          X(connect_max_us) X(server_user_us_per_req) X(server_system_us_per_req)  \
-                              X(server_cpu_us_per_req) X(server_cores_used)                        \
-                                  X(client_cpu_us_per_req) X(client_cores_used)                    \
-                                      X(syscalls_per_req) X(context_switches_per_req)              \
-                                          X(events_per_wait) X(rss_bytes_per_conn)                 \
-                                              X(kernel_bytes_per_conn) X(fairness_jain)            \
-                                                  X(never_served) X(floor_us) X(floor_ratio)       \
-                                                      X(tcp_retransmits) X(listen_overflows)       \
-                                                          X(steal_pct) X(status) X(flags)
+  X(schema_version) X(run_id) X(experiment) X(cell_id) X(block) X(trial) X(backend) X(label)       \
+  X(params) X(transport) X(workers) X(threads) X(mode) X(loop) X(arrival) X(connections)           \
+  X(idle_connections) X(payload_bytes) X(depth) X(offered_per_s) X(duration_s) X(established)      \
+  X(sent) X(completed) X(completed_per_s) X(bytes_per_s) X(in_flight_end) X(errors_connect)        \
+  X(errors_reset) X(errors_timeout) X(errors_mismatch) X(errors_closed) X(response_p50_us)         \
+  X(response_p90_us) X(response_p95_us) X(response_p99_us) X(response_p999_us)                     \
+  X(response_max_us) X(service_p50_us) X(service_p99_us) X(service_p999_us) X(slip_p99_us)         \
+  X(connect_p50_us) X(connect_p99_us) X(connect_max_us) X(server_user_us_per_req)                  \
+  X(server_system_us_per_req) X(server_cpu_us_per_req) X(server_cores_used)                        \
+  X(client_cpu_us_per_req) X(client_cores_used) X(syscalls_per_req) X(context_switches_per_req)    \
+  X(events_per_wait) X(rss_bytes_per_conn) X(kernel_bytes_per_conn) X(fairness_jain)               \
+  X(never_served) X(floor_us) X(floor_ratio) X(tcp_retransmits) X(listen_overflows) X(steal_pct)   \
+  X(status) X(flags) X(cpu_pressure_pct)
+// clang-format on
 
 enum mux_column {
 #define MUX_COLUMN_ID(name) MUX_COL_##name,

@@ -132,6 +132,10 @@ static void host_columns(struct mux_row *row, const struct trial_measurement *m)
   if (b->listen_overflows >= 0) /* they happen while connecting */
     mux_row_set_number(row, MUX_COL_listen_overflows,
                        (double)(b->listen_overflows - m->before.listen_overflows));
+  double phase_us = (double)(m->end.cpu.at_ns - m->start.cpu.at_ns) / 1e3;
+  if (b->pressure_us >= 0)
+    mux_row_set_number(row, MUX_COL_cpu_pressure_pct,
+                       100 * (double)(b->pressure_us - a->pressure_us) / phase_us);
   double ticks = (double)(b->total_ticks - a->total_ticks);
   if (ticks <= 0)
     return;
