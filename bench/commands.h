@@ -3,13 +3,14 @@
 #ifndef MUX_COMMANDS_H
 #define MUX_COMMANDS_H
 
-int cmd_list(int argc, char **argv);   /* backends/cmd_list.c */
-int cmd_serve(int argc, char **argv);  /* backends/cmd_serve.c */
-int cmd_load(int argc, char **argv);   /* loadgen/cmd_load.c */
-int cmd_check(int argc, char **argv);  /* check/cmd_check.c */
-int cmd_run(int argc, char **argv);    /* bench/cmd_run.c */
-int cmd_doctor(int argc, char **argv); /* bench/cmd_doctor.c */
-int cmd_floor(int argc, char **argv);  /* bench/cmd_floor.c */
-int cmd_report(int argc, char **argv); /* bench/cmd_report.c */
+int cmd_list(int argc, char **argv);    /* backends/cmd_list.c */
+int cmd_serve(int argc, char **argv);   /* backends/cmd_serve.c */
+int cmd_load(int argc, char **argv);    /* loadgen/cmd_load.c */
+int cmd_check(int argc, char **argv);   /* check/cmd_check.c */
+int cmd_run(int argc, char **argv);     /* bench/cmd_run.c */
+int cmd_compare(int argc, char **argv); /* bench/cmd_compare.c */
+int cmd_doctor(int argc, char **argv);  /* bench/cmd_doctor.c */
+int cmd_floor(int argc, char **argv);   /* bench/cmd_floor.c */
+int cmd_report(int argc, char **argv);  /* bench/cmd_report.c */
 
 #endif

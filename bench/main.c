@@ -17,6 +17,7 @@ static const struct command {
     /* one line per command */
     {"load", cmd_load, "generate load, verify every echo, measure latency"},
     {"run", cmd_run, "run an experiment: servers in blocks, a table and a run directory"},
+    {"compare", cmd_compare, "compare the same cells of two runs"},
     {"doctor", cmd_doctor, "is this machine fit to measure?"},
     {"floor", cmd_floor, "CPU time of a bare recv and send on this host"},
     {"report", cmd_report, "show a run, or compare runs: a page with charts, or text"},

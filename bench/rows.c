@@ -123,7 +123,7 @@ static const char *map_columns(const struct mux_csv *csv, int at[MUX_COLUMN_COUN
     for (int i = 0; i < csv->count && at[column] < 0; i++)
       if (strcmp(csv->fields[i], mux_column_names[column]) == 0)
         at[column] = i;
-    if (at[column] < 0)
+    if (at[column] < 0 && column <= MUX_COL_flags) /* later ones were appended since */
       return mux_column_names[column];
   }
   return NULL;
@@ -150,7 +150,7 @@ static int read_rows(struct mux_rows *rows, struct mux_csv *csv, const char *pat
     }
     struct mux_row row = {0};
     for (int i = 0; i < MUX_COLUMN_COUNT; i++)
-      if (csv->fields[at[i]][0] != 0)
+      if (at[i] >= 0 && csv->fields[at[i]][0] != 0)
         mux_row_set(&row, (enum mux_column)i, "%s", csv->fields[at[i]]);
     mux_rows_add(rows, &row);
   }

@@ -31,6 +31,12 @@ int mux_stats_walsh_rank(int n);
  * ties get mid-ranks and the exact distribution of those. 1 when nothing is left. */
 double mux_stats_signed_rank_p(const double *x, int n);
 
+/* Two independent samples: the shift from x to y. value is the median of all differences
+ * y[j]-x[i] (Hodges-Lehmann), with the interval that belongs to the rank-sum test (Wilcoxon, Mann
+ * and Whitney), exact up to 60 values together, by the normal distribution beyond. No interval
+ * when either sample is below MUX_STATS_BLOCKS_MIN. *p is two-sided; ties get mid-ranks. */
+struct mux_estimate mux_stats_shift(const double *x, int n, const double *y, int m, double *p);
+
 /* Replaces n p-values by Holm's adjusted ones. NANs are no part of the family and stay. */
 void mux_stats_holm(double *p, int n);
 

@@ -130,6 +130,74 @@ static void test_slope(void **state) {
   assert_true(isnan(mux_stats_slope(x, y, 1)));
 }
 
+/* Hollander and Wolfe's example 4.1 (permeability of membranes); p as R's wilcox.test gives it. */
+static void test_shift_example(void **state) {
+  (void)state;
+  static const double x[] = {0.80, 0.83, 1.89, 1.04, 1.45, 1.38, 1.91, 1.64, 0.73, 1.46};
+  static const double y[] = {1.15, 0.88, 0.90, 0.74, 1.21};
+  double p;
+  struct mux_estimate estimate = mux_stats_shift(y, 5, x, 10, &p);
+  assert_near(estimate.value, 0.305, 1e-9);
+  assert_near(p, 0.2544122544, 1e-9);
+  assert_false(estimate.interval); /* five are too few */
+}
+
+/* Critical values of U, two-sided 5 %, from published tables: the interval begins one further. */
+static void test_shift_intervals(void **state) {
+  (void)state;
+  static const struct {
+    int n, m, critical;
+  } table[] = {{6, 6, 5},    {6, 10, 11},  {7, 7, 8},    {8, 8, 13},
+               {10, 10, 23}, {12, 12, 37}, {10, 20, 55}, {20, 20, 127}};
+  for (size_t i = 0; i < TEST_COUNT(table); i++) {
+    double x[20];
+    double y[20];
+    double p;
+    for (int j = 0; j < 20; j++) {
+      x[j] = -(double)j;
+      y[j] = 100.0 * j; /* all differences distinct and sorted by (j, i) */
+    }
+    struct mux_estimate estimate = mux_stats_shift(x, table[i].n, y, table[i].m, &p);
+    double rank = estimate.low / 100 >= 0
+                      ? floor(estimate.low / 100) * table[i].n + fmod(estimate.low, 100) + 1
+                      : 0;
+    assert_near(rank, table[i].critical + 1, 0);
+  }
+}
+
+static void test_shift_extremes(void **state) {
+  (void)state;
+  double p;
+  static const double x[] = {1, 2, 3, 4, 5, 6};
+  static const double y[] = {11, 12, 13, 14, 15, 16};
+  struct mux_estimate estimate = mux_stats_shift(x, 6, y, 6, &p);
+  assert_near(p, 2.0 / 924, 1e-12);
+  assert_near(estimate.value, 10, 1e-12);
+  assert_true(estimate.interval && estimate.low > 0);
+  mux_stats_shift(x, 6, x, 6, &p);
+  assert_near(p, 1, 1e-12);
+  static const double same[] = {3, 3, 3, 3, 3, 3};
+  mux_stats_shift(same, 6, same, 6, &p);
+  assert_near(p, 1, 1e-12);
+}
+
+/* Beyond 60 values the normal distribution takes over: it must agree with the exact one there. */
+static void test_shift_normal_meets_exact(void **state) {
+  (void)state;
+  double x[31];
+  double y[31];
+  double exact;
+  double normal;
+  for (int i = 0; i < 31; i++) {
+    x[i] = (double)i;
+    y[i] = (double)i + 7.5;
+  }
+  mux_stats_shift(x, 30, y, 30, &exact);
+  mux_stats_shift(x, 31, y, 31, &normal);
+  assert_in_range(exact * 1000, 1, 30);
+  assert_near(log(normal / exact), 0, 0.25);
+}
+
 /* The same trials under two names: with α = 5 % and the A/A distance δ on top, at most 1 of 20
  * runs may call them different. 2,000 simulated runs of 10 blocks. */
 static void test_twins_are_rarely_called_different(void **state) {
@@ -159,6 +227,10 @@ int main(void) {
       cmocka_unit_test(test_few_blocks_have_no_interval),
       cmocka_unit_test(test_holm),
       cmocka_unit_test(test_slope),
+      cmocka_unit_test(test_shift_example),
+      cmocka_unit_test(test_shift_intervals),
+      cmocka_unit_test(test_shift_extremes),
+      cmocka_unit_test(test_shift_normal_meets_exact),
       cmocka_unit_test(test_twins_are_rarely_called_different),
   };
   return cmocka_run_group_tests(tests, test_seed, NULL);
