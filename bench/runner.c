@@ -125,7 +125,8 @@ static struct plan_times times_now(const struct runner *r, int first, bool *fits
   double known = (double)first / (double)plan->trial_count * 4;
   known = known < 1 ? known : 1;
   return plan_times_for(plan, &plan->cells[plan->trials[first].cell], first,
-                        r->began_ns + r->usable_ns - mux_now_ns(), 1 + (scale - 1) * known, fits);
+                        r->began_ns + r->usable_ns - r->usable_ns / 32 - mux_now_ns(),
+                        1 + (scale - 1) * known, fits);
 }
 
 /* One cell in one block: trials [first, end). Returns 0, -EINTR, or -errno of writing. */
