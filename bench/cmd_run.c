@@ -428,5 +428,8 @@ int cmd_run(int argc, char **argv) {
   if ((options.experiment == NULL) == (options.resume == NULL))
     mux_die(MUX_EXIT_USAGE, "run: name one EXPERIMENT.cfg, or --resume DIR");
   mux_raise_nofile();
-  return options.resume != NULL ? resume(&options) : begin(&options, argc, argv);
+  int status = options.resume != NULL ? resume(&options) : begin(&options, argc, argv);
+  for (int i = 0; i < options.set_count; i++)
+    free(options.sets[i]);
+  return status;
 }

@@ -70,9 +70,12 @@ int load_worker_init(struct load_worker *w, struct load_shared *shared, int inde
       .threads = config->threads,
   };
   w->total = w->active + share_of(config->idle, index, config->threads);
-  w->connections = aligned_alloc(64, ((size_t)w->total + 1) * sizeof *w->connections);
+  void *aligned = NULL; /* aligned_alloc would want a multiple of 64 bytes */
+  if (posix_memalign(&aligned, 64, ((size_t)w->total + 1) * sizeof *w->connections) != 0)
+    return -ENOMEM;
+  w->connections = aligned;
   w->live = calloc(w->active + 1, sizeof *w->live);
-  if (w->connections == NULL || w->live == NULL)
+  if (w->live == NULL)
     return -ENOMEM;
   uint32_t threads = (uint32_t)config->threads;
   for (uint32_t i = 0; i < w->total; i++) {

@@ -154,16 +154,16 @@ static void bad_servers_are_found_out(void **state) {
     const char *counter; /* of these errors there is one at least */
     const char *says;
   } rows[] = {
-      {"closes at once", close_at_once, "errors.closed", "closed"},
-      {"resets at once", reset_at_once, "errors.reset", "reset"},
-      {"closes after a message", close_after_a_message, "errors.closed", "closed"},
-      {"resets in a message", reset_in_a_message, "errors.reset", "reset"},
-      {"never answers", never_answer, "errors.timeout", "timeout"},
-      {"flips a bit", echo_with_a_flipped_bit, "errors.mismatch", "mismatch"},
-      {"echoes zeroes", echo_zeroes, "errors.mismatch", "mismatch"},
-      {"leaves a byte out", echo_a_byte_less, "errors.mismatch", "mismatch"},
-      {"repeats a message", echo_the_last_again, "errors.mismatch", "mismatch"},
-      {"echoes twice", echo_twice, "errors.mismatch", "mismatch"},
+      {"closes at once", close_at_once, "errors.closed", "closed by the target"},
+      {"resets at once", reset_at_once, "errors.reset", "reset by the target"},
+      {"closes after a message", close_after_a_message, "errors.closed", "closed by the target"},
+      {"resets in a message", reset_in_a_message, "errors.reset", "reset by the target"},
+      {"never answers", never_answer, "errors.timeout", "not echoed in time"},
+      {"flips a bit", echo_with_a_flipped_bit, "errors.mismatch", "wrong bytes"},
+      {"echoes zeroes", echo_zeroes, "errors.mismatch", "wrong bytes"},
+      {"leaves a byte out", echo_a_byte_less, "errors.mismatch", "wrong bytes"},
+      {"repeats a message", echo_the_last_again, "errors.mismatch", "wrong bytes"},
+      {"echoes twice", echo_twice, "errors.mismatch", "wrong bytes"},
   };
   static const char *const warmups[] = {"0", "100ms"};
   for (size_t i = 0; i < TEST_COUNT(rows) * TEST_COUNT(warmups); i++) {
