@@ -34,7 +34,15 @@ enum {
 /* ---- Options of serve and load that an experiment may set ------------------------------------ */
 
 enum option_group { OPTION_LOAD, OPTION_SERVE };
-enum option_kind { OPTION_COUNT, OPTION_SIZE, OPTION_TIME, OPTION_RATE, OPTION_WORD, OPTION_TEXT };
+enum option_kind {
+  OPTION_COUNT,
+  OPTION_SIZE,
+  OPTION_TIME,
+  OPTION_RATE,
+  OPTION_WORD,
+  OPTION_FLAG, /* no or yes */
+  OPTION_TEXT,
+};
 
 struct experiment_option {
   const char *key; /* as on the command line, without the dashes */
@@ -42,7 +50,7 @@ struct experiment_option {
   enum option_kind kind;
   int64_t min, max;
   const char *fallback; /* what an experiment takes without it; NULL: leave it to the command */
-  const char *const *choices; /* OPTION_WORD */
+  const char *const *choices; /* OPTION_WORD, OPTION_FLAG */
 };
 
 /* One value, canonical: the same quantity has the same text. OPTION_RATE also takes "closed", the

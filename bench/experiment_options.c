@@ -17,6 +17,8 @@
 static const char *const arrivals[] = {"constant", "poisson", NULL};
 static const char *const modes[] = {"echo", "crr", "stream", NULL};
 
+static const char *const no_yes[] = {"no", "yes", NULL};
+
 static const struct experiment_option options[] = {
     {"connections", OPTION_LOAD, OPTION_COUNT, 1, 1000000, "1", NULL},
     {"idle", OPTION_LOAD, OPTION_COUNT, 0, 1000000, "0", NULL},
@@ -34,6 +36,8 @@ static const struct experiment_option options[] = {
     {"think", OPTION_LOAD, OPTION_TIME, 0, HOUR_NS, NULL, NULL},
     {"spin", OPTION_LOAD, OPTION_TIME, 0, MUX_S, NULL, NULL},
     {"sources", OPTION_LOAD, OPTION_TEXT, 0, 0, NULL, NULL},
+    {"linger0", OPTION_LOAD, OPTION_FLAG, 0, 0, NULL, no_yes},
+    {"timestamps", OPTION_LOAD, OPTION_TEXT, 0, 0, NULL, NULL},
     {"engine", OPTION_LOAD, OPTION_TEXT, 0, 0, NULL, NULL},
     {"congestion", OPTION_LOAD, OPTION_TEXT, 0, 0, NULL, NULL},
     {"listen", OPTION_SERVE, OPTION_TEXT, 0, 0, "tcp://127.0.0.1:0", NULL},
@@ -45,6 +49,7 @@ static const struct experiment_option options[] = {
     {"rcvbuf", OPTION_SERVE, OPTION_SIZE, 1, INT64_C(1) << 30, NULL, NULL},
     {"sndbuf", OPTION_SERVE, OPTION_SIZE, 1, INT64_C(1) << 30, NULL, NULL},
     {"options", OPTION_SERVE, OPTION_TEXT, 0, 0, NULL, NULL},
+    {"nagle", OPTION_SERVE, OPTION_FLAG, 0, 0, NULL, no_yes},
     {"congestion", OPTION_SERVE, OPTION_TEXT, 0, 0, NULL, NULL},
 };
 
@@ -95,6 +100,13 @@ static int read_quantity(const struct experiment_option *option, const char *tex
   return -ERANGE;
 }
 
+int experiment_option_print(char *out, size_t out_bytes, const struct experiment_option *option,
+                            const char *value) {
+  if (option->kind == OPTION_FLAG)
+    return strcmp(value, "yes") == 0 ? snprintf(out, out_bytes, "--%s", option->key) : 0;
+  return snprintf(out, out_bytes, "--%s=%s", option->key, value);
+}
+
 int experiment_value_read(struct experiment_value *value, const struct experiment_option *option,
                           const char *text, char *why, size_t why_bytes) {
   char printed[MUX_UNIT_TEXT];
@@ -107,7 +119,7 @@ int experiment_value_read(struct experiment_value *value, const struct experimen
              option->key, mux_printable(shown, sizeof shown, text));
     return -EINVAL;
   }
-  if (option->kind == OPTION_WORD) {
+  if (option->choices != NULL) {
     while (option->choices[value->number] != NULL &&
            strcmp(option->choices[value->number], text) != 0)
       value->number++;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/experiment_options.h"
 #include "common/clock.h"
 #include "common/units.h"
 
@@ -57,8 +58,9 @@ char **trial_load_options(const struct plan *plan, const struct plan_trial *tria
   for (int i = 0; i < e->axis_count; i++) {
     const struct experiment_option *option = e->axes[i].option;
     const char *value = e->axes[i].values[cell->choice[i]].text;
-    if (is_passed(option, value))
-      put(&words, "--%s=%s", option->key, value);
+    char word[EXPERIMENT_TEXT + 64];
+    if (is_passed(option, value) && experiment_option_print(word, sizeof word, option, value) > 0)
+      put(&words, "%s%s", word, "");
   }
   put(&words, "--%s=%s", "duration", mux_print_time(number, times.duration_ns));
   put(&words, "--%s=%s", "warmup", mux_print_time(number, times.warmup_ns));

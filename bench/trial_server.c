@@ -2,21 +2,26 @@
 #include "bench/trial_server.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "bench/experiment_options.h"
 #include "bench/trial_columns.h"
 #include "check/check.h"
 
 /* Options of serve that the launcher does not know by itself. */
 static void add_options(const struct plan *plan, const struct plan_trial *trial,
                         struct trial_server *server) {
-  static const char *const keys[] = {"work",       "drain",  "buffer", "backlog", "options",
-                                     "congestion", "rcvbuf", "sndbuf", NULL};
+  size_t count;
+  const struct experiment_option *options = experiment_options(&count);
   int n = 0;
-  for (int i = 0; keys[i] != NULL; i++) {
-    const char *value = trial_text(plan, trial, OPTION_SERVE, keys[i]);
-    if (*value == 0)
+  for (size_t i = 0; i < count && n < TRIAL_SERVE_ARGS; i++) {
+    if (options[i].group != OPTION_SERVE || strcmp(options[i].key, "listen") == 0 ||
+        strcmp(options[i].key, "workers") == 0)
       continue;
-    snprintf(server->words[n], sizeof server->words[n], "--%s=%s", keys[i], value);
+    const char *value = trial_text(plan, trial, OPTION_SERVE, options[i].key);
+    if (*value == 0 ||
+        experiment_option_print(server->words[n], sizeof server->words[n], &options[i], value) == 0)
+      continue;
     server->argv[n] = server->words[n];
     n++;
   }
