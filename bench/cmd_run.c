@@ -10,11 +10,11 @@
 #include "bench/commands.h"
 #include "bench/derive.h"
 #include "bench/doctor.h"
-#include "bench/environment.h"
 #include "bench/experiment.h"
 #include "bench/hindsight.h"
 #include "bench/plan.h"
 #include "bench/report.h"
+#include "bench/run_json.h"
 #include "bench/runner.h"
 #include "bench/sentences.h"
 #include "bench/servers.h"
@@ -155,68 +155,6 @@ static bool choose_cpus(struct experiment *e, cpu_set_t *server, cpu_set_t *load
   return shared || CPU_COUNT(&both) > 0;
 }
 
-static void print_plan(const struct plan *plan) {
-  const struct experiment *e = plan->experiment;
-  char text[MUX_UNIT_TEXT];
-  int skipped = 0;
-  for (int i = 0; i < plan->trial_count; i++)
-    skipped += plan->trials[i].skip != NULL;
-  printf("%s: %d cells x %d servers x %d blocks = %d trials, %d of them skipped\n", e->name,
-         plan->cell_count, plan->label_count, plan->blocks, plan->trial_count, skipped);
-  for (int i = 0; i < plan->cell_count; i++) {
-    const struct plan_cell *cell = &plan->cells[i];
-    bool fits;
-    struct plan_times times = plan_times_for(plan, cell, 0, plan_usable_ns(e->budget_ns), 1, &fits);
-    printf("  %-32s overhead about %s, ", cell->id, mux_show_time(text, (double)cell->overhead_ns));
-    printf("warm-up %s, ", mux_show_time(text, (double)times.warmup_ns));
-    printf("measured %s per trial%s\n", mux_show_time(text, (double)times.duration_ns),
-           fits ? "" : " (the least; the budget will cut the last blocks)");
-  }
-  printf("Servers:");
-  for (int i = 0; i < plan->label_count; i++)
-    printf(" %s", plan->labels[i].name);
-  printf("\n");
-  for (int i = 0; i < plan->trial_count && plan->trials[i].block == 1; i++)
-    if (plan->trials[i].skip != NULL)
-      printf("Skips %s, %s: %s\n", plan->cells[plan->trials[i].cell].id,
-             plan->labels[plan->trials[i].label].name, plan->trials[i].skip);
-  printf("Takes about %s", mux_show_time(text, (double)plan_estimate_ns(plan)));
-  if (e->budget_ns > 0)
-    printf(" of a budget of %s (experiment: %d blocks)", mux_show_time(text, (double)e->budget_ns),
-           e->blocks);
-  printf("\n");
-}
-
-static json_t *argv_json(int argc, char **argv) {
-  json_t *list = json_array();
-  char shown[4096];
-  for (int i = 0; i < argc; i++)
-    json_array_append_new(list, json_string(mux_printable(shown, sizeof shown, argv[i])));
-  return list;
-}
-
-static json_t *time_json(void) {
-  char text[32];
-  time_t now = time(NULL);
-  struct tm utc;
-  strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-  return json_string(text);
-}
-
-static json_t *run_json(const struct experiment *e, const struct rundir *dir, const json_t *argv,
-                        bool shared_core) {
-  json_t *run =
-      json_pack("{s:i, s:s, s:s, s:s, s:s, s:O, s:I}", "schema_version", MUX_SCHEMA_VERSION,
-                "run_id", dir->id, "experiment", e->name, "question", e->question, "status",
-                "running", "argv", argv, "seed", (json_int_t)e->seed);
-  json_object_set_new(run, "started", time_json());
-  json_object_set_new(run, "shared_core", json_boolean(shared_core));
-  json_t *environment = environment_json();
-  json_object_update(run, environment);
-  json_decref(environment);
-  return run;
-}
-
 /* ---- Running ----------------------------------------------------------------------------------
  */
 
@@ -268,24 +206,6 @@ static int write_json(struct run_options *options, const json_t *run) {
   return rc;
 }
 
-/* The sentences, one string each, for the report. */
-static json_t *answer_json(const struct summary *summary, const struct mux_rows *rows) {
-  char *text = NULL;
-  size_t bytes = 0;
-  FILE *stream = open_memstream(&text, &bytes);
-  if (stream == NULL)
-    abort();
-  sentences_print(summary, rows, stream);
-  fclose(stream);
-  json_t *lines = json_array();
-  char *rest = text;
-  for (char *line; (line = strsep(&rest, "\n")) != NULL;)
-    if (strncmp(line, "  ", 2) == 0) /* the first one is the question */
-      json_array_append_new(lines, json_string(line + 2));
-  free(text);
-  return lines;
-}
-
 static int carry_out(struct experiment *e, struct plan *plan, const struct rundir *dir, json_t *run,
                      struct mux_rows *rows, struct run_options *options, bool shared_core) {
   struct runner_setting setting = {.plan = plan,
@@ -300,8 +220,8 @@ static int carry_out(struct experiment *e, struct plan *plan, const struct rundi
     return MUX_EXIT_FAILED;
   }
   struct summary *summary = summary_new(plan, rows);
-  json_object_set_new(run, "ended", time_json());
-  json_object_set_new(run, "answer", answer_json(summary, rows));
+  json_object_set_new(run, "ended", run_json_time());
+  json_object_set_new(run, "answer", run_json_answer(summary, rows));
   int rc = write_derived(dir, plan, summary, rows);
   if (rc == 0)
     rc = rundir_write_json(dir, "run.json", run);
@@ -348,7 +268,7 @@ static int begin(struct run_options *options, int argc, char **argv) {
   struct plan *plan = plan_new(e, blocks, servers_skip);
   int status = MUX_EXIT_OK;
   if (options->dry_run) {
-    print_plan(plan);
+    plan_print(plan, stdout);
     goto out;
   }
   open_json(options);
@@ -367,9 +287,7 @@ static int begin(struct run_options *options, int argc, char **argv) {
     mux_output_abort(&options->json_output);
     mux_die(MUX_EXIT_USAGE, "--out: %s: %s", dir.path, strerror(-rc));
   }
-  json_t *arguments = argv_json(argc, argv);
-  json_t *run = run_json(e, &dir, arguments, shared_core);
-  json_decref(arguments);
+  json_t *run = run_json_new(e, &dir, argc, argv, shared_core);
   json_object_set_new(run, "doctor", findings);
   status = carry_out(e, plan, &dir, run, &rows, options, shared_core);
   json_decref(run);

@@ -1,9 +1,8 @@
 /* experiment.c: see experiment.h. From a tree of JSON, which nobody vouches for, to struct
- * experiment with every default filled in, and back. */
+ * experiment with every default filled in, and back. Servers are read in experiment_servers.c. */
 #include "bench/experiment.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 #include <string.h>
 
 #include "bench/experiment_options.h"
+#include "bench/experiment_reader.h"
 #include "bench/rows.h"
 #include "bench/stats.h"
 #include "common/cli.h"
@@ -32,16 +32,7 @@ static const struct experiment_option min_duration_option = {
 static const struct experiment_option count_option = {"count",    OPTION_LOAD, OPTION_TIME, 0,
                                                       60 * MUX_S, "250ms",     NULL};
 
-/* The state of a reading: the first mistake is kept. */
-struct reader {
-  const struct experiment_source *source;
-  char *why;
-  size_t why_bytes;
-  bool failed;
-};
-
-__attribute__((format(printf, 3, 4))) static void blame(struct reader *r, const char *path,
-                                                        const char *format, ...) {
+void reader_blame(struct reader *r, const char *path, const char *format, ...) {
   char place[256];
   char text[512];
   if (r->failed)
@@ -55,7 +46,7 @@ __attribute__((format(printf, 3, 4))) static void blame(struct reader *r, const 
   snprintf(r->why, r->why_bytes, "%s: %s", place, text);
 }
 
-static char *copy(const char *text) {
+char *reader_copy(const char *text) {
   char *result = strdup(text);
   if (result == NULL)
     abort();
@@ -71,8 +62,8 @@ static const char *scalar(struct reader *r, const json_t *value, const char *pat
     snprintf(buffer, 32, "%lld", (long long)json_integer_value(value));
     return buffer;
   }
-  blame(r, path, "%s: expected a string or a whole number%s", path,
-        json_is_real(value) ? " (write fractions in quotes)" : "");
+  reader_blame(r, path, "%s: expected a string or a whole number%s", path,
+               json_is_real(value) ? " (write fractions in quotes)" : "");
   return NULL;
 }
 
@@ -80,12 +71,12 @@ static char *read_text(struct reader *r, const json_t *tree, const char *key,
                        const char *fallback) {
   const json_t *value = json_object_get(tree, key);
   if (value == NULL)
-    return copy(fallback);
+    return reader_copy(fallback);
   if (!json_is_string(value)) {
-    blame(r, key, "%s: expected a text in quotes", key);
-    return copy("");
+    reader_blame(r, key, "%s: expected a text in quotes", key);
+    return reader_copy("");
   }
-  return copy(json_string_value(value));
+  return reader_copy(json_string_value(value));
 }
 
 static int64_t read_number(struct reader *r, const json_t *tree,
@@ -98,7 +89,7 @@ static int64_t read_number(struct reader *r, const json_t *tree,
   if (text == NULL)
     return fallback;
   if (experiment_value_read(&read, option, text, why, sizeof why) != 0)
-    blame(r, option->key, "%s", why);
+    reader_blame(r, option->key, "%s", why);
   free(read.text);
   return read.number;
 }
@@ -112,7 +103,7 @@ static bool read_bool(struct reader *r, const json_t *tree, const char *key, boo
   const char *text = json_string_value(value);
   if (text != NULL && (strcmp(text, "true") == 0 || strcmp(text, "false") == 0))
     return *text == 't';
-  blame(r, key, "%s: expected true or false", key);
+  reader_blame(r, key, "%s: expected true or false", key);
   return fallback;
 }
 
@@ -120,26 +111,26 @@ static void read_cpus(struct reader *r, const json_t *tree, const char *key, cpu
   CPU_ZERO(set);
   char *text = read_text(r, tree, key, "");
   if (*text != 0 && mux_cpus_parse(set, text) != 0)
-    blame(r, key, "%s: not a list of CPUs this process may use", key);
+    reader_blame(r, key, "%s: not a list of CPUs this process may use", key);
   free(text);
 }
 
 /* ---- Axes ------------------------------------------------------------------------------------ */
 
-static void axis_free(struct experiment_axis *axis) {
+void reader_axis_free(struct experiment_axis *axis) {
   for (int i = 0; i < axis->count; i++)
     free(axis->values[i].text);
   free(axis->values);
   *axis = (struct experiment_axis){0};
 }
 
-static void axis_read(struct reader *r, struct experiment_axis *axis,
+void reader_axis_read(struct reader *r, struct experiment_axis *axis,
                       const struct experiment_option *option, const json_t *value,
                       const char *path) {
   size_t n = json_is_array(value) ? json_array_size(value) : 1;
   axis->option = option;
   if (n == 0 || n > EXPERIMENT_VALUES) {
-    blame(r, path, "%s: a list has 1 to %d values", path, EXPERIMENT_VALUES);
+    reader_blame(r, path, "%s: a list has 1 to %d values", path, EXPERIMENT_VALUES);
     return;
   }
   axis->values = calloc(n, sizeof *axis->values);
@@ -154,13 +145,13 @@ static void axis_read(struct reader *r, struct experiment_axis *axis,
     if (text == NULL)
       return;
     if (experiment_value_read(read, option, text, why, sizeof why) != 0) {
-      blame(r, path, "%s", why);
+      reader_blame(r, path, "%s", why);
       return;
     }
     axis->count++;
     for (int j = 0; j < axis->count - 1; j++)
       if (strcmp(axis->values[j].text, read->text) == 0)
-        blame(r, path, "%s: %s is in the list twice", option->key, read->text);
+        reader_blame(r, path, "%s: %s is in the list twice", option->key, read->text);
   }
 }
 
@@ -171,7 +162,8 @@ static void axes_read(struct reader *r, struct experiment *e, enum option_group 
   const char *key;
   json_t *value;
   if (options != NULL && !json_is_object(options)) {
-    blame(r, group_names[group], "%s: expected a group { option = value; … }", group_names[group]);
+    reader_blame(r, group_names[group], "%s: expected a group { option = value; … }",
+                 group_names[group]);
     return;
   }
   json_object_foreach((json_t *)options, key, value) {
@@ -181,12 +173,12 @@ static void axes_read(struct reader *r, struct experiment *e, enum option_group 
     snprintf(path, sizeof path, "%s.%s", group_names[group], shown);
     const struct experiment_option *option = experiment_option_find(group, key);
     if (option == NULL) {
-      blame(r, path, "'%s' is not an option of %s that an experiment may set", shown,
-            group_names[group]);
+      reader_blame(r, path, "'%s' is not an option of %s that an experiment may set", shown,
+                   group_names[group]);
       return;
     }
     assert(e->axis_count < EXPERIMENT_AXES);
-    axis_read(r, &e->axes[e->axis_count++], option, value, path);
+    reader_axis_read(r, &e->axes[e->axis_count++], option, value, path);
     if (r->failed)
       return;
   }
@@ -199,7 +191,7 @@ static void axes_fill_defaults(struct reader *r, struct experiment *e) {
     if (options[i].fallback == NULL || experiment_axis(e, options[i].group, options[i].key) != NULL)
       continue;
     json_t *value = json_string(options[i].fallback);
-    axis_read(r, &e->axes[e->axis_count++], &options[i], value, options[i].key);
+    reader_axis_read(r, &e->axes[e->axis_count++], &options[i], value, options[i].key);
     json_decref(value);
   }
 }
@@ -212,117 +204,6 @@ const struct experiment_axis *experiment_axis(const struct experiment *experimen
       return axis;
   }
   return NULL;
-}
-
-/* ---- Servers --------------------------------------------------------------------------------- */
-
-void experiment_server_free(struct experiment_server *server) {
-  free(server->label);
-  free(server->backend);
-  free(server->command);
-  free(server->target);
-  for (int i = 0; i < server->own_count; i++)
-    axis_free(&server->own[i]);
-  *server = (struct experiment_server){0};
-}
-
-/* A label stands in file names, CSV fields and sentences. */
-static bool label_is_fine(const char *label) {
-  size_t length = strlen(label);
-  if (length == 0 || length > 64 || !isalnum((unsigned char)label[0]))
-    return false;
-  return strspn(label, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
-         length;
-}
-
-static void server_read_group(struct reader *r, struct experiment_server *server,
-                              const json_t *group, const char *path) {
-  const char *key;
-  json_t *value;
-  json_object_foreach((json_t *)group, key, value) {
-    char **text = strcmp(key, "name") == 0      ? &server->label
-                  : strcmp(key, "backend") == 0 ? &server->backend
-                  : strcmp(key, "command") == 0 ? &server->command
-                  : strcmp(key, "target") == 0  ? &server->target
-                                                : NULL;
-    const struct experiment_option *option = experiment_option_find(OPTION_SERVE, key);
-    char shown[64];
-    mux_printable(shown, sizeof shown, key);
-    if (text != NULL) {
-      if (!json_is_string(value))
-        blame(r, path, "%s: %s: expected a text in quotes", path, shown);
-      else
-        *text = copy(json_string_value(value));
-    } else if (option == NULL || json_is_array(value)) {
-      blame(r, path,
-            "%s: '%s' is not a key of a server: name, backend, command, target or one "
-            "value for an option of serve",
-            path, shown);
-    } else {
-      axis_read(r, &server->own[server->own_count++], option, value, path);
-    }
-    if (r->failed)
-      return;
-  }
-  int kinds = (server->backend != NULL) + (server->command != NULL) + (server->target != NULL);
-  if (kinds != 1)
-    blame(r, path, "%s: a server has one of backend, command and target", path);
-  else if (server->backend == NULL && server->own_count > 0)
-    blame(r, path, "%s: options of serve are for own backends", path);
-  else if (server->label == NULL && server->backend == NULL)
-    blame(r, path, "%s: a server that is not a backend needs a name", path);
-}
-
-static void server_read(struct reader *r, struct experiment *e, const json_t *value,
-                        const char *path) {
-  struct experiment_server *server = &e->servers[e->server_count++];
-  if (json_is_string(value)) {
-    server->backend = copy(json_string_value(value));
-  } else if (json_is_object(value)) {
-    server_read_group(r, server, value, path);
-    if (r->failed)
-      return;
-  } else {
-    blame(r, path, "%s: expected a backend's name or a group", path);
-    return;
-  }
-  if (server->label == NULL)
-    server->label = copy(server->backend);
-  if (server->backend == NULL)
-    server->backend = copy(server->label);
-  char shown[64];
-  mux_printable(shown, sizeof shown, server->label);
-  if (!label_is_fine(server->label))
-    blame(r, path, "'%s' cannot be a server's name: letters, digits, '.', '_' and '-', 64 at most",
-          shown);
-  for (int i = 0; i < e->server_count - 1; i++)
-    if (strcmp(e->servers[i].label, server->label) == 0)
-      blame(r, path, "two servers are called '%s'; give one a name of its own", shown);
-}
-
-static void servers_read(struct reader *r, struct experiment *e, const json_t *tree) {
-  const json_t *value = json_object_get(tree, "servers");
-  if (value == NULL ||
-      (json_is_string(value) && strcmp(json_string_value(value), "available") == 0)) {
-    e->all_available = true;
-    return;
-  }
-  size_t n = json_is_array(value) ? json_array_size(value) : 1;
-  if (n == 0 || n > EXPERIMENT_SERVERS) {
-    blame(r, "servers", "servers: expected \"available\" or a list of 1 to %d", EXPERIMENT_SERVERS);
-    return;
-  }
-  e->servers = calloc(n, sizeof *e->servers);
-  if (e->servers == NULL)
-    abort();
-  for (size_t i = 0; i < n && !r->failed; i++) {
-    char path[64];
-    if (json_is_array(value))
-      snprintf(path, sizeof path, "servers.[%zu]", i);
-    else
-      snprintf(path, sizeof path, "servers");
-    server_read(r, e, json_is_array(value) ? json_array_get(value, i) : value, path);
-  }
 }
 
 /* ---- The whole ------------------------------------------------------------------------------- */
@@ -340,7 +221,7 @@ static void check_keys(struct reader *r, const json_t *tree) {
       i++;
     if (keys[i] == NULL) {
       char shown[64];
-      blame(r, key, "unknown key '%s'", mux_printable(shown, sizeof shown, key));
+      reader_blame(r, key, "unknown key '%s'", mux_printable(shown, sizeof shown, key));
       return;
     }
   }
@@ -351,19 +232,19 @@ static void check_sense(struct reader *r, const struct experiment *e) {
   for (int i = 0; i < MUX_COLUMN_COUNT; i++)
     known = known || strcmp(mux_column_names[i], e->objective) == 0;
   if (!known)
-    blame(r, "objective", "objective: '%s' is no column of measurements.csv", e->objective);
+    reader_blame(r, "objective", "objective: '%s' is no column of measurements.csv", e->objective);
   if (e->answer == ANSWER_SLOPE && experiment_axis(e, OPTION_LOAD, e->along) == NULL)
-    blame(r, "along", "along: '%s' is not an option of load", e->along);
+    reader_blame(r, "along", "along: '%s' is not an option of load", e->along);
   bool found = e->all_available || *e->baseline == 0;
   for (int i = 0; i < e->server_count; i++)
     found = found || strcmp(e->servers[i].label, e->baseline) == 0;
   if (!found)
-    blame(r, "baseline", "baseline: '%s' is not among the servers", e->baseline);
+    reader_blame(r, "baseline", "baseline: '%s' is not among the servers", e->baseline);
   int64_t cells = 1;
   for (int i = 0; i < e->axis_count && cells <= EXPERIMENT_CELLS; i++)
     cells *= e->axes[i].count;
   if (cells > EXPERIMENT_CELLS)
-    blame(r, "load", "the matrix has more than %d cells", EXPERIMENT_CELLS);
+    reader_blame(r, "load", "the matrix has more than %d cells", EXPERIMENT_CELLS);
 }
 
 struct experiment *experiment_from_json(const json_t *tree, const char *name,
@@ -375,8 +256,8 @@ struct experiment *experiment_from_json(const json_t *tree, const char *name,
     abort();
   check_keys(&r, tree);
   e->name = read_text(&r, tree, "name", name);
-  if (!label_is_fine(e->name))
-    blame(&r, "name", "name: letters, digits, '.', '_' and '-', 64 at most");
+  if (!reader_label_is_fine(e->name))
+    reader_blame(&r, "name", "name: letters, digits, '.', '_' and '-', 64 at most");
   e->question = read_text(&r, tree, "question", "");
   e->objective = read_text(&r, tree, "objective", "server_cpu_us_per_req");
   e->baseline = read_text(&r, tree, "baseline", "");
@@ -385,7 +266,7 @@ struct experiment *experiment_from_json(const json_t *tree, const char *name,
   while (answers[e->answer] != NULL && strcmp(answers[e->answer], answer) != 0)
     e->answer++;
   if (answers[e->answer] == NULL) {
-    blame(&r, "answer", "answer: expected best, slope or saturation");
+    reader_blame(&r, "answer", "answer: expected best, slope or saturation");
     e->answer = ANSWER_BEST;
   }
   free(answer);
@@ -401,7 +282,7 @@ struct experiment *experiment_from_json(const json_t *tree, const char *name,
   if (!r.failed)
     axes_read(&r, e, OPTION_SERVE, tree);
   if (!r.failed)
-    servers_read(&r, e, tree);
+    reader_servers(&r, e, tree);
   if (!r.failed)
     axes_fill_defaults(&r, e);
   if (!r.failed)
@@ -470,7 +351,7 @@ void experiment_free(struct experiment *e) {
   free(e->along);
   free(e->baseline);
   for (int i = 0; i < e->axis_count; i++)
-    axis_free(&e->axes[i]);
+    reader_axis_free(&e->axes[i]);
   for (int i = 0; i < e->server_count; i++)
     experiment_server_free(&e->servers[i]);
   free(e->servers);

@@ -7,6 +7,8 @@
 #ifndef MUX_PLAN_H
 #define MUX_PLAN_H
 
+#include <stdio.h>
+
 #include "bench/experiment.h"
 
 struct plan_label {
@@ -78,5 +80,8 @@ int64_t plan_estimate_ns(const struct plan *plan);
 
 /* The part of a budget that trials may use: the rest is for the start, files and the report. */
 int64_t plan_usable_ns(int64_t budget_ns);
+
+/* Cells, servers, what is skipped and how long it takes, for people. */
+void plan_print(const struct plan *plan, FILE *to);
 
 #endif

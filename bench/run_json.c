@@ -1,0 +1,59 @@
+/* run_json.c: see run_json.h. */
+#include "bench/run_json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "bench/environment.h"
+#include "bench/sentences.h"
+#include "common/cli.h"
+
+/* argv[0] is "muxbench run" by now: two words. */
+static json_t *argv_json(int argc, char **argv) {
+  json_t *list = json_pack("[s, s]", "muxbench", "run");
+  char shown[4096];
+  for (int i = 1; i < argc; i++)
+    json_array_append_new(list, json_string(mux_printable(shown, sizeof shown, argv[i])));
+  return list;
+}
+
+json_t *run_json_time(void) {
+  char text[32];
+  time_t now = time(NULL);
+  struct tm utc;
+  strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+  return json_string(text);
+}
+
+json_t *run_json_new(const struct experiment *e, const struct rundir *dir, int argc, char **argv,
+                     bool shared_core) {
+  json_t *run =
+      json_pack("{s:i, s:s, s:s, s:s, s:s, s:o, s:I}", "schema_version", MUX_SCHEMA_VERSION,
+                "run_id", dir->id, "experiment", e->name, "question", e->question, "status",
+                "running", "argv", argv_json(argc, argv), "seed", (json_int_t)e->seed);
+  json_object_set_new(run, "started", run_json_time());
+  json_object_set_new(run, "shared_core", json_boolean(shared_core));
+  json_t *environment = environment_json();
+  json_object_update(run, environment);
+  json_decref(environment);
+  return run;
+}
+
+json_t *run_json_answer(const struct summary *summary, const struct mux_rows *rows) {
+  char *text = NULL;
+  size_t bytes = 0;
+  FILE *stream = open_memstream(&text, &bytes);
+  if (stream == NULL)
+    abort();
+  sentences_print(summary, rows, stream);
+  fclose(stream);
+  json_t *lines = json_array();
+  char *rest = text;
+  for (char *line; (line = strsep(&rest, "\n")) != NULL;)
+    if (strncmp(line, "  ", 2) == 0) /* the first one is the question */
+      json_array_append_new(lines, json_string(line + 2));
+  free(text);
+  return lines;
+}
