@@ -35,6 +35,7 @@ static const struct experiment_option count_option = {"count",    OPTION_LOAD, O
 void reader_blame(struct reader *r, const char *path, const char *format, ...) {
   char place[256];
   char text[512];
+  char shown[512]; /* one line, whatever the file holds */
   if (r->failed)
     return;
   r->failed = true;
@@ -43,7 +44,7 @@ void reader_blame(struct reader *r, const char *path, const char *format, ...) {
   va_start(args, format);
   vsnprintf(text, sizeof text, format, args);
   va_end(args);
-  snprintf(r->why, r->why_bytes, "%s: %s", place, text);
+  snprintf(r->why, r->why_bytes, "%s: %s", place, mux_printable(shown, sizeof shown, text));
 }
 
 char *reader_copy(const char *text) {

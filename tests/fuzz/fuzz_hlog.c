@@ -1,0 +1,20 @@
+/* fuzz_hlog.c: HdrHistogram log files. */
+#include "tests/fuzz/fuzz.h"
+
+#include "loadgen/hdr_log.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
+  if (bytes == 0)
+    return 0;
+  FILE *from = fmemopen((void *)(uintptr_t)data, bytes, "r");
+  assert(from != NULL);
+  struct mux_hdr_log_line line;
+  long number = 0;
+  while (mux_hdr_log_next(from, &line, &number) == 1) {
+    assert(line.histogram != NULL && memchr(line.tag, 0, sizeof line.tag) != NULL);
+    mux_hdr_free(line.histogram);
+  }
+  assert(number >= 0);
+  fclose(from);
+  return 0;
+}
