@@ -323,13 +323,15 @@ json_t *experiment_to_json(const struct experiment *e) {
   char server_cpus[MUX_CPUS_TEXT];
   char load_cpus[MUX_CPUS_TEXT];
   json_t *tree = json_pack(
-      "{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:b, s:s, s:s, s:s, s:I, s:s, s:s}", "name", e->name,
+      "{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:b, s:s, s:s, s:s, s:s, s:s}", "name", e->name,
       "question", e->question, "objective", e->objective, "answer", answers[e->answer], "along",
       e->along, "baseline", e->baseline, "blocks", e->blocks, "twin", (int)e->twin, "budget",
       mux_print_time(budget, e->budget_ns), "min_duration",
       mux_print_time(shortest, e->min_duration_ns), "count", mux_print_time(count, e->count_ns),
-      "seed", (json_int_t)e->seed, "server_cpus", mux_cpus_print(server_cpus, &e->server_cpus),
-      "load_cpus", mux_cpus_print(load_cpus, &e->load_cpus));
+      "server_cpus", mux_cpus_print(server_cpus, &e->server_cpus), "load_cpus",
+      mux_cpus_print(load_cpus, &e->load_cpus));
+  if (e->seed >= 0)
+    json_object_set_new(tree, "seed", json_integer((json_int_t)e->seed));
   json_t *groups[] = {[OPTION_LOAD] = json_object(), [OPTION_SERVE] = json_object()};
   for (int i = 0; i < e->axis_count; i++)
     json_object_set_new(groups[e->axes[i].option->group], e->axes[i].option->key,
