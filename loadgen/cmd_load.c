@@ -7,6 +7,7 @@
 #include "common/cli.h"
 #include "common/sock.h"
 #include "loadgen/options.h"
+#include "loadgen/selftest.h"
 
 /* Rows per halving of the distance to 100 %, as HdrHistogram's tools have it. */
 enum { HGRM_TICKS = 5 };
@@ -59,12 +60,35 @@ static int commit(struct mux_output *output, const char *option) {
   return rc;
 }
 
+/* One run, its result in every form that was asked for. */
+static int run_once(const struct load_options *options, struct outputs *outputs) {
+  const struct load_config *config = &options->config;
+  struct load_result result;
+  if (load_run(config, &result) != 0) {
+    abort_all(outputs);
+    return MUX_EXIT_FAILED;
+  }
+  load_judge(config, &result);
+  load_explain(config, &result);
+  if (outputs->json.stream != NULL)
+    load_result_json(config, &result, outputs->json.stream);
+  if (outputs->hgrm.stream != NULL)
+    mux_hdr_print_hgrm(result.hdr[LOAD_RESPONSE], outputs->hgrm.stream, HGRM_TICKS, 1e3);
+  if (!options->json || options->json_path != NULL)
+    load_result_text(config, &result, stdout);
+  int status = result.interrupted ? MUX_EXIT_INTERRUPTED
+               : result.valid     ? MUX_EXIT_OK
+                                  : MUX_EXIT_FAILED;
+  load_result_free(&result);
+  return status;
+}
+
 int cmd_load(int argc, char **argv) {
   struct load_options options;
   load_options_parse(&options, argc, argv);
   struct load_config *config = &options.config;
   check_descriptors(config);
-  if (isatty(STDERR_FILENO))
+  if (isatty(STDERR_FILENO) && !options.selftest && !options.find_rate)
     config->label = "load";
 
   struct outputs outputs = {0};
@@ -75,25 +99,16 @@ int cmd_load(int argc, char **argv) {
   if (options.json)
     open_output(&outputs, &outputs.json, "--json", options.json_path);
 
-  struct load_result result;
-  if (load_run(config, &result) != 0) {
-    abort_all(&outputs);
-    return MUX_EXIT_FAILED;
-  }
-  load_judge(config, &result);
-  load_explain(config, &result);
-  if (outputs.json.stream != NULL)
-    load_result_json(config, &result, outputs.json.stream);
-  if (outputs.hgrm.stream != NULL)
-    mux_hdr_print_hgrm(result.hdr[LOAD_RESPONSE], outputs.hgrm.stream, HGRM_TICKS, 1e3);
-  if (!options.json || options.json_path != NULL)
-    load_result_text(config, &result, stdout);
+  /* Where JSON goes to stdout, what is for people does not. */
+  FILE *text = options.json && options.json_path == NULL ? stderr : stdout;
+  int status = options.selftest ? load_selftest(config, options.quick, text, outputs.json.stream)
+               : options.find_rate
+                   ? load_find_rate(config, &options.objective, text, outputs.json.stream)
+                   : run_once(&options, &outputs);
   /* What could not be written, a stream remembers. */
   int rc = commit(&outputs.json, "--json") + commit(&outputs.hgrm, "--hgrm") +
            commit(&outputs.hlog, "--hlog");
-  int status = result.interrupted                                ? MUX_EXIT_INTERRUPTED
-               : !result.valid || rc != 0 || fflush(stdout) != 0 ? MUX_EXIT_FAILED
-                                                                 : MUX_EXIT_OK;
-  load_result_free(&result);
+  if ((rc != 0 || fflush(stdout) != 0) && status == MUX_EXIT_OK)
+    status = MUX_EXIT_FAILED;
   return status;
 }

@@ -2,6 +2,7 @@
 #ifndef MUX_ENGINE_H
 #define MUX_ENGINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,6 +12,7 @@ struct load_connection;
 /* An engine waits and does the I/O. Functions return 0 or -errno. */
 struct load_engine {
   const char *name;
+  bool stamps; /* can read kernel timestamps (--timestamps) */
   /* Can it run here? 0, or -errno and the reason. NULL: always. */
   int (*probe)(char *why, size_t why_bytes);
   int (*open)(struct load_worker *worker);

@@ -219,6 +219,7 @@ static int epoll_engine_wait(struct load_worker *w) {
 
 const struct load_engine load_engine_epoll = {
     .name = "epoll",
+    .stamps = true,
     .open = epoll_engine_open,
     .close = epoll_engine_close,
     .watch = epoll_engine_watch,

@@ -32,6 +32,8 @@ enum {
   OPT_CONGESTION,
   OPT_ENGINE,
   OPT_MODE,
+  OPT_SELFTEST,
+  OPT_FIND_RATE,
   OPT_THINK,
   OPT_IDLE,
   OPT_SOURCES,
@@ -82,6 +84,11 @@ static const struct argp_option table[] = {
     {"hlog", OPT_HLOG, "FILE", 0, "Write interval histograms, HdrHistogram log format 1.3", 7},
     {"hgrm", OPT_HGRM, "FILE", 0, "Write the response percentiles (us), .hgrm", 7},
     {"json", OPT_JSON, "FILE", OPTION_ARG_OPTIONAL, "Result as JSON, to FILE or stdout", 7},
+    {"find-rate", OPT_FIND_RATE, "OBJECTIVE", 0,
+     "Find the highest --rate that holds an objective such as 'p99<1ms' (--duration of a try: 2s)",
+     8},
+    {"selftest", OPT_SELFTEST, "quick", OPTION_ARG_OPTIONAL,
+     "Prove the accuracy of this load generator here, against servers of its own", 8},
     {"allow-remote", OPT_ALLOW_REMOTE, NULL, 0, "Permit a target that is not loopback", 8},
     {"events-fd", OPT_EVENTS_FD, "FD", OPTION_HIDDEN, "Write phase edges to this descriptor", 9},
     {"hold", OPT_HOLD, "FD", OPTION_HIDDEN, "Start traffic when this descriptor is readable", 9},
@@ -219,9 +226,22 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
   struct parsed *parsed = state->input;
   struct load_options *options = parsed->options;
   struct load_config *config = &options->config;
+  char shown[64];
   switch (key) {
   case OPT_TARGET:
     parsed->target = arg;
+    return 0;
+  case OPT_SELFTEST:
+    options->selftest = true;
+    options->quick = arg != NULL;
+    if (arg != NULL && strcmp(arg, "quick") != 0)
+      mux_die(MUX_EXIT_USAGE, "--selftest takes nothing, or =quick");
+    return 0;
+  case OPT_FIND_RATE:
+    options->find_rate = true;
+    if (load_objective_parse(&options->objective, arg) != 0)
+      mux_die(MUX_EXIT_USAGE, "--find-rate: '%s' is not an objective such as 'p99<1ms'",
+              mux_printable(shown, sizeof shown, arg));
     return 0;
   case OPT_ALLOW_REMOTE:
     parsed->allow_remote = true;
@@ -270,10 +290,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
 }
 
 /* Defaults that depend on the mode. */
-static void fill_in(struct load_config *config) {
+static void fill_in(struct load_options *options) {
+  struct load_config *config = &options->config;
   bool stream = config->mode == LOAD_STREAM;
   if (config->payload_bytes == 0)
     config->payload_bytes = stream ? 64 << 10 : 64;
+  if (config->duration_ns == 0)
+    config->duration_ns = options->find_rate ? 2 * MUX_S : 10 * MUX_S;
   if (config->depth == 0) {
     int64_t depth = stream ? (STREAM_BYTES + config->payload_bytes - 1) / config->payload_bytes : 1;
     config->depth = (int)(depth < DEPTH_MOST ? depth : DEPTH_MOST);
@@ -287,8 +310,7 @@ static void check(const struct load_config *config) {
     mux_die(MUX_EXIT_USAGE, "--think has no meaning with --rate: the schedule says when to send");
   if (config->mode == LOAD_CRR && config->depth > 1)
     mux_die(MUX_EXIT_USAGE, "--depth has no meaning with --mode crr: a connection has one request");
-  if (config->stamp_one_in > 0 &&
-      (config->target.kind != MUX_ADDR_TCP || config->engine != load_engines[0]))
+  if (config->stamp_one_in > 0 && (config->target.kind != MUX_ADDR_TCP || !config->engine->stamps))
     mux_die(MUX_EXIT_USAGE, "--timestamps: only with tcp:// and --engine epoll");
   if (config->sources.count > 0 &&
       config->sources.first.socket.any.sa_family != config->target.socket.any.sa_family)
@@ -313,7 +335,6 @@ void load_options_parse(struct load_options *options, int argc, char **argv) {
           {
               .connections = 1,
               .threads = 1,
-              .duration_ns = 10 * MUX_S,
               .warmup_ns = MUX_S,
               .timeout_ns = 5 * MUX_S,
               .interval_ns = MUX_S,
@@ -336,11 +357,18 @@ void load_options_parse(struct load_options *options, int argc, char **argv) {
              "--duration 5s --json",
   };
   mux_parse_args(&argp, argc, argv, &parsed);
+  if (options->selftest) {
+    fill_in(options);
+    return;
+  }
   if (parsed.target == NULL)
     mux_die(MUX_EXIT_USAGE, "load: --target ADDR is required");
   mux_option_addr(&options->config.target, "--target", parsed.target, parsed.allow_remote);
   if (options->config.target.kind == MUX_ADDR_UDP)
     mux_die(MUX_EXIT_USAGE, "--target: load speaks over connections, tcp:// or unix://");
-  fill_in(&options->config);
+  if (options->find_rate && options->config.rate_per_s > 0)
+    mux_die(MUX_EXIT_USAGE, "--rate and --find-rate: one of them");
+  options->config.rate_per_s += options->find_rate; /* any: it is an open loop */
+  fill_in(options);
   check(&options->config);
 }

@@ -3,6 +3,7 @@
 #define MUX_LOAD_OPTIONS_H
 
 #include "loadgen/engine.h"
+#include "loadgen/find_rate.h"
 #include "loadgen/load.h"
 
 struct load_options {
@@ -11,6 +12,9 @@ struct load_options {
   const char *hgrm_path; /* NULL: none */
   const char *json_path; /* NULL: stdout */
   bool json;
+  bool selftest, quick;
+  bool find_rate;
+  struct load_objective objective;
 };
 
 /* Exits with status 2 and one line on a bad option. */
