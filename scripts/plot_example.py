@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+"""plot_example.py RUN [METRIC] [OUT.svg]: one metric of a run against the connections, with pandas and
+matplotlib, straight from measurements.csv. A start for those who bring their own tools.
+
+Trials with a status other than "ok" are left out; one line a backend joins the medians over the
+blocks, the band is their interquartile range (not the interval of summary.csv). One panel a loop.
+"""
+import sys
+
+import matplotlib
+
+matplotlib.use("svg")
+import matplotlib.pyplot as plt
+import pandas as pd
+
+
+def main(run="results/latest", metric="server_cpu_us_per_req", out="plot.svg"):
+    rows = pd.read_csv(f"{run}/measurements.csv")
+    rows = rows[(rows.status == "ok") & rows[metric].notna()]
+    if rows.empty:
+        sys.exit(f"{run}: no trial with status ok has {metric}")
+    loops = sorted(rows.loop.unique())
+    figure, panels = plt.subplots(1, len(loops), figsize=(7 * len(loops), 5), squeeze=False)
+    for loop, panel in zip(loops, panels[0]):
+        for label, own in rows[rows.loop == loop].groupby("label"):
+            by_x = own.groupby("connections")[metric].quantile([0.25, 0.5, 0.75]).unstack()
+            (line,) = panel.plot(by_x.index, by_x[0.5], marker="o", label=label)
+            panel.fill_between(by_x.index, by_x[0.25], by_x[0.75], color=line.get_color(), alpha=0.15)
+        panel.set(xscale="log", xlabel="connections", ylabel=metric, title=f"{loop} loop")
+        panel.set_ylim(bottom=0)
+        panel.legend(fontsize="small")
+    figure.savefig(out, bbox_inches="tight")
+    print(out)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:4])
