@@ -80,7 +80,13 @@ function drawHead() {
     ? model.run.answer.slice(0, 12).map((text) => el('li', {}, String(text)))
     : sentences.slice(0, 5).map((v) => el('li', {}, answer(v, objective).map(part)));
   byId('answers').replaceChildren(...answers);
-  byId('warnings').replaceChildren(...warnings(model).map((text) => el('li', {}, text)));
+  const said = warnings(model).map((text) => el('li', {}, text));
+  byId('warnings').replaceChildren(...said.slice(0, 3));
+  byId('more-warnings').hidden = said.length <= 3;
+  byId('more-warnings').append(
+    el('summary', {}, `${said.length - 3} more`),
+    el('ul', { class: 'warn' }, said.slice(3)),
+  );
   byId('facts').replaceChildren(...facts(model));
 }
 

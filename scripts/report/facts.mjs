@@ -1,6 +1,6 @@
 // facts.mjs: what surrounds the figures: flags in words, rows that failed, the machine, the commands.
 import { el } from './dom.mjs';
-import { flagWords, visible } from './words.mjs';
+import { flagVoids, flagWords, visible } from './words.mjs';
 
 const MOST = 60;
 const plural = (n, word) => `${n} ${word}${n === 1 ? '' : 's'}`;
@@ -22,13 +22,18 @@ export function warnings(model) {
       const why = `${entry.status}${entry.reason === '' ? '' : `: ${entry.reason}`}`;
       without.set(why, (without.get(why) ?? new Set()).add(name));
     });
-  const some = (names) =>
-    `${[...names].slice(0, 8).join(', ')}${names.size > 8 ? ` and ${names.size - 8} more` : ''}`;
-  const lines = [...flags].map(
-    ([flag, { trials, names }]) =>
-      `${flag}, ${plural(trials, 'trial')} of ${some(names)}: ${flagWords(flag)}.`,
+  const all = model.labels.length;
+  const some = (names) => {
+    if (all > 2 && names.size === all) return 'every backend';
+    const rest = names.size > 8 ? ` and ${names.size - 8} more` : '';
+    return `${[...names].slice(0, 8).join(', ')}${rest}`;
+  };
+  const lines = [...without].map(([why, names]) => `${some(names)}: ${why}.`);
+  const byWeight = [...flags].sort(
+    ([a], [b]) => flagVoids(b, 'completed_per_s') - flagVoids(a, 'completed_per_s'),
   );
-  for (const [why, names] of without) lines.push(`${some(names)}: ${why}.`);
+  for (const [flag, { trials, names }] of byWeight)
+    lines.push(`${flag}, ${plural(trials, 'trial')} of ${some(names)}: ${flagWords(flag)}.`);
   if (typeof model.run.status === 'string' && !/^(finished|complete)$/.test(model.run.status))
     lines.unshift(`This run is ${model.run.status}.`);
   return lines.slice(0, MOST);

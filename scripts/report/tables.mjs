@@ -177,7 +177,12 @@ export function rankingTable(ctx) {
     el(
       'div',
       { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'ranking' },
-      el('table', { class: 'ranking' }, el('thead', {}, el('tr', {}, head)), el('tbody', {}, body)),
+      el(
+        'table',
+        { class: 'ranking', 'data-cell': view.model.cells[view.cell].id },
+        el('thead', {}, el('tr', {}, head)),
+        el('tbody', {}, body),
+      ),
     ),
     el(
       'div',

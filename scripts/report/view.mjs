@@ -36,16 +36,19 @@ export function value(entry, key) {
 
 function dimensions(model) {
   const keys = [...new Set(model.cells.flatMap((cell) => Object.keys(cell.p)))];
-  return keys.filter((key) => new Set(model.cells.map((cell) => cell.p[key])).size > 1);
+  const values = (key) => model.cells.map((cell) => cell.p[key]).filter((v) => v !== undefined);
+  return keys.filter((key) => new Set(values(key)).size > 1);
 }
 
 function describe(p, keys) {
   const words = [];
   for (const key of keys) {
     const v = p[key];
-    if (key === 'loop') words.push(`${v} loop`);
-    else if (v === undefined) continue;
-    else if (key === 'offered_per_s') words.push(`${grouped(v)}/s`);
+    const rate = p.offered_per_s === undefined ? '' : `, ${grouped(p.offered_per_s)}/s`;
+    if (v === undefined) continue;
+    else if (key === 'loop') words.push(`${v} loop${rate}`);
+    else if (key === 'offered_per_s')
+      words.push(...(keys.includes('loop') ? [] : [`${grouped(v)}/s`]));
     else if (key === 'connections') words.push(xText(key, v));
     else if (['transport', 'mode', 'arrival'].includes(key)) words.push(String(v));
     else words.push(`${parameter(key)} ${v}`);
@@ -184,6 +187,7 @@ export const hasRanks = ({ model, cell }, key) =>
 
 const list = (names) =>
   names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+const lower = (title) => title[0].toLowerCase() + title.slice(1);
 const inverse = (v) => (v === null || v === 0 ? null : 1 / v);
 
 function claim(key, winner, base, ratio, interval) {
@@ -199,14 +203,8 @@ function claim(key, winner, base, ratio, interval) {
     ];
   if (key === 'completed_per_s')
     return [{ name: winner }, ' completes ', ...tail, ' the requests of ', { name: base }];
-  const title = metric(key).title;
-  return [
-    { name: winner },
-    ' has ',
-    ...tail,
-    ` the ${title[0].toLowerCase()}${title.slice(1)} of `,
-    { name: base },
-  ];
+  const title = lower(metric(key).title);
+  return [{ name: winner }, ' has ', ...tail, ` the ${title} of `, { name: base }];
 }
 
 const level = (names) =>
@@ -232,14 +230,14 @@ export function answer(view, key) {
   const place = placeText(view);
   const start = place === '' ? [] : [`At ${place}, `];
   const { title, unit } = metric(key);
-  if (rows.length === 0) return [...start, `no figure for ${title} stands.`];
+  if (rows.length === 0) return [...start, `no figure for ${lower(title)} stands.`];
   const base = rows.find((row) => row.label === model.baseline);
   const [best] = rows;
   if (!base || rows.length === 1)
     return [
       ...start,
       { name: best.label },
-      ` has the best ${title}: `,
+      ` has the best ${lower(title)}: `,
       { strong: show(unit, best.v.median) },
       '.',
     ];
@@ -247,14 +245,14 @@ export function answer(view, key) {
   if (!hasRanks(view, key)) {
     const few = ` (${best.v.n} block${best.v.n === 1 ? '' : 's'}: too few for a claim).`;
     if (best !== base) return [...start, ...against(key, best, base), few];
-    return [...start, { name: base.label }, ` has the best ${title}`, few];
+    return [...start, { name: base.label }, ` has the best ${lower(title)}`, few];
   }
   if (base.v.rankLow === 1)
     return [
       ...start,
       'nothing is proven better than ',
       { name: base.label },
-      '; the nearest, ',
+      ': ',
       ...against(key, nearest, base),
       '.',
     ];

@@ -18,7 +18,7 @@ import { Refusal, parseCsv } from '../../scripts/report/read.mjs';
 import { scaleFor, sweepScale } from '../../scripts/report/scale.mjs';
 import { csvText, show, showRange, tick } from '../../scripts/report/words.mjs';
 import { THIRTEEN, fabricate, large } from './fabricate.mjs';
-import { embeddedModel, readRows, report, scratch } from './support.mjs';
+import { embeddedModel, readRows, realRun, report, scratch } from './support.mjs';
 
 const small = (dir, extra = {}) =>
   fabricate(dir, {
@@ -72,6 +72,22 @@ test('every figure in the page is the one in summary.csv', (t) => {
     );
     assert.deepEqual([n, median, low, high, ratio, verdict], [...given, row.verdict]);
   }
+});
+
+test('a real run ends with its report, and its histograms are read as the program reads them', (t) => {
+  const dir = realRun(scratch(t), '--blocks', '1', '--set', 'connections=2,1100');
+  const model = embeddedModel(readFileSync(join(dir, 'report.html'), 'utf8'));
+  assert.ok(files(dir).includes('plots/throughput-closed-loop.svg'), files(dir).join(' '));
+  let compared = 0;
+  for (const row of readRows(join(dir, 'percentiles.csv'))) {
+    const cell = model.cells.findIndex((c) => c.id === row.cell_id);
+    const label = model.labels.findIndex((l) => l.name === row.label);
+    const counts = model.heat[cell][label].buckets.map(([, , count]) => count);
+    const total = counts.reduce((sum, count) => sum + count, 0);
+    assert.equal(total, Number(row.count), `${row.cell_id} ${row.label}`);
+    compared++;
+  }
+  assert.ok(compared > 20, `${compared}`);
 });
 
 test('a cell that was skipped is named and never zero', (t) => {

@@ -1,7 +1,7 @@
 // support.mjs: what the report's tests share: building a report as a user would, and reading back
 // what is in it.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,6 +19,19 @@ export function report(...args) {
     timeout: 60_000,
   });
   return { status: done.status, out: done.stdout, err: done.stderr };
+}
+
+// Makes a run directory by a short real run (real.cfg) below `out`, which also builds its report.
+// REPORT_RUN names one that is there already. Returns its path.
+export function realRun(out, ...more) {
+  if (process.env.REPORT_RUN) return process.env.REPORT_RUN;
+  const config = fileURLToPath(new URL('real.cfg', import.meta.url));
+  const done = spawnSync(MUXBENCH, ['run', config, '--out', out, ...more], {
+    encoding: 'utf8',
+    timeout: 200_000,
+  });
+  if (done.status !== 0) throw new Error(`muxbench run: ${done.status}\n${done.stderr}`);
+  return realpathSync(join(out, 'latest'));
 }
 
 // A scratch directory that is gone after the test t.
