@@ -13,20 +13,19 @@
 enum { SCRIPT_PATH = 4096, RUNS_MAX = 16, NODE_SETUP_MISSING = 4 };
 static const int64_t build_timeout_ns = 120 * MUX_S;
 
-/* The script lies beside the build directory in the tree, or in share/ when installed. Returns
- * false if in neither. */
-static bool find_script(char out[SCRIPT_PATH]) {
+/* Where we are, and the script. It lies beside the build directory in the tree, or in share/ when
+ * installed. Returns false if in neither. */
+static bool find_script(char program[SCRIPT_PATH], char out[SCRIPT_PATH]) {
   static const char *const places[] = {"../scripts/report/report.mjs",
                                        "../share/muxbench/report/report.mjs"};
-  char self[SCRIPT_PATH - 64];
-  ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+  ssize_t n = readlink("/proc/self/exe", program, SCRIPT_PATH - 1);
   if (n <= 0)
     return false;
-  self[n] = 0;
-  *strrchr(self, '/') = 0;
+  program[n] = 0;
+  int directory = (int)(strrchr(program, '/') - program);
   for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-    snprintf(out, SCRIPT_PATH, "%s/%s", self, places[i]);
-    if (access(out, R_OK) == 0)
+    if (snprintf(out, SCRIPT_PATH, "%.*s/%s", directory, program, places[i]) < SCRIPT_PATH &&
+        access(out, R_OK) == 0)
       return true;
   }
   return false;
@@ -47,17 +46,18 @@ static int run_node(char *const *argv, int out) {
 
 int mux_report_build(char *const *runs, int count, int out) {
   char script[SCRIPT_PATH];
-  char *argv[RUNS_MAX + 3] = {"node", script};
+  char program[SCRIPT_PATH]; /* of ours: a comparison is judged by `muxbench compare` */
+  char *argv[] = {"node", script, "--muxbench", program, [RUNS_MAX + 4] = NULL};
   if (count > RUNS_MAX) {
     mux_note("report: %d run directories at most", RUNS_MAX);
     return MUX_EXIT_USAGE;
   }
-  if (!find_script(script)) {
+  if (!find_script(program, script)) {
     mux_note("no report: scripts/report is not beside this program");
     return MUX_EXIT_FAILED;
   }
   for (int i = 0; i < count; i++)
-    argv[2 + i] = runs[i];
+    argv[4 + i] = runs[i];
   int status = run_node(argv, out);
   switch (status) {
   case MUX_EXIT_OK:

@@ -13,14 +13,14 @@ export function el(name, attributes = {}, ...children) {
   }
   node.append(
     ...children
-      .flat()
+      .flat(Infinity)
       .filter((c) => c !== null && c !== undefined)
       .map((c) => (typeof c === 'string' ? visible(c) : c)),
   );
   return node;
 }
 
-function svg(name, attributes) {
+export function svg(name, attributes) {
   const node = document.createElementNS('http://www.w3.org/2000/svg', name);
   for (const [key, v] of Object.entries(attributes)) node.setAttribute(key, v);
   return node;

@@ -120,3 +120,21 @@ export function runPage(model, library, notice) {
     notice,
   });
 }
+
+export function comparisonPage(comparison, notice) {
+  const body = `<header>
+<h1 id="question"></h1>
+<ul class="answers" id="answers"></ul>
+<ul class="warn" id="warnings"></ul>
+</header>
+<noscript><main><p>This page draws with the scripts inside it; muxbench compare prints the same.</p></main></noscript>
+<nav class="controls" aria-label="what is shown"><div id="controls"></div></nav>
+<main>
+<section><h2>Per cell</h2><div id="comparison"></div>
+<p class="lead">Dots are ratios after ÷ before, lines their 95 % intervals on a log scale, the upright line is 1. ~: no difference can be claimed. The blocks of two runs are no pairs: rank-sum test, Holm-adjusted within a cell and metric, nothing claimed within the noise of either run’s A/A twin.</p></section>
+<section><h2>What else differs between the runs</h2><div id="differences"></div></section>
+</main>`;
+  const title = `${comparison.runs.map((r) => r.id).join(' against ')} · muxbench`;
+  const modules = ['words.mjs', 'style.mjs', 'dom.mjs', 'compare_app.mjs'];
+  return htmlPage({ title, body, data: comparison, modules, library: null, notice });
+}

@@ -1,15 +1,18 @@
-// report.mjs: node report.mjs RUN: writes RUN/report.html and RUN/plots/*.svg from the files of the
-// run directory alone. Exit 0 done; 1 could not be written; 2 the directory is refused, in one line;
+// report.mjs: node report.mjs [--muxbench PROGRAM] RUN [RUN…]: writes RUN/report.html and
+// RUN/plots/*.svg from the files of the run directory alone; of two or more runs comparison.html
+// into the last one, judged by PROGRAM compare. Prints the path of the page. Exit 0 done; 1 could not be written; 2 the directory is refused, in one line;
 // 4 the chart library is not installed. Files are put in place by rename, all or none.
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
+import { compareRuns } from './comparison.mjs';
 import { readRun } from './model.mjs';
-import { runPage } from './page.mjs';
+import { comparisonPage, runPage } from './page.mjs';
 import { Refusal } from './read.mjs';
 import { loadEcharts, svgFiles } from './svg.mjs';
 import { visible } from './words.mjs';
 
+const OWN_NOTICE = 'muxbench is under the MIT licence; this page holds no other software.\n';
 const EXIT = { ok: 0, failed: 1, usage: 2, library: 4 };
 
 function noticeOf(library) {
@@ -53,23 +56,55 @@ function build(dir, library) {
   }
 }
 
+// Comparison of the first run with each later one.
+function buildComparison(muxbench, dirs) {
+  const page = join(dirs.at(-1), 'comparison.html');
+  const temporary = `${page}.tmp-${process.pid}`;
+  try {
+    writeFileSync(temporary, comparisonPage(compareRuns(muxbench, dirs), OWN_NOTICE), {
+      flag: 'wx',
+    });
+    renameSync(temporary, page);
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+  return page;
+}
+
+function make(options, dirs) {
+  for (const [i, dir] of dirs.entries())
+    if (!statSync(dir, { throwIfNoEntry: false })?.isDirectory())
+      throw new Refusal(`${options.runs[i]}: not a directory`);
+  if (dirs.length > 1) return buildComparison(options.muxbench, dirs);
+  const library = loadEcharts();
+  if (library === null) return null;
+  build(dirs[0], library);
+  return join(dirs[0], 'report.html');
+}
+
+function parse(argv) {
+  const named = argv[0] === '--muxbench';
+  return { muxbench: named ? argv[1] : 'muxbench', runs: named ? argv.slice(2) : argv };
+}
+
 function main(argv) {
-  if (argv.length !== 1) {
-    console.error('usage: node report.mjs RUN');
+  const options = parse(argv);
+  if (options.runs.length === 0) {
+    console.error('usage: node report.mjs [--muxbench PROGRAM] RUN [RUN...]');
     return EXIT.usage;
   }
-  const library = loadEcharts();
-  if (library === null) {
-    console.error(
-      "muxbench: no report: ECharts is not installed; 'make setup' (or npm ci in scripts/report) gets it",
-    );
-    return EXIT.library;
-  }
-  const dir = resolve(argv[0]);
   try {
-    if (!statSync(dir, { throwIfNoEntry: false })?.isDirectory())
-      throw new Refusal(`${argv[0]}: not a directory`);
-    build(dir, library);
+    const page = make(
+      options,
+      options.runs.map((run) => resolve(run)),
+    );
+    if (page === null) {
+      console.error(
+        "muxbench: no report: ECharts is not installed; 'make setup' (or npm ci in scripts/report) gets it",
+      );
+      return EXIT.library;
+    }
+    console.log(page);
   } catch (error) {
     if (error instanceof Refusal) {
       console.error(`muxbench: ${visible(error.message)}`);
@@ -79,7 +114,6 @@ function main(argv) {
     console.error(`muxbench: report: ${visible(error.message)}`);
     return EXIT.failed;
   }
-  console.log(join(dir, 'report.html'));
   return EXIT.ok;
 }
 

@@ -1,6 +1,7 @@
 // browser.test.mjs: the page in Debian's chromium, opened from disk with the network off.
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -8,7 +9,7 @@ import { pathToFileURL } from 'node:url';
 
 import { openBrowser } from './browser.mjs';
 import { fabricate, large } from './fabricate.mjs';
-import { readRows, realRun, report, scratch } from './support.mjs';
+import { MUXBENCH, readRows, realRun, report, scratch } from './support.mjs';
 
 let browser;
 let out; // holds both; no test writes there
@@ -349,4 +350,32 @@ test('the SVG files are well-formed and have ink', async (t) => {
     assert.ok(marks > 8, name);
   }
   assert.ok(existsSync(join(run, 'plots', 'throughput-closed-loop.svg')));
+});
+
+test('two runs give a comparison with the verdicts of muxbench compare', async (t) => {
+  const after = join(scratch(t), 'after');
+  cpSync(run, after, { recursive: true });
+  const done = report('--muxbench', MUXBENCH, run, after);
+  assert.equal(done.status, 0, done.err);
+  assert.equal(done.out.trim(), join(after, 'comparison.html'));
+  const page = await open(t, after, {}, 'comparison.html');
+  const said = spawnSync(MUXBENCH, ['compare', '--json', run, after], { encoding: 'utf8' });
+  const own = JSON.parse(said.stdout).comparisons;
+  const cpu = own.filter((e) => e.metric === 'server_cpu_us_per_req' && e.ratio !== null);
+  assert.ok(cpu.length > 5, `${cpu.length}`);
+  const shown = await page.$$eval('#comparison tr[data-label]', (rows) =>
+    rows.map((r) => [
+      r.dataset.cell,
+      r.dataset.label,
+      r.querySelectorAll('[data-value]')[1]?.dataset.value,
+      r.querySelector('.verdict')?.textContent,
+    ]),
+  );
+  for (const entry of cpu) {
+    const row = shown.find(([cell, label]) => cell === entry.cell_id && label === entry.label);
+    assert.equal(Number(row[2]), entry.ratio);
+    assert.equal(row[3], entry.verdict === '' ? '–' : entry.verdict);
+  }
+  await page.getByRole('button', { name: 'proven differences' }).click();
+  assert.match(await page.locator('#comparison').textContent(), /No proven difference/);
 });
