@@ -259,6 +259,7 @@ test('every chart has a text alternative, and its figures as a table', async (t)
     assert.ok(label?.length > 30, label);
   const figure = page.locator('figure[data-figure=throughput]');
   await figure.locator('summary').click();
+  await figure.locator('tbody tr').first().waitFor();
   assert.ok((await figure.locator('tbody tr').count()) > 50);
 });
 
