@@ -101,7 +101,8 @@ static const struct mux_option options_table[] = {
                            MUX_OPT_FLAG},
     [OPT_SQPOLL] = {"sqpoll", "a kernel thread submits; it spins, and defer-taskrun is off", "off",
                     MUX_OPT_FLAG},
-    [OPT_DIRECT] = {"direct", "direct descriptors: connections without an fd", "off", MUX_OPT_FLAG},
+    [OPT_DIRECT] = {"direct", "direct descriptors: TCP connections without an fd", "on",
+                    MUX_OPT_FLAG},
     {NULL},
 };
 

@@ -175,19 +175,26 @@ static int loop(struct uring_engine *engine) {
   return 0;
 }
 
+/* Their connections inherit no options of the listener, so direct ones would be without. */
+static bool is_unix(int fd) {
+  int domain = 0;
+  socklen_t length = sizeof domain;
+  return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_UNIX;
+}
+
 int uring_serve(struct mux_worker *worker, struct uring_config *config, bool multishot,
                 bool direct) {
   struct uring_engine engine = {
       .worker = worker,
       .multishot = multishot,
-      .direct = direct,
+      .direct = direct && !is_unix(worker->listen_fd),
       /* As much as other backends hold; without multishot the model is a receive at a time. */
       .limit = multishot ? (uint32_t)(worker->buffer_bytes / config->buffer_bytes) + 1 : 1,
   };
   if (multishot)
     engine.receive_bytes = engine.limit * config->buffer_bytes;
   struct rlimit files;
-  if (direct && getrlimit(RLIMIT_NOFILE, &files) == 0)
+  if (engine.direct && getrlimit(RLIMIT_NOFILE, &files) == 0)
     engine.free_files = config->files = (unsigned)files.rlim_cur;
   char why[160];
   int error = uring_open(&engine.uring, config, why, sizeof why);
