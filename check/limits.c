@@ -119,11 +119,10 @@ CHECK_CASE(ten_thousand_idle, .name = "ten-thousand-idle", .theme = CHECK_LIMITS
   check_doing(check, "echoing on %d connections", n);
   peers_echo(peers, n, 64);
   int64_t each = (check_memory_bytes(check) - memory) / n;
-  bool spins = check->backend != NULL && (check->backend->flags & MUX_SPINS) != 0;
   int64_t wakeups = check_wakeups(check);
   int64_t start = mux_now_ns();
   if (check_owns(check))
-    check_cpu_below(check, spins ? 1000 : 25, 500 * MUX_MS, "10,000 connections are idle");
+    check_cpu_below(check, 25, 500 * MUX_MS, "10,000 connections are idle");
   double span = (double)(mux_now_ns() - start) / 1e9;
   if (check_owns(check))
     check_note(check, "%" PRId64 " bytes of memory a connection, %.0f wake-ups/s", each,
