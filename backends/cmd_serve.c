@@ -25,6 +25,7 @@ enum {
   KEY_RCVBUF,
   KEY_ALLOW_REMOTE,
   KEY_COUNTERS_FD,
+  KEY_ACCEPT,
 };
 
 enum { MAX_WORKERS = 1024, MAX_SOCKET_BUFFER = 1 << 30, MAX_ECHO_BUFFER = 64 << 20 };
@@ -38,6 +39,9 @@ struct serve_args {
   const char *options;
   bool allow_remote;
 };
+
+/* From MUX_ACCEPT_REUSEPORT on. */
+static const char *const accept_policies[] = {"reuseport", "shared", "exclusive", "handoff", NULL};
 
 static const struct argp_option argp_options[] = {
     {"backend", 'b', "NAME", 0, "Backend, or the path of a plug-in (./my.so)", 0},
@@ -54,6 +58,11 @@ static const struct argp_option argp_options[] = {
     {"options", KEY_OPTIONS, "K=V,...", 0, "Options of the backend; 'muxbench list' has them", 0},
     {"congestion", KEY_CONGESTION, "NAME", 0,
      "TCP congestion control, or 'system' for the machine's default (default cubic)", 0},
+    {"accept", KEY_ACCEPT, "POLICY", 0,
+     "How several workers come by connections: reuseport (a listener each), shared (one, all are "
+     "woken), exclusive (one, one is woken), handoff (one thread accepts for all) (default: "
+     "reuseport for TCP, else shared)",
+     0},
     {"backlog", KEY_BACKLOG, "N", 0, "Length of the accept queue (default: somaxconn)", 0},
     {"buffer", KEY_BUFFER, "SIZE", 0,
      "Echo buffer: at most this much waits per connection (default 16KiB)", 0},
@@ -109,6 +118,10 @@ static error_t parse_option(int key, char *text, struct argp_state *state) {
   case KEY_CONGESTION:
     config->congestion_asked = strcmp(text, "system") != 0;
     config->sock_options.congestion = config->congestion_asked ? text : NULL;
+    break;
+  case KEY_ACCEPT:
+    config->accept = (enum mux_accept)(MUX_ACCEPT_REUSEPORT +
+                                       mux_option_choice("--accept", text, accept_policies));
     break;
   case KEY_BACKLOG:
     config->backlog = (int)mux_option_count("--backlog", text, 1, INT32_MAX);
@@ -174,6 +187,26 @@ static void check_transport(const struct mux_serve_config *config) {
             transports[config->listen.kind].name);
 }
 
+static void set_accept(struct mux_serve_config *config) {
+  const struct mux_backend *backend = config->backend;
+  bool tcp = config->listen.kind == MUX_ADDR_TCP;
+  const char *reason = NULL;
+  if (config->accept == MUX_ACCEPT_DEFAULT)
+    config->accept = tcp && (backend->flags & MUX_SHARED_LISTENER) == 0 ? MUX_ACCEPT_REUSEPORT
+                                                                        : MUX_ACCEPT_SHARED;
+  else if (config->accept == MUX_ACCEPT_REUSEPORT && !tcp)
+    reason = "only TCP has SO_REUSEPORT";
+  else if (config->accept == MUX_ACCEPT_EXCLUSIVE && (backend->flags & MUX_WAKES_ONE) == 0)
+    reason = "only epoll can wake one of those who wait (EPOLLEXCLUSIVE)";
+  else if (config->accept == MUX_ACCEPT_HANDOFF && (backend->flags & MUX_PROCESSES) != 0)
+    reason = "its workers are processes, and share no descriptors";
+  else if (config->accept == MUX_ACCEPT_HANDOFF && (backend->flags & MUX_COMPLETION) != 0)
+    reason = "it has the kernel accept";
+  if (reason != NULL)
+    mux_die(MUX_EXIT_USAGE, "--accept: not '%s' with %s here: %s",
+            accept_policies[config->accept - MUX_ACCEPT_REUSEPORT], backend->name, reason);
+}
+
 static void set_workers(struct mux_serve_config *config) {
   const struct mux_backend *backend = config->backend;
   if (config->workers == 0)
@@ -207,6 +240,7 @@ int cmd_serve(int argc, char **argv) {
   mux_option_addr(&config->listen, "--listen", args.listen, args.allow_remote);
   check_transport(config);
   set_workers(config);
+  set_accept(config);
   mux_raise_nofile();
   return mux_serve(config);
 }

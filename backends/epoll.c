@@ -1,9 +1,10 @@
-/* epoll.c: epoll(7), level- and edge-triggered. The kernel keeps the set of descriptors, so a wait
+/* epoll.c: epoll(7) in four ways. The kernel keeps the set of descriptors, so a wait
  * costs what is ready, not what is watched.
  *
  * Edge-triggered, a connection is added once, for both directions, and epoll_ctl is never called
  * for it again until it ends; EPOLLRDHUP and EPOLLPRI tell when a short receive does not prove that
- * the socket is empty. */
+ * the socket is empty. One-shot, every event costs an epoll_ctl to be told of the next. Spinning,
+ * nobody sleeps: a wait costs its call, and a wake-up nothing. */
 #include "backends/mux_backend.h"
 
 #include <errno.h>
@@ -16,7 +17,8 @@ enum { WAIT_EVENTS = 512 };
 
 struct state {
   int epoll_fd;
-  uint32_t always; /* flags of every descriptor */
+  uint32_t always; /* flags of every connection */
+  const struct mux_worker *worker;
   struct epoll_event events[WAIT_EVENTS];
 };
 
@@ -24,8 +26,11 @@ static int epoll_open(void **self, const struct mux_worker *worker) {
   struct state *state = malloc(sizeof *state);
   if (state == NULL)
     return -ENOMEM;
-  bool edge = (worker->backend->flags & MUX_EDGE_TRIGGERED) != 0;
-  state->always = edge ? EPOLLET | EPOLLRDHUP | EPOLLPRI : 0;
+  uint32_t flags = worker->backend->flags;
+  state->worker = worker;
+  state->always = (flags & MUX_EDGE_TRIGGERED) != 0 ? EPOLLET | EPOLLRDHUP | EPOLLPRI
+                  : (flags & MUX_ONESHOT) != 0      ? EPOLLONESHOT
+                                                    : 0;
   state->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
   *self = state;
   return state->epoll_fd >= 0 ? 0 : -errno;
@@ -35,8 +40,14 @@ static int epoll_set(void *self, int fd, uint64_t token, unsigned old, unsigned 
                      uint64_t *slot) {
   const struct state *state = self;
   (void)slot;
+  uint32_t always = state->always;
+  if (fd == state->worker->listen_fd) /* which EPOLLEXCLUSIVE allows little beside */
+    always = (always & EPOLLET) |
+             (state->worker->accept == MUX_ACCEPT_EXCLUSIVE ? (uint32_t)EPOLLEXCLUSIVE : 0);
+  else if (fd == state->worker->stop_fd)
+    always = 0;
   struct epoll_event event = {
-      .events = state->always | ((want & MUX_READ) != 0 ? EPOLLIN : 0) |
+      .events = always | ((want & MUX_READ) != 0 ? EPOLLIN : 0) |
                 ((want & MUX_WRITE) != 0 ? EPOLLOUT : 0),
       .data.u64 = token,
   };
@@ -57,6 +68,8 @@ static uint32_t ready_of(uint32_t events) {
 
 static int epoll_wait_ready(void *self, int64_t timeout_ns, struct mux_event *out, int max) {
   struct state *state = self;
+  if ((state->worker->backend->flags & MUX_SPINS) != 0)
+    timeout_ns = 0;
   int timeout_ms = timeout_ns < 0 ? -1 : (int)((timeout_ns + 999999) / 1000000);
   if (max > WAIT_EVENTS)
     max = WAIT_EVENTS;
@@ -84,6 +97,7 @@ static const struct mux_backend epoll_lt = {
     .struct_bytes = sizeof(struct mux_backend),
     .name = "epoll-lt",
     .summary = "epoll_wait(2), level-triggered",
+    .flags = MUX_WAKES_ONE,
     .transports = MUX_TCP | MUX_UNIX,
     .poller = &poller,
 };
@@ -94,8 +108,30 @@ static const struct mux_backend epoll_et = {
     .struct_bytes = sizeof(struct mux_backend),
     .name = "epoll-et",
     .summary = "epoll_wait(2), edge-triggered: every wake-up empties its sockets",
-    .flags = MUX_EDGE_TRIGGERED,
+    .flags = MUX_EDGE_TRIGGERED | MUX_WAKES_ONE,
     .transports = MUX_TCP | MUX_UNIX,
     .poller = &poller,
 };
 MUX_BACKEND(epoll_et);
+
+static const struct mux_backend epoll_oneshot = {
+    .abi_version = MUX_ABI_VERSION,
+    .struct_bytes = sizeof(struct mux_backend),
+    .name = "epoll-oneshot",
+    .summary = "epoll_wait(2), one-shot: every event is asked for anew",
+    .flags = MUX_ONESHOT | MUX_WAKES_ONE,
+    .transports = MUX_TCP | MUX_UNIX,
+    .poller = &poller,
+};
+MUX_BACKEND(epoll_oneshot);
+
+static const struct mux_backend epoll_spin = {
+    .abi_version = MUX_ABI_VERSION,
+    .struct_bytes = sizeof(struct mux_backend),
+    .name = "epoll-spin",
+    .summary = "epoll_wait(2), level-triggered, asked without ever sleeping",
+    .flags = MUX_SPINS | MUX_WAKES_ONE,
+    .transports = MUX_TCP | MUX_UNIX,
+    .poller = &poller,
+};
+MUX_BACKEND(epoll_spin);

@@ -2,11 +2,13 @@
 #include "backends/core.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "backends/dealer.h"
 #include "common/cli.h"
 #include "common/clock.h"
 
@@ -53,9 +55,21 @@ static int host_adopt(struct mux_worker *worker, int fd) {
   return rc;
 }
 
+/* accept4(2), or the same from a dealer. */
+static int take_connection(const struct mux_worker *worker, int flags) {
+  if (worker->accept != MUX_ACCEPT_HANDOFF)
+    return accept4(worker->listen_fd, NULL, NULL, flags | SOCK_CLOEXEC);
+  int fd = mux_dealer_take(worker->listen_fd, mux_draining(worker));
+  if (fd < 0)
+    errno = -fd;
+  else if ((flags & SOCK_NONBLOCK) != 0)
+    fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK);
+  return fd >= 0 ? fd : -1;
+}
+
 int mux_host_accept(struct mux_worker *worker, int flags) {
   for (int skipped = 0; skipped < ACCEPT_SKIPS; skipped++) {
-    int fd = accept4(worker->listen_fd, NULL, NULL, flags | SOCK_CLOEXEC);
+    int fd = take_connection(worker, flags);
     if (fd >= 0) {
       if (host_adopt(worker, fd) == 0)
         return fd;

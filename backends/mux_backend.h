@@ -141,7 +141,7 @@ struct mux_worker {
   int listen_fd;    /* bound, listening, non-blocking; owned by the core: do not close. A UDP
                        socket for a datagram backend. */
   int stop_fd;      /* readable from the moment the server has to stop; never read from it */
-  uint32_t reserved;
+  uint32_t accept;  /* enum mux_accept */
   int64_t drain_ns;       /* how long the connections may take to end after that */
   int64_t work_ns;        /* --work: CPU time to burn per message; done by echo_received() */
   uint64_t buffer_bytes;  /* size of an echo buffer */
@@ -231,6 +231,20 @@ enum mux_flag {
   MUX_COMPLETION = 1u << 2,            /* reports completed I/O, not readiness */
   MUX_THREAD_PER_CONNECTION = 1u << 3, /* or a process */
   MUX_ONE_AT_A_TIME = 1u << 4,         /* a connection waits until an earlier one has ended */
+  MUX_SHARED_LISTENER = 1u << 5,       /* workers take from one queue: whoever is free */
+  MUX_PROCESSES = 1u << 6,             /* workers are processes, so that they may fork and reap */
+  MUX_ONESHOT = 1u << 7,               /* an event disarms its fd until set() is called for it */
+  MUX_WAKES_ONE = 1u << 8,             /* knows MUX_ACCEPT_EXCLUSIVE */
+};
+
+/* How several workers come by their connections. */
+enum mux_accept {
+  MUX_ACCEPT_DEFAULT,   /* reuseport for TCP, shared for others and with MUX_SHARED_LISTENER */
+  MUX_ACCEPT_REUSEPORT, /* a listener each; the kernel spreads by hash (SO_REUSEPORT) */
+  MUX_ACCEPT_SHARED,    /* one listener watched by all: who wakes first accepts */
+  MUX_ACCEPT_EXCLUSIVE, /* the same, but the kernel wakes one (EPOLLEXCLUSIVE) */
+  MUX_ACCEPT_HANDOFF,   /* one thread accepts and deals out in turn; listen_fd is then a pipe of
+                           descriptors, to be waited for and given to accept() like a listener */
 };
 
 enum mux_transport {

@@ -48,6 +48,7 @@ struct reactor {
   const struct mux_poller *poller;
   void *self; /* the poller's state */
   bool edge;
+  bool oneshot;
 
   struct connection *table;
   uint32_t slots; /* of the table */
@@ -162,7 +163,7 @@ static void serve_connection(struct reactor *reactor, struct connection *connect
     return;
   }
   unsigned wants = rc > 0 ? (unsigned)rc & (MUX_READ | MUX_WRITE) : 0;
-  if (rc > 0 && wants != connection->wants) {
+  if (rc > 0 && (wants != connection->wants || reactor->oneshot)) {
     rc = reactor->poller->set(reactor->self, connection->fd, token_of(reactor, connection),
                               connection->wants, wants, &connection->scratch);
     connection->wants = (uint8_t)wants;
@@ -270,8 +271,8 @@ static int loop(struct reactor *reactor) {
         serve_connection(reactor, connection, event->ready);
       else if (event->token == TOKEN_LISTEN)
         accept_now = true;
-      else if (event->token == TOKEN_STOP)
-        stop_now = true;
+      else if (event->token == TOKEN_STOP) /* which a spinning poller always reports */
+        stop_now = mux_draining(worker);
     }
     run_ready(reactor);
     int rc = resume_accepting(reactor);
@@ -324,6 +325,7 @@ int mux_reactor_run(struct mux_worker *worker, const struct mux_poller *poller) 
   reactor->worker = worker;
   reactor->poller = poller;
   reactor->edge = (worker->backend->flags & MUX_EDGE_TRIGGERED) != 0;
+  reactor->oneshot = (worker->backend->flags & MUX_ONESHOT) != 0;
   reactor->free = reactor->ready = NO_SLOT;
   int rc = open_reactor(reactor);
   if (rc == 0)

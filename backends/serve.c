@@ -18,10 +18,13 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "backends/core.h"
+#include "backends/dealer.h"
 #include "common/cli.h"
 #include "common/clock.h"
 
@@ -31,6 +34,7 @@ struct server_worker {
   struct mux_core core;
   struct server *server;
   pthread_t thread; /* of all but the first */
+  pid_t pid;        /* instead, if workers are processes */
   int result;       /* of run(); valid once it has returned */
 };
 
@@ -40,6 +44,7 @@ struct server {
   char congestion[MUX_CONGESTION_TEXT];
   struct mux_counters *counters; /* [workers] */
   struct server_worker *workers;
+  struct mux_dealer *dealer; /* NULL: workers accept by themselves */
   int64_t started_ns;
 
   pthread_mutex_t stats_lock; /* of the thread that writes the counters */
@@ -168,21 +173,28 @@ static int listen_once(struct server *server, bool reuseport) {
   return fd;
 }
 
-/* Each worker has a listener of its own and the kernel spreads the connections (SO_REUSEPORT),
- * except on a Unix path, which they share. */
+/* Who takes which connection (see enum mux_accept). */
 static void open_listeners(struct server *server) {
+  const struct mux_serve_config *config = server->config;
   stopper.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (stopper.stop_fd < 0)
     mux_die(MUX_EXIT_FAILED, "cannot open an eventfd: %s", strerror(errno));
-  bool several = server->config->workers > 1 && server->addr.kind != MUX_ADDR_UNIX;
+  bool reuseport = config->accept == MUX_ACCEPT_REUSEPORT && config->workers > 1;
   int first = listen_once(server, false);
-  if (several) { /* the port is free, or this would not be reached: with REUSEPORT nobody can tell
-                  */
+  if (reuseport) { /* the port is free, or this would not be reached: with REUSEPORT nobody can tell
+                    */
     close(first);
     first = listen_once(server, true);
   }
-  for (uint32_t i = 0; i < server->config->workers; i++)
-    server->workers[i].core.worker.listen_fd = several && i > 0 ? listen_once(server, true) : first;
+  if (config->accept == MUX_ACCEPT_HANDOFF)
+    server->dealer = mux_dealer_open(first, stopper.stop_fd, config->workers);
+  for (uint32_t i = 0; i < config->workers; i++) {
+    int *fd = &server->workers[i].core.worker.listen_fd;
+    if (server->dealer != NULL)
+      *fd = mux_dealer_fd(server->dealer, i);
+    else
+      *fd = reuseport && i > 0 ? listen_once(server, true) : first;
+  }
 }
 
 static void fill_worker(struct server *server, uint32_t index) {
@@ -199,6 +211,7 @@ static void fill_worker(struct server *server, uint32_t index) {
       .workers = config->workers,
       .listen_fd = own->core.worker.listen_fd,
       .stop_fd = stopper.stop_fd,
+      .accept = config->accept,
       /* The rest of the time is for closing what is left and for ending the process. */
       .drain_ns = config->drain_ns / 5 * 4,
       .work_ns = config->work_ns,
@@ -239,16 +252,56 @@ static void start_thread(pthread_t *thread, void *(*main)(void *), void *argumen
   mux_die(MUX_EXIT_FAILED, "cannot start a thread: %s", strerror(error));
 }
 
+/* A process shares the counters, the listener and what stops it; it does not outlive the first
+ * worker. */
+static void start_process(struct server_worker *own) {
+  pid_t parent = getpid();
+  own->pid = fork();
+  if (own->pid < 0) {
+    int error = errno;
+    remove_unix_path();
+    mux_die(MUX_EXIT_FAILED, "cannot start a process: %s", strerror(error));
+  }
+  if (own->pid > 0)
+    return;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() == parent)
+    worker_main(own);
+  _exit(-own->result);
+}
+
+static void start_worker(struct server_worker *own) {
+  if ((own->server->config->backend->flags & MUX_PROCESSES) != 0)
+    start_process(own);
+  else
+    start_thread(&own->thread, worker_main, own);
+}
+
+static void join_worker(struct server_worker *own) {
+  if (own->pid == 0) {
+    pthread_join(own->thread, NULL);
+    return;
+  }
+  int status = 0;
+  while (waitpid(own->pid, &status, 0) < 0 && errno == EINTR)
+    ;
+  own->result = WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
+}
+
 /* Returns the exit status once all have ended. */
 static int run_workers(struct server *server) {
   int status = MUX_EXIT_OK;
   for (uint32_t i = 1; i < server->config->workers; i++)
-    start_thread(&server->workers[i].thread, worker_main, &server->workers[i]);
+    start_worker(&server->workers[i]);
+  if (server->dealer != NULL)
+    mux_dealer_start(server->dealer);
   worker_main(&server->workers[0]);
+  if (server->dealer != NULL)
+    mux_dealer_close(server->dealer);
   for (uint32_t i = 0; i < server->config->workers; i++) {
     struct server_worker *own = &server->workers[i];
     if (i > 0)
-      pthread_join(own->thread, NULL);
+      join_worker(own);
     if (own->result == 0)
       continue;
     mux_note("%s: worker %u failed: %s", server->config->backend->name, i, strerror(-own->result));

@@ -19,6 +19,7 @@ struct mux_serve_config {
   bool congestion_asked; /* on the command line: an error if it cannot be had */
   int backlog;           /* 0: somaxconn */
   uint32_t workers;
+  enum mux_accept accept; /* resolved: never MUX_ACCEPT_DEFAULT */
   cpu_set_t cpus; /* one worker may use all of them, of several each has one; empty: inherited */
   int64_t drain_ns;
   int64_t work_ns;
