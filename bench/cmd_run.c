@@ -243,13 +243,12 @@ static int carry_out(struct experiment *e, struct plan *plan, const struct rundi
 }
 
 /* What the machine is like goes into run.json; a failure ends the run before it has begun. */
-static json_t *examine(bool force) {
-  struct doctor_report report;
-  doctor_examine(&report);
-  doctor_print(&report, DOCTOR_WARNING, stderr);
-  if (report.worst == DOCTOR_FAILURE && !force)
-    mux_die(MUX_EXIT_FAILED, "this machine is not fit to measure; --force runs all the same");
-  return doctor_json(&report);
+static void examine(struct doctor_report *report, bool force) {
+  doctor_examine(report);
+  if (report->worst < DOCTOR_FAILURE || force)
+    return;
+  doctor_print(report, DOCTOR_FAILURE, stderr);
+  mux_die(MUX_EXIT_FAILED, "this machine is not fit to measure; --force runs all the same");
 }
 
 static int begin(struct run_options *options, int argc, char **argv) {
@@ -272,7 +271,8 @@ static int begin(struct run_options *options, int argc, char **argv) {
     goto out;
   }
   open_json(options);
-  json_t *findings = examine(options->force);
+  struct doctor_report report;
+  examine(&report, options->force);
   if (rundir_create(&dir, options->out, e->name, why, sizeof why) != 0) {
     mux_output_abort(&options->json_output);
     mux_die(MUX_EXIT_USAGE, "--out: %s", why);
@@ -288,7 +288,8 @@ static int begin(struct run_options *options, int argc, char **argv) {
     mux_die(MUX_EXIT_USAGE, "--out: %s: %s", dir.path, strerror(-rc));
   }
   json_t *run = run_json_new(e, &dir, argc, argv, shared_core);
-  json_object_set_new(run, "doctor", findings);
+  json_object_set_new(run, "doctor", doctor_json(&report));
+  doctor_print(&report, DOCTOR_WARNING, stderr);
   status = carry_out(e, plan, &dir, run, &rows, options, shared_core);
   json_decref(run);
 out:

@@ -152,7 +152,8 @@ _Noreturn void mux_supervise(const struct mux_process_spec *spec, char **env, in
   if (program == 0)
     run_program(spec, env);
   for (int fd = 0; fd < LIFELINE; fd++)
-    close(fd);
+    if (fd != signals)
+      close(fd);
   bool running = true;
   for (;;) {
     struct pollfd wait[] = {{.fd = LIFELINE, .events = POLLIN}, {.fd = signals, .events = POLLIN}};

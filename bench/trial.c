@@ -234,7 +234,7 @@ int trial_run(struct trial_setting *setting, const struct plan_trial *trial,
     rc = result == NULL ? -EPROTO : trial_load_columns(row, result);
   }
   if (rc == 0)
-    trial_columns(setting, &m, server_status, row, reason, reason_bytes);
+    trial_columns(setting, &m, result, server_status, row, reason, reason_bytes);
   else
     snprintf(reason, reason_bytes, "%s", session.why);
   json_decref(result);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/trial_load.h"
 #include "common/addr.h"
 #include "common/clock.h"
 
@@ -172,7 +173,8 @@ static bool forbids_claims(const struct mux_row *row) {
 }
 
 void trial_columns(const struct trial_setting *setting, const struct trial_measurement *m,
-                   int server_status, struct mux_row *row, char *reason, size_t reason_bytes) {
+                   const json_t *result, int server_status, struct mux_row *row, char *reason,
+                   size_t reason_bytes) {
   cpu_columns(row, m);
   memory_columns(row, m);
   host_columns(row, m);
@@ -188,6 +190,8 @@ void trial_columns(const struct trial_setting *setting, const struct trial_measu
   if (errors > 0)
     mux_row_flag(row, "errors");
   double wrong = mux_row_number(row, MUX_COL_errors_mismatch);
+  bool short_lived = strcmp(mux_row_text(row, MUX_COL_mode), "crr") == 0;
+  double lost = trial_load_number(result, "connections_lost");
   const char *status = "ok";
   if (wrong > 0) {
     status = "failed";
@@ -195,6 +199,9 @@ void trial_columns(const struct trial_setting *setting, const struct trial_measu
   } else if (mux_row_number(row, MUX_COL_completed) == 0) {
     status = "failed";
     snprintf(reason, reason_bytes, "no message was echoed");
+  } else if (!short_lived && lost >= mux_row_number(row, MUX_COL_established)) {
+    status = "failed";
+    snprintf(reason, reason_bytes, "every connection was lost, %.0f messages with them", errors);
   } else if (forbids_claims(row)) {
     status = "invalid";
   }

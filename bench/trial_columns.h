@@ -2,6 +2,8 @@
 #ifndef MUX_TRIAL_COLUMNS_H
 #define MUX_TRIAL_COLUMNS_H
 
+#include <jansson.h>
+
 #include "bench/accounting.h"
 #include "bench/trial.h"
 
@@ -34,6 +36,7 @@ void trial_describe(const struct trial_setting *setting, const struct plan_trial
 /* The others, status and flags, once the load's result is in the row (trial_load_columns).
  * server_status as of mux_server_stop. */
 void trial_columns(const struct trial_setting *setting, const struct trial_measurement *m,
-                   int server_status, struct mux_row *row, char *reason, size_t reason_bytes);
+                   const json_t *result, int server_status, struct mux_row *row, char *reason,
+                   size_t reason_bytes);
 
 #endif

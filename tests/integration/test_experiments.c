@@ -1,0 +1,372 @@
+/* test_experiments.c: runs that meet bad servers, end by SIGKILL, are compared; doctor and floor.
+ * The foreign servers are this program, started again with a role as its first argument. */
+#include "tests/support.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <jansson.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bench/rows.h"
+#include "common/clock.h"
+#include "common/sock.h"
+#include "tests/process.h"
+
+/* ---- Roles: servers that are good for a while -------------------------------------------------
+ */
+
+/* Of a connection: more than the gate sends, less than a trial does. */
+#define GOOD_BYTES (INT64_C(12) << 20)
+
+static const char *role;
+
+static void misbehave(unsigned char *data, int64_t echoed) {
+  if (echoed < GOOD_BYTES)
+    return;
+  if (strcmp(role, "dies") == 0) {
+    fprintf(stderr, "out of luck\n");
+    _exit(4);
+  }
+  if (strcmp(role, "hangs") == 0)
+    for (;;)
+      pause();
+  if (strcmp(role, "errs") == 0)
+    data[0] ^= 1;
+}
+
+static void *serve_one(void *arg) {
+  int fd = (int)(intptr_t)arg;
+  static __thread unsigned char data[65536];
+  int64_t echoed = 0;
+  ssize_t n;
+  while ((n = recv(fd, data, sizeof data, 0)) > 0) {
+    misbehave(data, echoed);
+    for (ssize_t sent = 0, m; sent < n; sent += m)
+      if ((m = send(fd, data + sent, (size_t)(n - sent), MSG_NOSIGNAL)) <= 0)
+        break;
+    echoed += n;
+  }
+  close(fd);
+  return NULL;
+}
+
+static int run_role(const char *port) {
+  struct mux_addr addr;
+  char why[160];
+  char text[64];
+  snprintf(text, sizeof text, "tcp://127.0.0.1:%s", port);
+  alarm(100);
+  if (mux_addr_parse(&addr, text, false, why, sizeof why) != 0)
+    return 2;
+  struct sockaddr *any = &addr.socket.any;
+  int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) != 0 ||
+      bind(listener, any, addr.length) != 0 || listen(listener, 4096) != 0)
+    return 2;
+  for (;;) {
+    pthread_t thread;
+    int fd = accept(listener, NULL, NULL);
+    if (fd >= 0 && strcmp(role, "refuses") == 0)
+      close(fd);
+    else if (fd >= 0 && pthread_create(&thread, NULL, serve_one, (void *)(intptr_t)fd) == 0)
+      pthread_detach(thread);
+  }
+}
+
+/* ---- Helpers -----------------------------------------------------------------------------------
+ */
+
+static struct test_result result;
+static char self[256];
+
+static void write_config(const char *name, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static void write_config(const char *name, const char *format, ...) {
+  char path[256];
+  snprintf(path, sizeof path, "%s/%s.cfg", test_directory(), name);
+  FILE *file = fopen(path, "we");
+  assert_non_null(file);
+  va_list args;
+  va_start(args, format);
+  vfprintf(file, format, args);
+  va_end(args);
+  assert_int_equal(fclose(file), 0);
+}
+
+static struct mux_rows read_rows(const char *out) {
+  struct mux_rows rows;
+  char path[512];
+  char why[512];
+  snprintf(path, sizeof path, "%s/%s/latest/measurements.csv", test_directory(), out);
+  if (mux_rows_read(&rows, path, why, sizeof why) != 0)
+    fail_msg("%s", why);
+  return rows;
+}
+
+static json_t *read_run(const char *out) {
+  char path[512];
+  json_error_t error;
+  snprintf(path, sizeof path, "%s/%s/latest/run.json", test_directory(), out);
+  json_t *run = json_load_file(path, 0, &error);
+  if (run == NULL)
+    fail_msg("%s: %s", path, error.text);
+  return run;
+}
+
+/* Processes whose command line contains text, this one left out. */
+static int count_processes(const char *text) {
+  DIR *proc = opendir("/proc");
+  struct dirent *entry;
+  int count = 0;
+  while ((entry = readdir(proc)) != NULL) {
+    char path[300];
+    char line[4096];
+    snprintf(path, sizeof path, "/proc/%s/cmdline", entry->d_name);
+    FILE *file =
+        atoi(entry->d_name) > 0 && atoi(entry->d_name) != getpid() ? fopen(path, "re") : NULL;
+    size_t n = file != NULL ? fread(line, 1, sizeof line - 1, file) : 0;
+    for (size_t i = 0; i < n; i++)
+      line[i] = line[i] == 0 ? ' ' : line[i];
+    line[n] = 0;
+    count += strstr(line, text) != NULL;
+    if (file != NULL)
+      fclose(file);
+  }
+  closedir(proc);
+  return count;
+}
+
+/* ---- Tests -------------------------------------------------------------------------------------
+ */
+
+static void bad_servers_fail_and_the_run_goes_on(void **state) {
+  (void)state;
+  write_config("bad",
+               "servers = ( \"epoll-lt\", { name = \"dies\"; command = \"%s dies {port}\"; },\n"
+               "  { name = \"hangs\"; command = \"%s hangs {port}\"; },\n"
+               "  { name = \"errs\"; command = \"%s errs {port}\"; },\n"
+               "  { name = \"refuses\"; command = \"%s refuses {port}\"; },\n"
+               "  { name = \"missing\"; command = \"/nonexistent {port}\"; } );\n"
+               "blocks = 1; count = 0; baseline = \"epoll-lt\";\n"
+               "load = { connections = 2; payload = \"64KiB\"; duration = \"3s\"; depth = 4;\n"
+               "         warmup = \"500ms\"; timeout = \"1s\"; };\n",
+               self, self, self, self);
+  test_command(&result, "run %s/bad.cfg --out %s/bad", test_directory(), test_directory());
+  test_expect(&result, 1);
+  struct mux_rows rows = read_rows("bad");
+  json_t *run = read_run("bad");
+  assert_int_equal(rows.count, 6);
+  for (size_t i = 0; i < rows.count; i++) {
+    const char *label = mux_row_text(&rows.rows[i], MUX_COL_label);
+    const char *status = mux_row_text(&rows.rows[i], MUX_COL_status);
+    const json_t *trial = json_array_get(json_object_get(run, "trials"), i);
+    const char *reason = json_string_value(json_object_get(trial, "reason"));
+    if (strcmp(label, "epoll-lt") == 0) {
+      if (strcmp(status, "ok") != 0)
+        fail_msg("epoll-lt: %s, %s", status, reason);
+      continue;
+    }
+    if (strcmp(status, "failed") != 0 || reason == NULL)
+      fail_msg("%s: %s, %s", label, status, reason != NULL ? reason : "no reason");
+    const char *says = strcmp(label, "dies") == 0      ? "ended"
+                       : strcmp(label, "hangs") == 0   ? "lost"
+                       : strcmp(label, "errs") == 0    ? "not the bytes"
+                       : strcmp(label, "refuses") == 0 ? "no correct echo server"
+                                                       : "cannot execute";
+    if (strstr(reason, says) == NULL && !(*label == 'h' && strstr(reason, "no message") != NULL))
+      fail_msg("%s: %s", label, reason);
+  }
+  json_decref(run);
+  mux_rows_free(&rows);
+  assert_int_equal(count_processes(self), 0);
+}
+
+static bool has_two_rows(void *arg) {
+  char path[512];
+  char line[8192];
+  int lines = 0;
+  snprintf(path, sizeof path, "%s/%s/latest/measurements.csv", test_directory(), (char *)arg);
+  FILE *in = fopen(path, "re");
+  while (in != NULL && fgets(line, sizeof line, in) != NULL)
+    lines++;
+  if (in != NULL)
+    fclose(in);
+  return lines >= 3;
+}
+
+static bool is_alone(void *arg) {
+  return count_processes(arg) == 0;
+}
+
+static void a_killed_run_leaves_nothing_and_is_resumed(void **state) {
+  (void)state;
+  write_config("killed",
+               "servers = ( \"epoll-lt\", { name = \"own\"; command = \"%s fine {port}\"; } );\n"
+               "blocks = 2; count = 0; seed = 11; baseline = \"epoll-lt\";\n"
+               "load = { connections = [ 10, 20 ]; duration = \"600ms\"; warmup = \"50ms\"; };\n",
+               self);
+  char command[400];
+  struct test_process run;
+  snprintf(command, sizeof command, "run %s/killed.cfg --out %s/killed", test_directory(),
+           test_directory());
+  test_start(&run, command);
+  assert_true(test_wait_until(has_two_rows, "killed"));
+  kill(run.pid, SIGKILL);
+  test_wait(&run, &result);
+  if (!test_wait_until(is_alone, self))
+    fail_msg("a server outlived its runner");
+  if (!test_wait_until(is_alone, (void *)test_directory()))
+    fail_msg("a load outlived its runner");
+  test_command(&result, "run --resume %s/killed/latest", test_directory());
+  test_expect(&result, 0);
+  test_command(&result, "run %s/killed.cfg --out %s/whole", test_directory(), test_directory());
+  test_expect(&result, 0);
+  struct mux_rows resumed = read_rows("killed");
+  struct mux_rows whole = read_rows("whole");
+  assert_int_equal(resumed.count, 8);
+  assert_int_equal(whole.count, 8);
+  static const enum mux_column same[] = {MUX_COL_trial, MUX_COL_cell_id,     MUX_COL_block,
+                                         MUX_COL_label, MUX_COL_connections, MUX_COL_status};
+  for (size_t i = 0; i < resumed.count; i++)
+    for (size_t k = 0; k < TEST_COUNT(same); k++)
+      assert_string_equal(mux_row_text(&resumed.rows[i], same[k]),
+                          mux_row_text(&whole.rows[i], same[k]));
+  mux_rows_free(&resumed);
+  mux_rows_free(&whole);
+}
+
+/* One label that costs far more in one of two runs. */
+static void compare_finds_a_regression(void **state) {
+  (void)state;
+  write_config("compared",
+               "servers = ( { name = \"lt\"; backend = \"epoll-lt\"; work = \"0s\"; } );\n"
+               "blocks = 6; count = 0; twin = false;\n"
+               "load = { connections = 10; duration = \"300ms\"; warmup = \"50ms\"; };\n");
+  write_config("slower",
+               "servers = ( { name = \"lt\"; backend = \"epoll-lt\"; work = \"30us\"; } );\n"
+               "blocks = 6; count = 0; twin = false;\n"
+               "load = { connections = 10; duration = \"300ms\"; warmup = \"50ms\"; };\n");
+  const char *t = test_directory();
+  test_command(&result, "run %s/compared.cfg --out %s/a", t, t);
+  test_expect(&result, 0);
+  test_command(&result, "run %s/slower.cfg --out %s/b", t, t);
+  test_expect(&result, 0);
+  test_command(&result,
+               "compare --metrics server_cpu_us_per_req --threshold 5%% %s/a/latest "
+               "%s/b/latest",
+               t, t);
+  test_expect(&result, 3);
+  assert_non_null(strstr(result.err, "regression: all, lt: server CPU per request"));
+  test_command(&result,
+               "compare --metrics server_cpu_us_per_req --threshold 5%% %s/b/latest "
+               "%s/a/latest",
+               t, t);
+  test_expect(&result, 0);
+  test_command(&result, "compare --json %s/a/latest %s/a/latest", t, t);
+  test_expect(&result, 0);
+  json_t *json = test_json(&result);
+  const json_t *first = json_array_get(json_object_get(json, "comparisons"), 0);
+  assert_true(test_json_real(first, "ratio") == 1);
+  json_decref(json);
+}
+
+static void compare_refuses_what_differs_or_is_broken(void **state) {
+  (void)state;
+  const char *t = test_directory();
+  write_config("other", "servers = ( { name = \"lt\"; backend = \"poll\"; } );\n"
+                        "blocks = 1; count = 0;\n"
+                        "load = { connections = 10; duration = \"500ms\"; warmup = \"50ms\"; };\n");
+  test_command(&result, "run %s/other.cfg --out %s/c", t, t);
+  test_expect(&result, 0);
+  test_command(&result, "compare %s/a/latest %s/c/latest", t, t);
+  test_expect(&result, 2);
+  assert_non_null(strstr(result.err, "refused: all, lt: backend is epoll-lt in one and poll"));
+  test_command(&result, "compare %s/a/latest %s/nonesuch", t, t);
+  test_expect_error(&result, 2, "No such file");
+  test_command(&result, "compare %s/a/latest", t);
+  test_expect_error(&result, 2, "two run directories");
+  test_command(&result, "compare --threshold x %s/a/latest %s/a/latest", t, t);
+  test_expect_error(&result, 2, "--threshold");
+  char path[512];
+  snprintf(path, sizeof path, "%s/c/latest/measurements.csv", t);
+  struct stat status;
+  assert_int_equal(stat(path, &status), 0);
+  assert_int_equal(truncate(path, status.st_size - 20), 0);
+  test_command(&result, "compare %s/a/latest %s/c/latest", t, t);
+  test_expect_error(&result, 2, "measurements.csv:2: ");
+  test_command(&result, "run --resume %s/c/latest", t);
+  test_expect_error(&result, 2, "measurements.csv:2: ");
+  assert_int_equal(truncate(path, 0), 0);
+  test_command(&result, "compare %s/c/latest %s/a/latest", t, t);
+  test_expect_error(&result, 2, "empty");
+}
+
+static void the_doctor_examines(void **state) {
+  (void)state;
+  test_command(&result, "doctor");
+  test_expect(&result, 0);
+  assert_non_null(strstr(result.out, "descriptors"));
+  test_command(&result, "doctor --json");
+  test_expect(&result, 0);
+  json_t *json = test_json(&result);
+  size_t i;
+  json_t *finding;
+  assert_in_range(json_array_size(json_object_get(json, "findings")), 14, 24);
+  json_array_foreach(json_object_get(json, "findings"), i, finding) {
+    const char *level = json_string_value(json_object_get(finding, "level"));
+    const char *fix = json_string_value(json_object_get(finding, "fix"));
+    if ((strcmp(level, "fine") == 0) != (fix[0] == 0))
+      fail_msg("%s is %s, and its fix '%s'", json_string_value(json_object_get(finding, "name")),
+               level, fix);
+  }
+  json_decref(json);
+}
+
+static void the_floor_is_measured(void **state) {
+  (void)state;
+  static const char *const args[] = {"--connections 1", "--connections 300",
+                                     "--connections 20 --payload 64KiB"};
+  for (size_t i = 0; i < TEST_COUNT(args); i++) {
+    test_command(&result, "floor --json --duration 20ms %s", args[i]);
+    test_expect(&result, 0);
+    json_t *json = test_json(&result);
+    double us = test_json_real(json, "floor_us");
+    if (!(us > 0.2 && us < 1000))
+      fail_msg("%s: %g us", args[i], us);
+    json_decref(json);
+  }
+  test_command(&result, "floor --listen unix://%s/floor.sock --duration 20ms", test_directory());
+  test_expect(&result, 0);
+  assert_int_equal(access(test_directory(), F_OK), 0);
+  test_command(&result, "floor --listen udp://127.0.0.1:0");
+  test_expect_error(&result, 2, "--listen");
+  test_command(&result, "floor --payload 1MiB");
+  test_expect_error(&result, 2, "--payload");
+}
+
+int main(int argc, char **argv) {
+  if (argc == 3) {
+    role = argv[1];
+    return run_role(argv[2]);
+  }
+  ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+  if (n <= 0)
+    return 1;
+  self[n] = 0;
+  alarm(280);
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(bad_servers_fail_and_the_run_goes_on),
+      cmocka_unit_test(a_killed_run_leaves_nothing_and_is_resumed),
+      cmocka_unit_test(compare_finds_a_regression),
+      cmocka_unit_test(compare_refuses_what_differs_or_is_broken),
+      cmocka_unit_test(the_doctor_examines),
+      cmocka_unit_test(the_floor_is_measured),
+  };
+  return cmocka_run_group_tests(tests, test_make_directory, test_remove_directory);
+}
