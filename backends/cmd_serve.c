@@ -190,12 +190,15 @@ static void check_transport(const struct mux_serve_config *config) {
 static void set_accept(struct mux_serve_config *config) {
   const struct mux_backend *backend = config->backend;
   bool tcp = config->listen.kind == MUX_ADDR_TCP;
+  bool unix_stream = config->listen.kind == MUX_ADDR_UNIX;
   const char *reason = NULL;
   if (config->accept == MUX_ACCEPT_DEFAULT)
     config->accept = tcp && (backend->flags & MUX_SHARED_LISTENER) == 0 ? MUX_ACCEPT_REUSEPORT
                                                                         : MUX_ACCEPT_SHARED;
-  else if (config->accept == MUX_ACCEPT_REUSEPORT && !tcp)
-    reason = "only TCP has SO_REUSEPORT";
+  else if (config->accept == MUX_ACCEPT_REUSEPORT && unix_stream)
+    reason = "Unix sockets have no SO_REUSEPORT";
+  else if (config->accept == MUX_ACCEPT_HANDOFF && config->listen.kind == MUX_ADDR_UDP)
+    reason = "UDP has no connections";
   else if (config->accept == MUX_ACCEPT_EXCLUSIVE && (backend->flags & MUX_WAKES_ONE) == 0)
     reason = "only epoll can wake one of those who wait (EPOLLEXCLUSIVE)";
   else if (config->accept == MUX_ACCEPT_HANDOFF && (backend->flags & MUX_PROCESSES) != 0)

@@ -17,6 +17,7 @@ struct mux_shared {
 
 struct mux_core {
   struct mux_pool pool;
+  void *datagram; /* room for one, once there has been need for it */
   const struct mux_shared *shared;
   const struct mux_addr *addr;                 /* where it listens */
   const struct mux_sock_options *sock_options; /* of every connection */
@@ -31,6 +32,7 @@ static inline bool mux_draining(const struct mux_worker *worker) {
 /* The functions behind struct mux_host, for the core's own callers; described there. */
 extern const struct mux_host mux_host_table;               /* host.c */
 int mux_host_accept(struct mux_worker *worker, int flags); /* host.c */
+int mux_echo_datagrams(struct mux_worker *worker);         /* datagram.c: accept() for UDP */
 void mux_host_close(struct mux_worker *worker, int fd, int error);
 void mux_host_refuse(struct mux_worker *worker, int fd);
 int mux_drive(struct mux_worker *worker, struct mux_echo *echo, int fd, unsigned ready);

@@ -98,7 +98,7 @@ static const struct mux_backend epoll_lt = {
     .name = "epoll-lt",
     .summary = "epoll_wait(2), level-triggered",
     .flags = MUX_WAKES_ONE,
-    .transports = MUX_TCP | MUX_UNIX,
+    .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .poller = &poller,
 };
 MUX_BACKEND(epoll_lt);
@@ -109,7 +109,7 @@ static const struct mux_backend epoll_et = {
     .name = "epoll-et",
     .summary = "epoll_wait(2), edge-triggered: every wake-up empties its sockets",
     .flags = MUX_EDGE_TRIGGERED | MUX_WAKES_ONE,
-    .transports = MUX_TCP | MUX_UNIX,
+    .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .poller = &poller,
 };
 MUX_BACKEND(epoll_et);
@@ -120,7 +120,7 @@ static const struct mux_backend epoll_oneshot = {
     .name = "epoll-oneshot",
     .summary = "epoll_wait(2), one-shot: every event is asked for anew",
     .flags = MUX_ONESHOT | MUX_WAKES_ONE,
-    .transports = MUX_TCP | MUX_UNIX,
+    .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .poller = &poller,
 };
 MUX_BACKEND(epoll_oneshot);
@@ -131,7 +131,7 @@ static const struct mux_backend epoll_spin = {
     .name = "epoll-spin",
     .summary = "epoll_wait(2), level-triggered, asked without ever sleeping",
     .flags = MUX_SPINS | MUX_WAKES_ONE,
-    .transports = MUX_TCP | MUX_UNIX,
+    .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .poller = &poller,
 };
 MUX_BACKEND(epoll_spin);

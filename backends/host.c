@@ -68,6 +68,9 @@ static int take_connection(const struct mux_worker *worker, int flags) {
 }
 
 int mux_host_accept(struct mux_worker *worker, int flags) {
+  const struct mux_core *core = worker->core;
+  if (core->addr->kind == MUX_ADDR_UDP)
+    return mux_echo_datagrams(worker);
   for (int skipped = 0; skipped < ACCEPT_SKIPS; skipped++) {
     int fd = take_connection(worker, flags);
     if (fd >= 0) {

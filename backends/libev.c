@@ -218,7 +218,7 @@ static const struct mux_backend backend = {
     .struct_bytes = sizeof(struct mux_backend),
     .name = "libev",
     .summary = "libev's I/O watchers",
-    .transports = MUX_TCP | MUX_UNIX,
+    .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .options = OPTIONS,
 #if !__has_include(<ev.h>)
     .probe = libev_probe,

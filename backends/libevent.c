@@ -249,7 +249,7 @@ static const struct mux_backend backend = {
     .struct_bytes = sizeof(struct mux_backend),
     .name = "libevent",
     .summary = "libevent's plain events",
-    .transports = MUX_TCP | MUX_UNIX,
+    .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .options = OPTIONS,
 #if !__has_include(<event2/event.h>)
     .probe = libevent_probe,

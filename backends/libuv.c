@@ -329,7 +329,7 @@ static const struct mux_backend libuv = {
     .struct_bytes = sizeof(struct mux_backend),
     .name = "libuv",
     .summary = "libuv streams, the event loop of Node.js",
-    .transports = MUX_TCP | MUX_UNIX,
+    .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .probe = PROBE,
     .run = libuv_run,
 };

@@ -165,7 +165,8 @@ struct mux_host {
    *             stop watching the listener until a connection has closed or MUX_ACCEPT_PAUSE_NS
    *             have passed, then accept until -EAGAIN (an edge will not come again)
    *   -errno    the listener is broken
-   * Connections that died in the queue are skipped. */
+   * Connections that died in the queue are skipped. On a UDP socket it echoes every datagram that
+   * waits, and returns -EAGAIN. */
   int (*accept)(struct mux_worker *worker, int flags);
 
   /* Ends a connection that accept() returned: closes fd (-1: its owner has done so or will) and

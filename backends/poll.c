@@ -111,7 +111,7 @@ static const struct mux_backend backend = {
     .struct_bytes = sizeof(struct mux_backend),
     .name = "poll",
     .summary = "poll(2): one array, scanned at every wait",
-    .transports = MUX_TCP | MUX_UNIX,
+    .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .poller = &poller,
 };
 MUX_BACKEND(backend);

@@ -104,7 +104,7 @@ static const struct mux_backend backend = {
     .struct_bytes = sizeof(struct mux_backend),
     .name = "select",
     .summary = "select(2): three bit sets, copied at every wait",
-    .transports = MUX_TCP | MUX_UNIX,
+    .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .fd_limit = FD_SETSIZE,
     .poller = &poller,
 };

@@ -239,6 +239,7 @@ static void *worker_main(void *argument) {
   own->result =
       backend->poller != NULL ? mux_reactor_run(worker, backend->poller) : backend->run(worker);
   mux_pool_free(&own->core.pool);
+  free(own->core.datagram);
   if (!mux_draining(worker))
     request_stop();
   return NULL;

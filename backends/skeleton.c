@@ -128,7 +128,7 @@ static const struct mux_backend skeleton = {
     .struct_bytes = sizeof(struct mux_backend),
     .name = "skeleton", /* the backend's name in every table and file of results */
     .summary = "the backend to copy: poll(2)",
-    .transports = MUX_TCP | MUX_UNIX,
+    .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .poller = &poller,
 };
 MUX_PLUGIN(skeleton);

@@ -87,7 +87,7 @@ static const struct mux_backend spin = {
     .name = "spin",
     .summary = "no waiting at all: every socket is tried in turn",
     .flags = MUX_SPINS,
-    .transports = MUX_TCP | MUX_UNIX,
+    .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .poller = &poller,
 };
 MUX_BACKEND(spin);
