@@ -270,9 +270,9 @@ static int begin(struct run_options *options, int argc, char **argv) {
     plan_print(plan, stdout);
     goto out;
   }
-  open_json(options);
   struct doctor_report report;
   examine(&report, options->force);
+  open_json(options);
   if (rundir_create(&dir, options->out, e->name, why, sizeof why) != 0) {
     mux_output_abort(&options->json_output);
     mux_die(MUX_EXIT_USAGE, "--out: %s", why);

@@ -17,8 +17,9 @@ CONFORMANCE_TOOLS := $(MUTANT) $(FAULTS)
 test-programs: $(CONFORMANCE_TOOLS)
 $(BUILD)/tests/integration/test_check: | $(MUTANT)
 
-TEST_COMMANDS += '$(CONFORMANCE) tcp://127.0.0.1:0 --quick' "$(SOUND) --quick" '$(MUTANTS)' \
-  '$(SHIM) quick'
+# The mutants prove the cases, not the backends: their timing is that of an ordinary build.
+TEST_COMMANDS += '$(CONFORMANCE) tcp://127.0.0.1:0 --quick' "$(SOUND) --quick" \
+  $(if $(SAN),,'$(MUTANTS)') '$(SHIM) quick'
 
 ALL_CONFORMANCE := '$(CONFORMANCE) tcp://127.0.0.1:0' '$(CONFORMANCE) tcp://[::1]:0' \
   '$(CONFORMANCE) unix:///tmp/muxbench-conformance-{}.sock' "$(SOUND)" '$(MUTANTS)' '$(SHIM) all'

@@ -8,7 +8,7 @@ UNIT_TESTS   := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/test_*.c)
 INTEGRATION_TESTS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/integration/test_*.c)))
 TEST_PROGRAMS := $(UNIT_TESTS) $(INTEGRATION_TESTS)
 RUN_TESTS := $(BUILD)/tests/run_tests
-TEST_COMMANDS := 'tests/test_run_tests.sh $(RUN_TESTS)' tests/test_build.sh $(TEST_PROGRAMS)
+TEST_COMMANDS := $(if $(SAN),,'tests/test_run_tests.sh $(RUN_TESTS)' tests/test_build.sh) $(TEST_PROGRAMS)
 
 # Where the programs find what they test. ThreadSanitizer dies above 8,000 threads.
 TEST_ENV := MUXBENCH=$(abspath $(BUILD)/muxbench) \

@@ -67,7 +67,7 @@ static void never_answer(int fd) {
 static void echo_wrongly(int fd, void (*change)(char *data)) {
   char data[64];
   for (int n = 0; recv(fd, data, sizeof data, MSG_WAITALL) == sizeof data; n++) {
-    if (n == 20)
+    if (n == 3)
       change(data);
     if (send(fd, data, sizeof data, MSG_NOSIGNAL) < 0)
       return;
@@ -96,7 +96,7 @@ static void echo_the_last_again(int fd) {
   char data[64];
   char last[64] = "";
   for (int n = 0; recv(fd, data, sizeof data, MSG_WAITALL) == sizeof data; n++) {
-    if (send(fd, n == 20 ? last : data, sizeof data, MSG_NOSIGNAL) < 0)
+    if (send(fd, n == 3 ? last : data, sizeof data, MSG_NOSIGNAL) < 0)
       return;
     memcpy(last, data, sizeof last);
   }
@@ -170,10 +170,10 @@ static void bad_servers_are_found_out(void **state) {
     size_t row = i / TEST_COUNT(warmups);
     char target[MUX_ADDR_TEXT];
     pid_t server = start_server(rows[row].serve, target);
-    test_command(&result,
-                 "load --target %s --connections 3 --duration 300ms --timeout 200ms --warmup %s "
-                 "--json",
-                 target, warmups[i % TEST_COUNT(warmups)]);
+    test_command(
+        &result,
+        "load --target %s --connections 3 --duration 300ms --timeout %s --warmup %s --json", target,
+        rows[row].serve == never_answer ? "200ms" : "10s", warmups[i % TEST_COUNT(warmups)]);
     end_server(server);
     if (result.status != 1 || strstr(result.err, rows[row].says) == NULL)
       fail_msg("a server that %s: exit %d, and it wrote: %s", rows[row].name, result.status,
