@@ -28,9 +28,10 @@ const LOOKS = {
   'epoll-lt': ['#1756b8', '#79a9f5', SOLID, 'circle'],
   'epoll-et': ['#00758f', '#4cc4dd', SOLID, 'diamond'],
   'epoll-oneshot': ['#4a5fc9', '#9aa9ff', DASHDOT, 'square'],
-  'io-uring': ['#13703f', '#57c98a', SOLID, 'square'],
-  'io-uring-multishot': ['#4d7a00', '#a3d14f', DASH, 'hexagon'],
+  uring: ['#13703f', '#57c98a', SOLID, 'square'],
+  'uring-multishot': ['#4d7a00', '#a3d14f', DASH, 'hexagon'],
   libevent: ['#7a2f9e', '#c792e9', SOLID, 'up'],
+  'libevent-buffer': ['#b04a9c', '#f2a3e0', DASH, 'up'],
   libev: ['#a3257f', '#f08bcb', DASH, 'left'],
   libuv: ['#5a3fc0', '#b0a0ff', DOT, 'right'],
   spin: ['#b81f35', '#ff8090', DASHDOT, 'cross'],
@@ -42,9 +43,8 @@ const LOOKS = {
 };
 const ALIASES = {
   epoll: 'epoll-lt',
-  uring: 'io-uring',
-  io_uring: 'io-uring',
-  'uring-multishot': 'io-uring-multishot',
+  io_uring: 'uring',
+  'io-uring': 'uring',
   thread: 'threads',
 };
 const SPARE = [
