@@ -67,6 +67,17 @@ const resort = (column) =>
 
 const part = (p) => (typeof p === 'string' ? p : el('b', {}, p.name ?? p.strong));
 
+// The first items of a list, the rest folded behind it.
+function unfold(id, items, most) {
+  const list = byId(id);
+  list.replaceChildren(...items.slice(0, most));
+  if (items.length <= most) return;
+  const rest = el('ul', { class: list.className }, items.slice(most));
+  list.after(
+    el('details', { class: 'rest' }, el('summary', {}, `${items.length - most} more`), rest),
+  );
+}
+
 function drawHead() {
   const question = model.effective.question ?? model.run.question;
   byId('question').textContent =
@@ -77,16 +88,11 @@ function drawHead() {
   );
   // A slope or a saturation is found by the run itself, which wrote its sentences down.
   const answers = written
-    ? model.run.answer.slice(0, 12).map((text) => el('li', {}, String(text)))
-    : sentences.slice(0, 5).map((v) => el('li', {}, answer(v, objective).map(part)));
-  byId('answers').replaceChildren(...answers);
+    ? model.run.answer.slice(0, 60).map((text) => el('li', {}, String(text)))
+    : sentences.slice(0, 20).map((v) => el('li', {}, answer(v, objective).map(part)));
+  unfold('answers', answers, 4);
   const said = warnings(model).map((text) => el('li', {}, text));
-  byId('warnings').replaceChildren(...said.slice(0, 3));
-  byId('more-warnings').hidden = said.length <= 3;
-  byId('more-warnings').append(
-    el('summary', {}, `${said.length - 3} more`),
-    el('ul', { class: 'warn' }, said.slice(3)),
-  );
+  unfold('warnings', said, 3);
   byId('facts').replaceChildren(...facts(model));
 }
 

@@ -51,10 +51,10 @@ export function barChart(view, canvas, parts, total, floor = null) {
     })),
   }));
   const ends = rows.map((row, i) => {
-    const amount = totals[i]?.median ?? (sums[i] > 0 ? sums[i] : null);
-    if (value(entries[i], parts[0]) === null && amount === null)
+    if (parts.every((key) => value(entries[i], key) === null))
       return { text: missingText(entries[i]), at: 0 };
-    return { text: show(unit, amount ?? 0), at: Math.max(sums[i], totals[i]?.high ?? 0) };
+    const amount = totals[i]?.median ?? sums[i];
+    return { text: show(unit, amount), at: Math.max(0, sums[i], totals[i]?.high ?? 0) };
   });
   option.series.push({
     type: 'scatter',

@@ -75,34 +75,39 @@ function eachInterval(path, text, tag, interval) {
   });
 }
 
-// Adds one trial's log to the list of [start_s, length_s, bucket, count].
+// Adds one trial's log to the list of [start_s, length_s, bucket, count], time counted from its
+// first interval that has a sample: those before are of connecting and warming up.
 function readLog(path, cells) {
   const data = readRegular(path, LIMITS.bytes);
   if (data === null) return;
   let first = null;
   eachInterval(path, data.toString('latin1'), 'response', (start, length, base64) => {
-    first ??= start;
     const buckets = new Map();
     decode(base64, (ns, count) => {
       const bucket = Math.floor(Math.log10(ns) * BUCKETS_PER_DECADE);
       buckets.set(bucket, (buckets.get(bucket) ?? 0) + count);
     });
+    if (buckets.size > 0) first ??= start;
     for (const [bucket, count] of buckets) cells.push([start - first, length, bucket, count]);
   });
 }
 
-// {step_s, buckets: [[t, bucket, count], …]} of all trials laid over each other, or null. A step is
-// as long as the longest interval; the short one at the end, the drain, joins the last step.
+// {step_s, steps, buckets: [[t, bucket, count], …]} of all trials laid over each other, or null. A
+// step is the usual interval; a short one at the end joins the step before it.
 function layOver(cells) {
   if (cells.length === 0) return null;
-  const longest = cells.reduce((most, c) => Math.max(most, c[1]), 1e-3);
-  const span = cells.reduce((most, c) => Math.max(most, c[0] + c[1]), 0);
-  const step = longest * Math.max(1, Math.ceil(span / longest / LIMITS.steps));
-  const last = Math.max(0, Math.ceil(span / step - 0.5) - 1);
+  const lengths = cells.map(([, length]) => length).sort((a, b) => a - b);
+  const usual = Math.max(1e-3, lengths[lengths.length >> 1]);
+  const span = cells.reduce((most, c) => Math.max(most, c[0] + usual), 0);
+  const step = usual * Math.max(1, Math.ceil(span / usual / LIMITS.steps));
   const sums = new Map();
+  let last = 0;
   for (const [start, length, bucket, count] of cells) {
-    const key = `${Math.min(last, Math.floor((start + length / 2) / step))},${bucket}`;
+    const whole = Math.floor(start / step + 0.01);
+    const t = Math.max(0, whole - (length < step / 2 ? 1 : 0));
+    const key = `${t},${bucket}`;
     sums.set(key, (sums.get(key) ?? 0) + count);
+    last = Math.max(last, t);
   }
   const buckets = [...sums].map(([key, count]) => [...key.split(',').map(Number), count]);
   buckets.sort((a, b) => a[0] - b[0] || a[1] - b[1]);

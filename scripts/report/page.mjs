@@ -97,7 +97,6 @@ export function runPage(model, library, notice) {
 <h1 id="question"></h1>
 <ul class="answers" id="answers"></ul>
 <ul class="warn" id="warnings"></ul>
-<details class="warn" id="more-warnings"></details>
 </header>
 <noscript><main><p>This page draws with the scripts inside it; the same charts are in plots/*.svg, the figures in summary.csv.</p></main></noscript>
 <nav class="controls" aria-label="what is shown"><div id="controls"></div></nav>

@@ -60,9 +60,11 @@ export function sweepScale(values) {
   const clear = log
     ? (a, b) => Math.log(b / a) / Math.log(ticks.at(-1) / ticks[0])
     : (a, b) => (b - a) / (ticks.at(-1) - ticks[0]);
-  const shown = [];
-  for (const t of [...ticks].reverse())
-    if (shown.length === 0 || clear(t, shown[0]) > 0.055) shown.unshift(t);
+  // The ends always have their ticks, those between as there is room, from the right.
+  const shown = [ticks.at(-1)];
+  for (const t of ticks.slice(1, -1).reverse())
+    if (clear(t, shown[0]) > 0.055 && clear(ticks[0], t) > 0.055) shown.unshift(t);
+  if (ticks.length > 1) shown.unshift(ticks[0]);
   return { type: log ? 'log' : 'value', min: ticks[0], max: ticks.at(-1), ticks: shown };
 }
 

@@ -257,7 +257,11 @@ export function matrixTable(ctx) {
 function matrixCell(entry, key, isBaseline) {
   const v = value(entry, key);
   if (v === null || v.median === null)
-    return el('td', { class: 'muted', title: missingText(entry) }, entry?.status ?? '–');
+    return el(
+      'td',
+      { class: 'muted', title: missingText(entry) },
+      entry?.measured === 0 ? entry.status : '–',
+    );
   const text = show(metric(key).unit, v.median);
   const isVoid = voided(entry, key);
   const bracketed = (what) => (isVoid ? `(${what})` : what);

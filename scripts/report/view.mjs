@@ -110,11 +110,14 @@ export const objectiveOf = (model) => {
 export const hasMetric = (model, key) =>
   model.rows.some((row) => row.some((entry) => entry?.m && Object.hasOwn(entry.m, key)));
 
-// The point a reader should see first: the last of the facet at which most labels were measured.
+// The point a reader should see first: the last of the facet at which most labels were measured and
+// no flag voids the objective.
 export function headline(model, facet) {
-  const measured = (cell) => model.rows[cell].filter((entry) => entry?.measured > 0).length;
-  const most = Math.max(...facet.cells.map(measured));
-  return facet.cells.findLast((cell) => measured(cell) >= most * 0.6) ?? facet.cells[0];
+  const key = objectiveOf(model);
+  const stands = (entry) => value(entry, key)?.median != null && !voided(entry, key);
+  const standing = (cell) => model.rows[cell].filter(stands).length;
+  const most = Math.max(...facet.cells.map(standing));
+  return facet.cells.findLast((cell) => standing(cell) >= most * 0.6) ?? facet.cells[0];
 }
 
 // ---- One label at one cell -------------------------------------------------------------------
