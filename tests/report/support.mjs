@@ -16,7 +16,7 @@ export const MUXBENCH =
 export function report(...args) {
   const done = spawnSync(process.execPath, [REPORT, ...args], {
     encoding: 'utf8',
-    timeout: 60_000,
+    timeout: 180_000,
   });
   return { status: done.status, out: done.stdout, err: done.stderr };
 }
@@ -30,7 +30,9 @@ export function realRun(out, ...more) {
     encoding: 'utf8',
     timeout: 200_000,
   });
-  if (done.status !== 0) throw new Error(`muxbench run: ${done.status}\n${done.stderr}`);
+  // 1: a trial failed, as the short ones may on a busy machine; its row says so.
+  if (done.status !== 0 && done.status !== 1)
+    throw new Error(`muxbench run: ${done.status}\n${done.stderr}`);
   return realpathSync(join(out, 'latest'));
 }
 
