@@ -10,7 +10,7 @@
 #include "common/cli.h"
 #include "common/units.h"
 
-enum { FIRST_RATE = 1000, HIGHEST_RATE = 100000000, VERIFICATIONS_MOST = 6 };
+enum { FIRST_RATE = 1000, HIGHEST_RATE = 100000000, VERIFICATIONS_MOST = 6, LONGER_MOST = 10 };
 static const double close_enough = 1.03; /* bracket: highest over lowest */
 static const double step_down = 0.95;    /* after a verification that failed */
 
@@ -44,12 +44,21 @@ static int64_t value_of(const struct load_objective *objective, const struct loa
              : h->max;
 }
 
+/* Long enough for ten samples beyond the percentile, within reason. */
+static int64_t try_length(const struct search *s, int64_t rate) {
+  double samples = 10 / (1 - s->objective->percentile / 100);
+  double wanted = samples / (double)rate * 1e9;
+  double least = (double)s->config.duration_ns;
+  double most = LONGER_MOST * least;
+  return (int64_t)(wanted < least ? least : wanted > most ? most : wanted);
+}
+
 static enum verdict try_rate(struct search *s, int64_t rate, int lengths, const char *step) {
   static const char *const names[] = {"held", "missed", "the load was the limit", "interrupted"};
   struct load_config config = s->config;
   struct load_result r;
   config.rate_per_s = rate;
-  config.duration_ns *= lengths;
+  config.duration_ns = lengths * try_length(s, rate);
   if (load_run(&config, &r) != 0)
     return STOPPED;
   load_judge(&config, &r);
@@ -162,7 +171,7 @@ int load_find_rate(const struct load_config *base, const struct load_objective *
     fputc('\n', json);
   json_decref(root);
   return verdict == STOPPED ? MUX_EXIT_INTERRUPTED
-         : found == 0       ? MUX_EXIT_THRESHOLD
          : s.limited        ? MUX_EXIT_FAILED
+         : found == 0       ? MUX_EXIT_THRESHOLD
                             : MUX_EXIT_OK;
 }

@@ -1,0 +1,268 @@
+/* test_load_modes.c: every way of loading, over both engines, against a real server: what is
+ * counted adds up, what must not happen does not, and the interface for a runner keeps its word. */
+#include "tests/support.h"
+
+#include <fcntl.h>
+#include <jansson.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "tests/process.h"
+
+static struct test_result result;
+static struct test_server server;
+
+static int start(void **state) {
+  (void)state;
+  test_serve(&server, "--backend epoll-lt");
+  return 0;
+}
+
+static int stop(void **state) {
+  (void)state;
+  test_stop(&server);
+  return 0;
+}
+
+/* Messages of the window are accounted for, each once. Exit 1 is allowed: on a busy machine the
+ * load may be late, and says so. */
+static json_t *load(const char *args) {
+  test_command(&result, "load --target %s --json --duration 300ms --warmup 50ms %s", server.target,
+               args);
+  if (result.status != 0 && result.status != 1)
+    fail_msg("%s: exit %d: %s", args, result.status, result.err);
+  json_t *json = test_json(&result);
+  long long errors = 0;
+  const char *key;
+  json_t *value;
+  json_object_foreach(json_object_get(json, "errors"), key, value) errors +=
+      json_integer_value(value);
+  if (errors != 0)
+    fail_msg("%s: %s", args, result.err);
+  assert_int_equal(test_json_int(json, "sent"),
+                   test_json_int(json, "completed") + test_json_int(json, "in_flight_end"));
+  assert_int_equal(test_json_int(json, "response_us.count"),
+                   test_json_int(json, "completed") + test_json_int(json, "in_flight_end") +
+                       test_json_int(json, "unsent"));
+  if (test_json_int(json, "completed") <= 0)
+    fail_msg("%s: nothing completed: %s", args, result.err);
+  return json;
+}
+
+static void everything_adds_up(void **state) {
+  (void)state;
+  static const char *const rows[] = {
+      "--connections 20 --depth 8",
+      "--connections 20 --threads 3",
+      "--connections 5 --payload 100KiB --depth 3",
+      "--connections 20 --think 5ms",
+      "--connections 20 --rate 2000",
+      "--connections 20 --rate 2000 --arrival poisson --threads 2",
+      "--connections 2 --rate 200 --payload 60KiB",
+      "--connections 20 --idle 30",
+      "--connections 20 --ramp 500",
+      "--connections 3 --mode stream",
+      "--connections 3 --mode stream --rate 100",
+      "--connections 10 --mode crr",
+      "--connections 10 --mode crr --linger0",
+      "--connections 10 --mode crr --think 2ms",
+      "--connections 10 --mode crr --rate 500",
+      "--connections 10 --spin 100us --rate 500",
+      "--connections 10 --sources 127.0.0.0/8",
+      "--connections 10 --sources 127.3.0.0/30 --mode crr",
+  };
+  for (size_t i = 0; i < TEST_COUNT(rows); i++) {
+    char args[200];
+    json_decref(load(rows[i]));
+    snprintf(args, sizeof args, "%s --engine uring", rows[i]);
+    json_decref(load(args));
+  }
+}
+
+/* A slot that is due is sent, however late: nothing is dropped, nothing sent twice. */
+static void an_open_loop_sends_its_schedule(void **state) {
+  (void)state;
+  static const struct {
+    const char *args;
+    int sent;
+  } rows[] = {{"--connections 7 --rate 1000", 300},
+              {"--connections 50 --rate 10", 3},
+              {"--connections 50 --threads 7 --rate 10", 3},
+              {"--connections 3 --threads 3 --rate 9990", 2997},
+              {"--connections 2 --rate 20k --engine uring", 6000}};
+  for (size_t i = 0; i < TEST_COUNT(rows); i++) {
+    json_t *json = load(rows[i].args);
+    if (test_json_int(json, "sent") != rows[i].sent)
+      fail_msg("%s: sent %lld", rows[i].args, test_json_int(json, "sent"));
+    json_decref(json);
+  }
+}
+
+static void thinking_bounds_the_rate(void **state) {
+  (void)state;
+  json_t *json = load("--connections 10 --think 20ms");
+  /* Each connection at most once in 20 ms. */
+  long long most = 10 * (300 / 20 + 1);
+  assert_true(test_json_int(json, "sent") <= most);
+  json_decref(json);
+}
+
+static void requests_of_crr_connect(void **state) {
+  (void)state;
+  json_t *json = load("--connections 5 --mode crr");
+  assert_int_equal(test_json_int(json, "connect_us.count"), test_json_int(json, "completed"));
+  assert_true(test_json_real(json, "response_us.mean") > test_json_real(json, "connect_us.mean"));
+  json_decref(json);
+}
+
+static void timestamps_split_the_service_time(void **state) {
+  (void)state;
+  json_t *json = load("--connections 20 --rate 2000 --timestamps 1/2");
+  double share = test_json_real(json, "client_wakeup_share");
+  assert_true(share > 0 && share < 1);
+  json_decref(json);
+}
+
+/* Half of the connections of the stopped server's clients carry nothing: their end is an error. */
+static void a_closed_idle_connection_is_an_error(void **state) {
+  (void)state;
+  struct test_server mortal;
+  struct test_process process;
+  char command[300];
+  int events[2];
+  char line[64] = "";
+  assert_int_equal(pipe(events), 0);
+  test_serve(&mortal, "--backend epoll-lt --drain 100ms");
+  snprintf(command, sizeof command,
+           "load --target %s --json --connections 2 --idle 10 --rate 100 --warmup 0 --duration 20s "
+           "--events-fd %d",
+           mortal.target, events[1]);
+  test_start(&process, command);
+  close(events[1]);
+  FILE *lines = fdopen(events[0], "r");
+  while (strncmp(line, "measure", 7) != 0)
+    assert_non_null(fgets(line, sizeof line, lines));
+  test_stop(&mortal);
+  test_wait(&process, &result);
+  fclose(lines);
+  test_expect(&result, 1);
+  json_t *json = test_json(&result);
+  long long lost = test_json_int(json, "errors.closed") + test_json_int(json, "errors.reset");
+  if (lost < 12)
+    fail_msg("%lld lost: %s", lost, result.err);
+  assert_true(test_json_int(json, "connections_lost") == 12);
+  json_decref(json);
+}
+
+/* Traffic waits for the descriptor; edges are announced in order, at the planned distances. */
+static void a_runner_hears_the_phases(void **state) {
+  (void)state;
+  int hold[2];
+  int events[2];
+  assert_int_equal(pipe(hold), 0);
+  assert_int_equal(pipe(events), 0);
+  char command[300];
+  struct test_process process;
+  snprintf(command, sizeof command,
+           "load --target %s --json --connections 10 --duration 300ms --warmup 100ms --hold %d "
+           "--events-fd %d",
+           server.target, hold[0], events[1]);
+  test_start(&process, command);
+  close(events[1]);
+  FILE *lines = fdopen(events[0], "r");
+  static const char *const names[] = {"connected", "warm", "measure", "drain", "done"};
+  long long at[5] = {0};
+  for (int i = 0; i < 5; i++) {
+    char name[32] = "";
+    char line[64] = "";
+    assert_non_null(fgets(line, sizeof line, lines));
+    assert_int_equal(sscanf(line, "%31s %lld", name, &at[i]), 2);
+    assert_string_equal(name, names[i]);
+    if (i == 0) {
+      usleep(50000); /* what a runner does here: measures memory */
+      assert_int_equal(write(hold[1], "", 1), 1);
+    }
+  }
+  assert_null(fgets((char[8]){0}, 8, lines));
+  test_wait(&process, &result);
+  assert_true(at[1] - at[0] >= 50 * MUX_MS);
+  assert_true(at[2] - at[1] >= 95 * MUX_MS && at[3] - at[2] >= 250 * MUX_MS);
+  assert_true(at[4] >= at[3]);
+  fclose(lines);
+  close(hold[0]);
+  close(hold[1]);
+}
+
+static void the_highest_rate_is_found(void **state) {
+  (void)state;
+  test_command(&result,
+               "load --target %s --json --connections 4 --duration 100ms --warmup 10ms "
+               "--find-rate p50<2s",
+               server.target);
+  if (result.status != 0 && result.status != 1)
+    fail_msg("exit %d: %s%s", result.status, result.out, result.err);
+  json_t *json = test_json(&result);
+  json_t *path = json_object_get(json, "path");
+  assert_true(json_array_size(path) >= 3);
+  /* On a busy machine the load may be late whatever the rate: it says so, and finds none. */
+  bool found = json_is_integer(json_object_get(json, "rate_per_s"));
+  assert_true(found || result.status == 1);
+  json_t *last = json_array_get(path, json_array_size(path) - 1);
+  if (found) {
+    assert_string_equal(json_string_value(json_object_get(last, "step")), "verify");
+    assert_string_equal(json_string_value(json_object_get(last, "verdict")), "held");
+    assert_int_equal(test_json_int(last, "rate_per_s"), test_json_int(json, "rate_per_s"));
+  }
+  json_decref(json);
+
+  test_command(&result, "load --target %s --connections 4 --duration 20ms --find-rate p50<1ns",
+               server.target);
+  assert_true(result.status == 3 || result.status == 1);
+  assert_non_null(strstr(result.out, "No rate was found"));
+}
+
+static void what_makes_no_sense_is_refused(void **state) {
+  (void)state;
+  static const struct {
+    const char *args;
+    const char *says;
+  } rows[] = {
+      {"--rate 10 --think 1ms", "--think"},
+      {"--rate 10 --depth 2", "--depth"},
+      {"--mode crr --depth 2", "--depth"},
+      {"--mode bulk", "--mode"},
+      {"--sources 127.0.0.1", "--sources"},
+      {"--sources ::1/128", "--sources"},
+      {"--timestamps 10", "--timestamps"},
+      {"--timestamps 1/10 --engine uring", "--timestamps"},
+      {"--engine kqueue", "--engine"},
+      {"--find-rate fast", "--find-rate"},
+      {"--find-rate p99<1ms --rate 5", "--find-rate"},
+      {"--rate 100M --duration 24s --warmup 60min", "--rate"},
+      {"--selftest=slow", "--selftest"},
+      {"--hgrm /nonexistent/x", "--hgrm"},
+  };
+  for (size_t i = 0; i < TEST_COUNT(rows); i++) {
+    test_command(&result, "load --target %s %s", server.target, rows[i].args);
+    test_expect_error(&result, 2, rows[i].says);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(everything_adds_up),
+      cmocka_unit_test(an_open_loop_sends_its_schedule),
+      cmocka_unit_test(thinking_bounds_the_rate),
+      cmocka_unit_test(requests_of_crr_connect),
+      cmocka_unit_test(timestamps_split_the_service_time),
+      cmocka_unit_test(a_closed_idle_connection_is_an_error),
+      cmocka_unit_test(a_runner_hears_the_phases),
+      cmocka_unit_test(the_highest_rate_is_found),
+      cmocka_unit_test(what_makes_no_sense_is_refused),
+  };
+  return cmocka_run_group_tests(tests, start, stop);
+}
