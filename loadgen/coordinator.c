@@ -36,8 +36,8 @@ struct coordinator {
   enum phase phase;
   int signal_fd;
   sigset_t old_mask;
-  int64_t measure_ns, drain_ns;           /* planned edges */
-  int64_t cpu_ns, server_cpu_ns, wall_ns; /* passed between the edges, as read */
+  int64_t measure_ns, drain_ns;   /* planned edges */
+  int64_t server_cpu_ns, wall_ns; /* passed between the edges, as read */
   int64_t progress_ns;
   uint64_t progress_completed;
   bool interrupted;
@@ -92,7 +92,6 @@ static void start_traffic(struct coordinator *k) {
 /* Clocks at an edge of the window: called with -1 at its start, with 1 at its end, it leaves what
  * has passed in between. */
 static void read_clocks(struct coordinator *k, int sign) {
-  k->cpu_ns += sign * mux_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
   k->server_cpu_ns += sign * load_server_cpu_ns(&k->server);
   k->wall_ns += sign * mux_now_ns();
 }
@@ -252,7 +251,6 @@ int load_run(const struct load_config *config, struct load_result *result) {
     struct load_edges edges = {
         .window_s =
             k.drain_ns == INT64_MAX ? 0 : (double)(k.drain_ns - k.measure_ns) / (double)MUX_S,
-        .cpu_s = (double)k.cpu_ns / (double)MUX_S,
         .server_cpu_s = k.server.count > 0 ? (double)k.server_cpu_ns / (double)MUX_S : NAN,
         .wall_s = (double)k.wall_ns / (double)MUX_S,
     };

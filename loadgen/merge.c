@@ -69,10 +69,13 @@ int load_merge(struct load_result *r, const struct load_config *config,
   }
   judge_fairness(r, workers, config->threads);
   r->duration_s = edges->window_s > 0 ? edges->window_s : 0;
-  /* The readings stand a little beside the edges; the rate of use is what they measure. */
-  double part = edges->wall_s > 0 ? r->duration_s / edges->wall_s : 0;
-  r->client_cpu_s = edges->cpu_s * part;
-  r->server_cpu_s = edges->server_cpu_s * part;
+  /* Readings stand a little beside the edges; the rate of use is what they measure. The process is
+   * read by its first worker, whose edges are sharp even where it leaves the coordinator no CPU. */
+  const struct load_worker *first = &workers[0];
+  if (first->window_closed && first->wall_end_ns > first->wall_start_ns)
+    r->client_cpu_s = (double)first->process_cpu_ns /
+                      (double)(first->wall_end_ns - first->wall_start_ns) * r->duration_s;
+  r->server_cpu_s = edges->wall_s > 0 ? edges->server_cpu_s / edges->wall_s * r->duration_s : NAN;
   for (int kind = 0; kind < LOAD_KINDS; kind++) {
     r->hdr[kind] = collector->total[kind];
     collector->total[kind] = NULL;

@@ -172,6 +172,7 @@ static void open_window(struct load_worker *w, int64_t now) {
     w->connections[i].asked = w->connections[i].head != LOAD_NONE;
   w->wall_start_ns = now;
   w->cpu_start_ns = mux_thread_cpu_ns();
+  w->process_cpu_ns = -mux_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 static void close_window(struct load_worker *w, int64_t now) {
@@ -179,6 +180,7 @@ static void close_window(struct load_worker *w, int64_t now) {
   w->at_close = w->count;
   w->wall_end_ns = now;
   w->cpu_end_ns = mux_thread_cpu_ns();
+  w->process_cpu_ns += mux_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 /* Intervals end at fixed edges from the start of the window on. Returns the next edge. */

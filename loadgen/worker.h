@@ -94,7 +94,8 @@ struct load_worker {
 
   /* CPU time at the edges of the window */
   int64_t cpu_start_ns, cpu_end_ns, wall_start_ns, wall_end_ns;
-  int64_t spin_ns; /* CPU time spent spinning in the window */
+  int64_t process_cpu_ns; /* of all threads, and what the kernel does for the process (io-wq) */
+  int64_t spin_ns;        /* CPU time spent spinning in the window */
   bool window_open, window_closed;
   struct load_counters at_close; /* count, when the window closed */
 
