@@ -21,7 +21,7 @@ $(RUN_TESTS): $(RUN_TESTS).o
 -include $(TEST_PROGRAMS:=.d) $(RUN_TESTS).d $(BUILD)/tests/support.d $(BUILD)/tests/process.d
 .SECONDARY: $(TEST_PROGRAMS:=.o) $(RUN_TESTS).o
 
--include tests/plugins.mk tests/conformance.mk tests/report.mk tests/load.mk tests/fuzz.mk
+-include tests/results.mk tests/plugins.mk tests/conformance.mk tests/report.mk tests/load.mk tests/fuzz.mk
 
 .PHONY: unit integration test-programs run-tests
 unit: $(RUN_TESTS) $(UNIT_TESTS)

@@ -137,6 +137,21 @@ static void test_own_death_is_noticed(void **state) {
   assert_int_equal(mux_server_stop(server), 128 + SIGKILL);
 }
 
+/* The supervisor waits beside the server on its core: it may cost nothing. */
+static void test_supervisor_sleeps(void **state) {
+  (void)state;
+  struct mux_server *server;
+  char why[256] = "";
+  struct mux_server_spec spec = role("/proc/self/exe echo {port}");
+  assert_int_equal(mux_server_start(&server, &spec, why, sizeof why), 0);
+  int64_t before_ns = mux_process_cpu_ns(mux_server_root(server));
+  poll(NULL, 0, 300);
+  int64_t used_ns = mux_process_cpu_ns(mux_server_root(server)) - before_ns;
+  assert_int_equal(mux_server_stop(server), 7);
+  assert_true(before_ns > 0);
+  assert_in_range(used_ns, 0, 3 * MUX_MS);
+}
+
 static void test_stubborn_server_is_killed(void **state) {
   (void)state;
   struct mux_server *server;
@@ -195,6 +210,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_echo_server_starts_and_stops),
       cmocka_unit_test(test_failures_say_why),
       cmocka_unit_test(test_own_death_is_noticed),
+      cmocka_unit_test(test_supervisor_sleeps),
       cmocka_unit_test(test_stubborn_server_is_killed),
       cmocka_unit_test(test_nothing_outlives_a_killed_runner),
   };
