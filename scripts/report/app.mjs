@@ -16,7 +16,7 @@ import {
   placeText,
   xText,
 } from './view.mjs';
-import { METRIC_KEYS, metric, parameter } from './words.mjs';
+import { METRIC_KEYS, metric, parameter, visible } from './words.mjs';
 import { WHOLE, attach, scaled } from './zoom.mjs';
 
 const model = JSON.parse(document.getElementById('model').textContent);
@@ -78,7 +78,23 @@ function unfold(id, items, most) {
   );
 }
 
+// "muxbench · quick · 2026-11-20 12:01 UTC · git 1a2b3c · Linux 6.1 · 2 CPUs".
+function eyebrow({ experiment, started, git, kernel, cpu }) {
+  const when = typeof started === 'string' ? started.slice(0, 16).replace('T', ' ') : '';
+  const parts = [
+    'muxbench',
+    experiment,
+    when === '' ? '' : `${when} UTC`,
+    typeof git === 'string' ? `git ${git}` : '',
+    typeof kernel?.release === 'string' ? `Linux ${kernel.release}` : '',
+    typeof cpu?.model === 'string' ? cpu.model : '',
+    Number.isInteger(cpu?.online) ? `${cpu.online} CPUs` : '',
+  ];
+  return parts.filter((text) => typeof text === 'string' && text !== '').join(' · ');
+}
+
 function drawHead() {
+  byId('eyebrow').textContent = visible(eyebrow(model.run)).slice(0, 300);
   const question = model.effective.question ?? model.run.question;
   byId('question').textContent =
     typeof question === 'string' && question !== '' ? question.slice(0, 400) : `Run ${model.id}`;
@@ -300,7 +316,7 @@ function makeCard(key, figure, v) {
   const offered = LATENCIES.filter(([id]) => figures(v).some((f) => f.id === id));
   const control =
     isLatency && offered.length > 1
-      ? choice('', offered, figure.id, (latency) => change({ latency }))
+      ? choice('percentile', offered, figure.id, (latency) => change({ latency }))
       : null;
   card.node = el(
     'figure',

@@ -285,6 +285,32 @@ static void few_blocks_claim_nothing(void **state) {
   assert_int_equal(entry->verdict, VERDICT_NONE);
   assert_true(isnan(entry->ratio_low) && isnan(entry->p_holm) && isnan(entry->low));
   assert_true(fabs(entry->ratio - 2) < 0.1);
+  assert_int_equal(entry->rank_low, 0);
+  summary_free(s);
+  mux_rows_free(&rows);
+  plan_free(plan);
+  experiment_free(e);
+}
+
+/* The best and the worst have a rank to themselves, baseline and twin share the two between. */
+static void ranks_are_what_the_intervals_leave_open(void **state) {
+  (void)state;
+  static const double cost[] = {4, 8, 2, 4};
+  static const int lowest[] = {2, 4, 1, 2};
+  static const int highest[] = {3, 4, 1, 3};
+  int metric = metric_of("server_cpu_us_per_req");
+  struct experiment *e = experiment_of(one_cell);
+  struct plan *plan = plan_new(e, 10, NULL);
+  struct mux_rows rows = simulate(plan, cost, 0.01);
+  struct summary *s = summary_new(plan, &rows);
+  bool tied = summary_at(s, 0, metric, plan->twin)->verdict == VERDICT_TIE; /* by design 19 of 20 */
+  for (int label = 0; label < plan->label_count; label++) {
+    const struct summary_entry *entry = summary_at(s, 0, metric, label);
+    assert_in_range(entry->rank_low, lowest[label], highest[label]);
+    assert_in_range(entry->rank_high, entry->rank_low, highest[label]);
+    if (tied)
+      assert_int_equal(entry->rank_high - entry->rank_low, highest[label] - lowest[label]);
+  }
   summary_free(s);
   mux_rows_free(&rows);
   plan_free(plan);
@@ -303,6 +329,7 @@ int main(void) {
       cmocka_unit_test(a_slower_server_is_found),
       cmocka_unit_test(flags_void_claims),
       cmocka_unit_test(few_blocks_claim_nothing),
+      cmocka_unit_test(ranks_are_what_the_intervals_leave_open),
   };
   return cmocka_run_group_tests(tests, test_seed, NULL);
 }
