@@ -136,12 +136,12 @@ struct mux_counters {
 
 struct mux_worker {
   uint32_t struct_bytes;
-  uint32_t index;   /* 0 … workers-1 */
-  uint32_t workers; /* number of workers of this server */
-  int listen_fd;    /* bound, listening, non-blocking; owned by the core: do not close. A UDP
-                       socket for a datagram backend. */
-  int stop_fd;      /* readable from the moment the server has to stop; never read from it */
-  uint32_t accept;  /* enum mux_accept */
+  uint32_t index;         /* 0 … workers-1 */
+  uint32_t workers;       /* number of workers of this server */
+  int listen_fd;          /* bound, listening, non-blocking; owned by the core: do not close. A UDP
+                             socket for a datagram backend. */
+  int stop_fd;            /* readable from the moment the server has to stop; never read from it */
+  uint32_t accept;        /* enum mux_accept */
   int64_t drain_ns;       /* how long the connections may take to end after that */
   int64_t work_ns;        /* --work: CPU time to burn per message; done by echo_received() */
   uint64_t buffer_bytes;  /* size of an echo buffer */
