@@ -26,6 +26,10 @@ enum {
   KEY_ALLOW_REMOTE,
   KEY_COUNTERS_FD,
   KEY_ACCEPT,
+  KEY_RCVLOWAT,
+  KEY_BUSY_POLL,
+  KEY_QUICKACK,
+  KEY_DEFER_ACCEPT,
 };
 
 enum { MAX_WORKERS = 1024, MAX_SOCKET_BUFFER = 1 << 30, MAX_ECHO_BUFFER = 64 << 20 };
@@ -69,6 +73,15 @@ static const struct argp_option argp_options[] = {
     {"nagle", KEY_NAGLE, NULL, 0, "Leave TCP_NODELAY off", 0},
     {"sndbuf", KEY_SNDBUF, "SIZE", 0, "SO_SNDBUF of connections (default: the system's)", 0},
     {"rcvbuf", KEY_RCVBUF, "SIZE", 0, "SO_RCVBUF of connections (default: the system's)", 0},
+    {"rcvlowat", KEY_RCVLOWAT, "SIZE", 0,
+     "SO_RCVLOWAT of connections: not readable with less, so no more than the payload (default 1)",
+     0},
+    {"busy-poll", KEY_BUSY_POLL, "TIME", 0, "SO_BUSY_POLL of connections (default off)", 0},
+    {"quickack", KEY_QUICKACK, NULL, 0, "TCP_QUICKACK of new connections", 0},
+    {"defer-accept", KEY_DEFER_ACCEPT, "TIME", 0,
+     "TCP_DEFER_ACCEPT: accept when the first bytes are there, or after this many seconds (default "
+     "off)",
+     0},
     {"allow-remote", KEY_ALLOW_REMOTE, NULL, 0, "Permit addresses other than loopback", 0},
     {"counters-fd", KEY_COUNTERS_FD, "FD", OPTION_HIDDEN, NULL, 0},
     {0},
@@ -139,6 +152,21 @@ static error_t parse_option(int key, char *text, struct argp_state *state) {
   case KEY_RCVBUF:
     config->sock_options.rcvbuf_bytes =
         (int)mux_option_size("--rcvbuf", text, 1, MAX_SOCKET_BUFFER);
+    break;
+  case KEY_RCVLOWAT:
+    config->sock_options.rcvlowat_bytes =
+        (int)mux_option_size("--rcvlowat", text, 1, MAX_SOCKET_BUFFER);
+    break;
+  case KEY_BUSY_POLL:
+    config->sock_options.busy_poll_us =
+        (int)(mux_option_time("--busy-poll", text, MUX_US, MUX_S) / MUX_US);
+    break;
+  case KEY_QUICKACK:
+    config->sock_options.quickack = true;
+    break;
+  case KEY_DEFER_ACCEPT:
+    config->sock_options.defer_accept_s =
+        (int)(mux_option_time("--defer-accept", text, MUX_S, 60 * MUX_S) / MUX_S);
     break;
   case KEY_ALLOW_REMOTE:
     args->allow_remote = true;

@@ -15,6 +15,7 @@
 #define HOUR_NS (3600 * MUX_S)
 
 static const char *const arrivals[] = {"constant", "poisson", NULL};
+static const char *const accept_policies[] = {"reuseport", "shared", "exclusive", "handoff", NULL};
 static const char *const modes[] = {"echo", "crr", "stream", NULL};
 
 static const char *const no_yes[] = {"no", "yes", NULL};
@@ -49,6 +50,11 @@ static const struct experiment_option options[] = {
     {"rcvbuf", OPTION_SERVE, OPTION_SIZE, 1, INT64_C(1) << 30, NULL, NULL},
     {"sndbuf", OPTION_SERVE, OPTION_SIZE, 1, INT64_C(1) << 30, NULL, NULL},
     {"options", OPTION_SERVE, OPTION_TEXT, 0, 0, NULL, NULL},
+    {"rcvlowat", OPTION_SERVE, OPTION_SIZE, 1, INT64_C(1) << 30, NULL, NULL},
+    {"busy-poll", OPTION_SERVE, OPTION_TIME, MUX_US, MUX_S, NULL, NULL},
+    {"quickack", OPTION_SERVE, OPTION_FLAG, 0, 0, NULL, no_yes},
+    {"defer-accept", OPTION_SERVE, OPTION_TIME, MUX_S, 60 * MUX_S, NULL, NULL},
+    {"accept", OPTION_SERVE, OPTION_WORD, 0, 0, NULL, accept_policies},
     {"nagle", OPTION_SERVE, OPTION_FLAG, 0, 0, NULL, no_yes},
     {"congestion", OPTION_SERVE, OPTION_TEXT, 0, 0, NULL, NULL},
 };

@@ -87,6 +87,8 @@ int mux_sock_listen(struct mux_addr *addr, bool reuseport, int backlog,
     rc = mux_sock_apply(fd, addr, options); /* accepted sockets inherit most of it */
   if (rc == 0)
     rc = bind_to(fd, addr);
+  if (rc == 0 && addr->kind == MUX_ADDR_TCP && options->defer_accept_s > 0)
+    rc = set_int(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, options->defer_accept_s);
   /* The kernel cuts the backlog to net.core.somaxconn. */
   if (rc == 0 && addr->kind != MUX_ADDR_UDP && listen(fd, backlog > 0 ? backlog : INT_MAX) != 0)
     rc = -errno;
