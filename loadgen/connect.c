@@ -11,7 +11,8 @@
 #include "loadgen/worker.h"
 
 enum {
-  UNDER_WAY_MOST = 512,             /* connects of the whole run that wait for their answer */
+  UNDER_WAY_MOST = 512, /* connects of the whole run that wait for their answer */
+  AT_A_TIME = 16,       /* begun between two looks at events: an answer is timed as it comes */
   SLOW_CONNECT_NS = 100 * 1000000,  /* no SYN is sent again sooner */
   QUEUE_FULL_PAUSE_NS = 1 * 1000000 /* AF_UNIX says EAGAIN when the accept queue is full */
 };
@@ -73,7 +74,9 @@ static void failed(struct load_worker *w, struct load_connection *c, int error, 
 
 int64_t load_connect_more(struct load_worker *w, int64_t now) {
   bool paced = w->config->ramp_per_s > 0;
-  while (w->connect_next < w->total && w->connecting < w->connecting_most) {
+  uint32_t most = w->connecting + AT_A_TIME;
+  most = most < w->connecting_most ? most : w->connecting_most;
+  while (w->connect_next < w->total && w->connecting < most) {
     if (paced && w->ramp.next_ns > now)
       return w->ramp.next_ns;
     struct load_connection *c = &w->connections[w->connect_next];
@@ -130,6 +133,4 @@ void load_connection_connected(struct load_worker *w, struct load_connection *c,
     load_connection_queue(w, c, c->intended_ns, now);
   else
     load_live_add(w, c);
-  if (w->stage == LOAD_CONNECTS)
-    load_worker_due(w, 0);
 }

@@ -208,7 +208,8 @@ void load_live_add(struct load_worker *w, struct load_connection *c) {
   c->live = true;
   c->live_at = w->live_count;
   w->live[w->live_count++] = (uint32_t)(c - w->connections);
-  load_worker_due(w, 0);
+  if (w->crr && w->open_loop) /* a slot may be waiting for it */
+    load_worker_due(w, 0);
 }
 
 void load_live_remove(struct load_worker *w, struct load_connection *c) {

@@ -212,7 +212,7 @@ static int epoll_engine_wait(struct load_worker *w) {
     if (now >= w->timer_ns)
       load_worker_tick(w, now);
   }
-  if (now >= w->timer_ns)
+  if (load_worker_is_due(w, now))
     load_worker_tick(w, now);
   return 0;
 }

@@ -293,7 +293,7 @@ static int uring_engine_wait(struct load_worker *w) {
   w->count.events += handled;
   if (handled == 0 && spin && left > 0 && !w->window_closed)
     w->spin_ns += now - before;
-  if (now >= w->timer_ns)
+  if (load_worker_is_due(w, now))
     load_worker_tick(w, now);
   return 0;
 }

@@ -134,6 +134,11 @@ static inline void load_worker_due(struct load_worker *worker, int64_t when) {
     worker->timer_ns = when;
 }
 
+/* Is it time for a tick, after a batch of events? While connecting, always: more may be begun. */
+static inline bool load_worker_is_due(const struct load_worker *worker, int64_t now) {
+  return now >= worker->timer_ns || worker->stage == LOAD_CONNECTS;
+}
+
 /* connect.c */
 void load_connect_init(struct load_worker *worker, int64_t now);
 /* Starts the connections that may start now. Returns when more may, INT64_MAX: not by time. */
