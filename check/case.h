@@ -120,5 +120,8 @@ void check_sleep(int64_t ns);
 int64_t check_patience_ns(const struct check *check);
 /* Factor on every bound: 1, or more in a build with a sanitizer. */
 int64_t check_slowness(void);
+/* One of ours, built with a sanitizer: it keeps what is freed, and dies when memory is short, so
+ * that memory says nothing of the backend. */
+bool check_is_sanitized(const struct check *check);
 
 #endif

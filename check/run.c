@@ -256,6 +256,8 @@ int check_run(const struct check_setup *setup, const struct check_case *one, int
       .random = setup->seed,
       .patience_ns = setup->patience_ns > 0 ? setup->patience_ns : PATIENCE_NS,
   };
+  if (check_is_sanitized(&check) && check.spec.drain_ns == 0)
+    check.spec.drain_ns = MUX_S * check_slowness();
   *result = (struct check_result){.verdict = CHECK_RUNNING};
   if (!applies(setup, one, &check.spec, path, result))
     return 0;
