@@ -360,6 +360,16 @@ static int run_with_stats(struct server *server) {
   return status;
 }
 
+/* So that what valgrind finds open at the end is a leak. */
+static void close_descriptors(struct server *server) {
+  for (uint32_t i = 0; i < server->config->workers; i++) {
+    int fd = server->workers[i].core.worker.listen_fd;
+    if (i == 0 || fd != server->workers[i - 1].core.worker.listen_fd)
+      close(fd);
+  }
+  close(stopper.stop_fd);
+}
+
 int mux_serve(const struct mux_serve_config *config) {
   struct server server = {.config = config, .addr = config->listen, .started_ns = mux_now_ns()};
   open_memory(&server);
@@ -375,6 +385,7 @@ int mux_serve(const struct mux_serve_config *config) {
   announce(&server);
   int status = config->stats_path != NULL ? run_with_stats(&server) : run_workers(&server);
   remove_unix_path();
+  close_descriptors(&server);
   free(server.workers);
   return status;
 }

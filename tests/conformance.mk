@@ -3,6 +3,7 @@
 MUTANT  := $(BUILD)/tests/mutants/mutant
 FAULTS  := $(BUILD)/tests/shims/faults.so
 CONFORMANCE := tests/conformance/backends.sh
+QUICK   := $(CONFORMANCE) -j 3 tcp://127.0.0.1:0 --quick
 SOUND   := $(BUILD)/muxbench check --tap --exec '$(abspath $(MUTANT)) sound {port}'
 MUTANTS := tests/conformance/mutants.sh $(abspath $(MUTANT))
 SHIM    := tests/conformance/shim.sh $(abspath $(FAULTS)) $(abspath $(MUTANT))
@@ -18,7 +19,7 @@ test-programs: $(CONFORMANCE_TOOLS)
 $(BUILD)/tests/integration/test_check: | $(MUTANT)
 
 # The mutants prove the cases, not the backends: their timing is that of an ordinary build.
-TEST_COMMANDS += '$(CONFORMANCE) tcp://127.0.0.1:0 --quick' "$(SOUND) --quick" \
+TEST_COMMANDS += '$(QUICK)' "$(SOUND) --quick" \
   $(if $(SAN),,'$(MUTANTS)') '$(SHIM) quick'
 
 ALL_CONFORMANCE := '$(CONFORMANCE) tcp://127.0.0.1:0' '$(CONFORMANCE) tcp://[::1]:0' \
@@ -27,7 +28,7 @@ ALL_CONFORMANCE := '$(CONFORMANCE) tcp://127.0.0.1:0' '$(CONFORMANCE) tcp://[::1
 .PHONY: conformance conformance-all mutants
 ## make conformance         the quick conformance cases of every backend
 conformance: $(BUILD)/muxbench $(RUN_TESTS) $(CONFORMANCE_TOOLS)
-	@$(TEST_ENV) $(RUN_TESTS) '$(CONFORMANCE) tcp://127.0.0.1:0 --quick'
+	@$(TEST_ENV) $(RUN_TESTS) '$(QUICK)'
 
 ## make mutants             every deliberately broken server is caught, the sound one passes
 mutants: $(BUILD)/muxbench $(RUN_TESTS) $(CONFORMANCE_TOOLS)
@@ -36,3 +37,21 @@ mutants: $(BUILD)/muxbench $(RUN_TESTS) $(CONFORMANCE_TOOLS)
 # Every case, backend and transport.
 conformance-all: $(BUILD)/muxbench $(RUN_TESTS) $(CONFORMANCE_TOOLS)
 	@$(TEST_ENV) $(RUN_TESTS) -t 3000 $(ALL_CONFORMANCE)
+
+.PHONY: test-all soak conformance-table
+## make test-all            the full matrix: case, mutant, backend, transport, sanitizer (hours)
+test-all: setup
+	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory conformance-all
+	@$(MAKE) --no-print-directory SAN=address,undefined conformance-all
+	@$(MAKE) --no-print-directory SAN=thread conformance-all
+
+## make soak                every backend for a while under valgrind: memory and descriptors
+soak: $(BUILD)/muxbench $(RUN_TESTS)
+	@scripts/setup.sh valgrind
+	@$(TEST_ENV) $(RUN_TESTS) -t 3000 tests/conformance/soak.sh
+
+# The table of the documentation, from a run of every case on every backend.
+conformance-table: $(BUILD)/muxbench
+	@MUXBENCH=$(abspath $(BUILD)/muxbench) tests/conformance/table.sh >docs/conformance.md.new
+	@mv docs/conformance.md.new docs/conformance.md

@@ -1,30 +1,39 @@
 #!/bin/sh
 # Runs `muxbench check` on every backend that is available here, and prints TAP.
 #
-#     backends.sh [-b REGEX] ADDRESS [CHECK OPTION...]       (MUXBENCH: the program)
+#     backends.sh [-b REGEX] [-j N] ADDRESS [CHECK OPTION...]       (MUXBENCH: the program)
 #
-# -b: only backends whose whole name matches (ERE); there may be none.
-# A backend that does not offer the transport of ADDRESS is left out. {} in ADDRESS becomes the
-# backend's name, for Unix paths. Exit 1 if a case of any of them failed.
+# -b: only backends whose whole name matches (ERE); there may be none. -j: so many at once (2); most
+# cases wait for something. A backend that does not offer the transport of ADDRESS is left out. {} in
+# ADDRESS becomes the backend's name, for Unix paths. Exit 1 if a case of any of them failed.
 set -u
 : "${MUXBENCH:?path of muxbench}"
-only=
-if [ "$1" = -b ]; then
-  only=$2
-  shift 2
-fi
+only=.+
+jobs=2
+while getopts b:j: option; do
+  case $option in
+  b) only=$OPTARG ;;
+  j) jobs=$OPTARG ;;
+  *) exit 2 ;;
+  esac
+done
+shift $((OPTIND - 1))
 address=$1
 shift
 transport=${address%%:*}
-failed=0
 backends=$("$MUXBENCH" list --json | awk -v transport="\"$transport\"" '
   /^    "name":/ { name = $2; gsub(/[",]/, "", name); offered = 0 }
   index($0, "      " transport) == 1 { offered = 1 }
   /^    "available": true/ && offered { print name }')
 [ -n "$backends" ] || exit 1
-[ -z "$only" ] || backends=$(printf '%s\n' $backends | grep -Ex "$only")
-for backend in $backends; do
-  listen=$(printf '%s' "$address" | sed "s/{}/$backend/")
-  "$MUXBENCH" check --backend "$backend" --listen "$listen" --tap "$@" || failed=1
-done
-exit $failed
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+
+check='backend=$1 address=$2 work=$3
+shift 3
+"$MUXBENCH" check --backend "$backend" --listen "$(printf %s "$address" | sed "s/{}/$backend/")" \
+  --tap "$@" >"$work/$backend" 2>&1 || echo "$backend" >>"$work/.failed"'
+printf '%s\n' $backends | grep -Ex "$only" |
+  xargs -P "$jobs" -I '{name}' sh -c "$check" check '{name}' "$address" "$work" "$@"
+cat "$work"/* 2>/dev/null
+[ ! -e "$work/.failed" ]

@@ -22,8 +22,8 @@ set --
 for name in $cases; do
   set -- "$@" --case "$name"
 done
-"$here/backends.sh" -b '[^u].*' tcp://127.0.0.1:0 --preload "$shim" "$@" || failed=1
-"$here/backends.sh" -b 'uring.*' tcp://127.0.0.1:0 \
+"$here/backends.sh" -j 3 -b '[^u].*' tcp://127.0.0.1:0 --preload "$shim" "$@" || failed=1
+"$here/backends.sh" -j 3 -b 'uring.*' tcp://127.0.0.1:0 \
   --options entries=8,completions=16,buffers=64,buffer=64 "$@" || failed=1
 
 # That the shim bites: these two are sound but for a rare answer of the kernel.
