@@ -7,19 +7,25 @@
 set -eu
 what=$1
 shift
-missing=
-# In reverse, so that ev.h comes last: libev exports libevent's names too, and must not win.
-sed -n 's/.*mux-library: *//p' "$@" | sort -ru | {
+
+# Prints the flag or, for what is missing, the package of every library; several backends may name
+# the same one.
+each() {
   while read -r header flag package _; do # the comment may end behind it
     if [ "$what" = packages ]; then
       echo "$package"
     elif echo "#include <$header>" | ${CC:-cc} -E -x c - >/dev/null 2>&1; then
       [ "$what" != flags ] || echo "$flag"
     else
-      missing="$missing $package"
+      [ "$what" != missing ] || echo "$package"
     fi
-  done
-  if [ "$what" = missing ] && [ -n "$missing" ]; then
-    echo "left out for want of a library (see 'muxbench list'); to add them install:$missing"
-  fi
+  done | uniq
 }
+
+# In reverse, so that ev.h comes last: libev exports libevent's names too, and must not win.
+found=$(sed -n 's/.*mux-library: *//p' "$@" | sort -ru | each)
+if [ "$what" != missing ]; then
+  printf '%s\n' "$found"
+elif [ -n "$found" ]; then
+  echo "left out for want of a library (see 'muxbench list'); to add them install:" $found
+fi
