@@ -19,11 +19,11 @@ test-programs: $(CONFORMANCE_TOOLS)
 $(BUILD)/tests/integration/test_check: | $(MUTANT)
 
 # The mutants prove the cases, not the backends: their timing is that of an ordinary build.
-TEST_COMMANDS += '$(QUICK)' "$(SOUND) --quick" \
-  $(if $(SAN),,'$(MUTANTS)') '$(SHIM) quick'
+PROOF := $(if $(SAN),,'$(MUTANTS)')
+TEST_COMMANDS += '$(QUICK)' "$(SOUND) --quick" $(PROOF) '$(SHIM) quick'
 
 ALL_CONFORMANCE := '$(CONFORMANCE) tcp://127.0.0.1:0' '$(CONFORMANCE) tcp://[::1]:0' \
-  '$(CONFORMANCE) unix:///tmp/muxbench-conformance-{}.sock' "$(SOUND)" '$(MUTANTS)' '$(SHIM) all'
+  '$(CONFORMANCE) unix:///tmp/muxbench-conformance-{}.sock' "$(SOUND)" $(PROOF) '$(SHIM) all'
 
 .PHONY: conformance conformance-all mutants
 ## make conformance         the quick conformance cases of every backend
@@ -38,14 +38,7 @@ mutants: $(BUILD)/muxbench $(RUN_TESTS) $(CONFORMANCE_TOOLS)
 conformance-all: $(BUILD)/muxbench $(RUN_TESTS) $(CONFORMANCE_TOOLS)
 	@$(TEST_ENV) $(RUN_TESTS) -t 3000 $(ALL_CONFORMANCE)
 
-.PHONY: test-all soak conformance-table
-## make test-all            the full matrix: case, mutant, backend, transport, sanitizer (hours)
-test-all: setup
-	@$(MAKE) --no-print-directory test
-	@$(MAKE) --no-print-directory conformance-all
-	@$(MAKE) --no-print-directory SAN=address,undefined conformance-all
-	@$(MAKE) --no-print-directory SAN=thread conformance-all
-
+.PHONY: soak conformance-table
 ## make soak                every backend for a while under valgrind: memory and descriptors
 soak: $(BUILD)/muxbench $(RUN_TESTS)
 	@scripts/setup.sh valgrind

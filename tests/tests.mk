@@ -35,12 +35,12 @@ test: setup oracles
 	@$(MAKE) --no-print-directory $(JOBS) test-programs
 	@$(MAKE) --no-print-directory run-tests
 
-## make test-all            every case, mutant, backend, transport and sanitizer; an hour or two
+## make test-all            every case, mutant, backend, transport and sanitizer; some hours
 test-all: setup oracles
 	@$(MAKE) --no-print-directory $(JOBS) test-programs
 	@$(TEST_ENV) $(RUN_TESTS) -t 3000 $(TEST_COMMANDS) $(ALL_CONFORMANCE)
-	@$(MAKE) --no-print-directory SAN=address,undefined run-tests
-	@$(MAKE) --no-print-directory SAN=thread run-tests
+	@$(MAKE) --no-print-directory SAN=address,undefined run-tests conformance-all
+	@$(MAKE) --no-print-directory SAN=thread run-tests conformance-all
 
 test-programs: $(BUILD)/muxbench $(RUN_TESTS) $(TEST_PROGRAMS)
 
