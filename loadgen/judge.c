@@ -114,6 +114,11 @@ void load_explain(const struct load_config *config, const struct load_result *r)
              mux_show_time(text, (double)config->timeout_ns));
   if (r->flags & LOAD_CLIENT_BOUND)
     mux_warn("client_bound: a load thread was busy %.0f %% of the time, more than the server, so "
-             "throughput and latency are its own; raise --threads or --cpus, or lower --rate",
-             100 * busiest_thread(r));
+             "throughput and latency are its own; raise --threads or --cpus%s",
+             100 * busiest_thread(r),
+             config->rate_per_s > 0 ? ", or lower --rate"
+             /* connect(2) looks longer and longer for a port when many are in TIME_WAIT */
+             : config->mode == LOAD_CRR && config->sources.count == 0 && !config->linger0
+                 ? "; --sources 127.0.0.0/8 makes finding a free port cheaper"
+                 : "");
 }

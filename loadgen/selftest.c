@@ -35,6 +35,7 @@ struct selftest {
   FILE *text;
   json_t *checks;
   bool failed;  /* a check failed */
+  bool unsure;  /* quick: the machine was too busy to judge one */
   bool broken;  /* one could not be done */
   bool stopped; /* Ctrl-C */
 };
@@ -114,6 +115,13 @@ static struct load_config open_loop(const struct selftest *t, int64_t rate,
   return config;
 }
 
+/* This machine has no time for a check. The quick test lives with that, and says so. */
+static void not_judged(struct selftest *t, const char *what) {
+  fprintf(t->text, "  %s: not judged, other work is in the way\n", what);
+  t->unsure = true;
+  t->broken = t->broken || !t->quick;
+}
+
 /* Messages per second that the server manages, 0 on failure. */
 static double capacity(struct selftest *t, const struct mux_server *server) {
   struct load_config config = closed(t, 100, 1, scaled(t, MUX_S));
@@ -122,6 +130,8 @@ static double capacity(struct selftest *t, const struct mux_server *server) {
     return 0;
   double rate = load_per_s(&result);
   load_result_free(&result);
+  if (rate <= 0)
+    not_judged(t, "capacity of the server");
   return rate;
 }
 
@@ -207,7 +217,7 @@ static void stall_open(struct selftest *t, const struct mux_server *server, doub
     check(t, name, "s", d - rest, d - rest * (1 - (rho < 1 ? rho : 1)), t->quick ? 0.25 : 0.05,
           (double)mux_hdr_percentile(r.hdr[LOAD_RESPONSE], quantiles[i]) / 1e9);
   }
-  check(t, "stall: slip p99 knows nothing of it", "s", 0, d / 20, 0,
+  check(t, "stall: slip p99 knows nothing of it", "s", 0, t->quick ? d / 2 : d / 20, 0,
         (double)mux_hdr_percentile(r.hdr[LOAD_SLIP], 99) / 1e9);
   check(t, "stall: messages sent, of those offered", "%", 100, 100, 0,
         100.0 * (double)r.count.sent / ((double)rate * window));
@@ -266,6 +276,12 @@ static void compare_waits(struct selftest *t, double service_us, double rho,
   const struct mux_hdr *base = even->hdr[LOAD_RESPONSE];
   const struct mux_hdr *queued = random->hdr[LOAD_RESPONSE];
   double tolerance = t->quick ? 0.35 : 0.10;
+  /* At constant arrivals nobody waits: the response is the same each time, if server and load have
+   * their cores for themselves. */
+  if (t->quick && mux_hdr_percentile(base, 90) > mux_hdr_percentile(base, 50) * 3 / 2) {
+    not_judged(t, "M/D/1");
+    return;
+  }
   double mean = mux_hdr_mean(waits) / 1e3;
   fprintf(t->text, "  M/D/1: S %.1f us, rho %.2f, long-run mean wait %.1f us\n", service_us, rho,
           rho * service_us / (2 * (1 - rho)));
@@ -333,25 +349,32 @@ int load_selftest(const struct load_config *base, bool quick, FILE *text, FILE *
     mux_warn("--selftest: one core for server and load; expect failures");
   static void (*const checks[])(struct selftest *) = {check_stall, check_queue, check_little};
   bool failed = false;
+  bool unsure = false;
   for (size_t i = 0; i < sizeof checks / sizeof *checks && !t.stopped; i++) {
     for (int tries = quick ? QUICK_TRIES : 1; tries > 0 && !t.stopped; tries--) {
-      t.failed = false;
+      t.failed = t.unsure = false;
       checks[i](&t);
-      if (!t.failed)
+      if (!t.failed && !t.unsure)
         break;
       if (tries > 1)
-        fprintf(text, "  once more: another process may have been in the way\n");
+        fprintf(text, "  once more: other work may have been in the way\n");
     }
     failed = failed || t.failed;
+    unsure = unsure || t.unsure;
   }
   t.failed = failed;
   bool valid = !t.failed && !t.broken && !t.stopped;
-  fprintf(text, "selftest: %s\n",
-          valid       ? "this load generator measures right here"
-          : t.stopped ? "interrupted"
-          : t.broken  ? "could not be completed"
-                      : "FAILED: the load generator, or the quiet that "
-                        "measuring needs, is not what it should be");
+  const char *verdict =
+      "FAILED: the load generator, or the quiet that measuring needs, is not what "
+      "it should be";
+  if (t.stopped)
+    verdict = "interrupted";
+  else if (t.broken)
+    verdict = "could not be completed";
+  else if (valid)
+    verdict = unsure ? "what could be judged on this busy machine is right"
+                     : "this load generator measures right here";
+  fprintf(text, "selftest: %s\n", verdict);
   json_t *root = json_pack("{s:o, s:b}", "checks", t.checks, "valid", valid);
   if (json != NULL)
     json_dumpf(root, json, JSON_INDENT(2) | JSON_REAL_PRECISION(12));

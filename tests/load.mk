@@ -7,3 +7,6 @@ oracles: setup
 	@scripts/setup.sh $(ORACLE_PACKAGES)
 	@[ -d tests/oracle/node_modules ] || (cd tests/oracle && npm ci --silent --no-audit --no-fund) \
 	  || echo "no hdr-histogram-js: its test will be skipped" >&2
+
+# The load generator's proof of its own accuracy; sanitizers are too slow for it.
+TEST_COMMANDS += $(if $(SAN),,'$(BUILD)/muxbench load --selftest=quick')
