@@ -64,6 +64,7 @@ static int save(struct runner *r) {
   char path[RUNDIR_PATH];
   if (r->trial.count_why[0] != 0)
     json_object_set_new(r->setting->run, "counting", json_string(r->trial.count_why));
+  json_object_set_new(r->setting->run, "accounting_share_max", json_real(r->trial.edge_share));
   int rc = mux_rows_write(r->rows, rundir_file(r->setting->dir, path, "measurements.csv"));
   if (rc == 0)
     rc = rundir_write_json(r->setting->dir, "run.json", r->setting->run);

@@ -101,12 +101,14 @@ static void settle(const struct session *session, int64_t connections) {
 static void take_edge(const struct session *session, struct trial_edge *edge) {
   int workers;
   const struct mux_counters *counters = mux_server_counters(session->server, &workers);
+  int64_t began_ns = mux_thread_cpu_ns();
   accounting_cpu(mux_server_root(session->server), &edge->cpu);
   for (int i = 0; counters != NULL && i < workers; i++) {
     edge->waits += __atomic_load_n(&counters[i].waits, __ATOMIC_RELAXED);
     edge->events += __atomic_load_n(&counters[i].events, __ATOMIC_RELAXED);
   }
   accounting_host(&edge->host);
+  edge->took_ns = mux_thread_cpu_ns() - began_ns;
 }
 
 static int measure(struct trial_setting *setting, const struct plan_trial *trial,
@@ -233,6 +235,9 @@ int trial_run(struct trial_setting *setting, const struct plan_trial *trial,
     result = read_result(setting, trial, "", session.why, sizeof session.why);
     rc = result == NULL ? -EPROTO : trial_load_columns(row, result);
   }
+  double share = (double)(m.start.took_ns + m.end.took_ns) / (double)times.duration_ns;
+  if (rc == 0 && share > setting->edge_share)
+    setting->edge_share = share;
   if (rc == 0)
     trial_columns(setting, &m, result, server_status, row, reason, reason_bytes);
   else

@@ -15,6 +15,7 @@ struct trial_setting {
   int stop_fd;         /* readable after Ctrl-C */
   int64_t deadline_ns; /* of the run; 0: none */
   char count_why[256]; /* why system calls are not counted; "" while they are */
+  double edge_share;   /* CPU time for reading accounts ÷ phase, the largest so far */
 };
 
 /* Runs it. Returns 0 with the row filled, whatever became of the trial; reason then says why its

@@ -15,6 +15,7 @@ struct trial_edge {
   struct accounting_cpu cpu;
   struct accounting_host host;
   uint64_t waits, events;
+  int64_t took_ns; /* CPU time of the runner to read all this */
 };
 
 struct trial_measurement {
