@@ -142,6 +142,18 @@ static int64_t number_of(const struct experiment *e, const struct plan_cell *cel
   return axis != NULL ? axis->values[cell->choice[axis - e->axes]].number : 0;
 }
 
+static int64_t workers_of(const struct experiment *e, const struct plan_cell *cell,
+                          const struct experiment_server *server,
+                          const struct mux_backend *backend) {
+  const struct experiment_axis *axis = experiment_axis(e, OPTION_SERVE, "workers");
+  for (int i = 0; i < server->own_count; i++)
+    if (strcmp(server->own[i].option->key, "workers") == 0)
+      return server->own[i].values[0].number;
+  if (axis != NULL)
+    return axis->values[cell->choice[axis - e->axes]].number;
+  return backend->default_workers > 0 ? backend->default_workers : 1;
+}
+
 static char *reason(const char *text) {
   char *copy = strdup(text);
   if (copy == NULL)
@@ -176,8 +188,10 @@ char *servers_skip(const struct experiment *e, const struct plan_cell *cell,
   }
   bool one_each =
       mode != NULL && strcmp(mode->values[cell->choice[mode - e->axes]].text, "crr") == 0;
-  if ((backend->flags & MUX_ONE_AT_A_TIME) != 0 && connections > 1 && !one_each) {
-    snprintf(why, sizeof why, "%s serves one connection at a time", backend->name);
+  int64_t workers = workers_of(e, cell, server, backend);
+  if ((backend->flags & MUX_ONE_AT_A_TIME) != 0 && connections > workers && !one_each) {
+    snprintf(why, sizeof why, "%s serves one connection per worker at a time, it has %lld",
+             backend->name, (long long)workers);
     return reason(why);
   }
   return NULL;

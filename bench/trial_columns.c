@@ -14,6 +14,7 @@
 
 #define NOISE_SHARE 0.10 /* CPU time of others, of one core */
 #define STEAL_SHARE 0.02
+#define EDGE_SHARE  0.05 /* how far the readings may be apart from the phase's length */
 /* The kernel tells user from system time by sampling: fewer samples than this tell nothing. */
 enum { SHARE_TICKS_MIN = 20 };
 
@@ -93,6 +94,12 @@ static void cpu_columns(struct mux_row *row, const struct trial_measurement *m) 
       mux_row_number(row, MUX_COL_completed_per_s) * mux_row_number(row, MUX_COL_duration_s);
   if (a->processes == 0 || b->processes == 0)
     return; /* a target: not ours to see */
+  double between_s = (double)(b->at_ns - a->at_ns) / 1e9;
+  double phase_s = mux_row_number(row, MUX_COL_duration_s);
+  if (fabs(between_s - phase_s) > EDGE_SHARE * phase_s) {
+    mux_row_flag(row, "edges_late");
+    return; /* we came too late to an edge: this is the CPU time of something else */
+  }
   double cpu_us = (double)(b->total_ns - a->total_ns) / 1e3;
   double user = (double)(b->user_ticks - a->user_ticks);
   double system = (double)(b->system_ticks - a->system_ticks);
