@@ -72,7 +72,7 @@ install: all
 	install -D -m 755 $(BUILD)/muxbench $(DESTDIR)$(PREFIX)/bin/muxbench
 	install -D -m 644 backends/mux_backend.h $(DESTDIR)$(PREFIX)/include/muxbench/mux_backend.h
 	install -D -m 644 backends/skeleton.c $(DESTDIR)$(PREFIX)/share/muxbench/skeleton.c
-	@scripts/install-report.sh $(DESTDIR)$(PREFIX)/share/muxbench/report
+	@scripts/install-report.sh $(abspath $(DESTDIR)$(PREFIX))/share/muxbench/report
 
 ## make clean               remove what was built; results stay
 clean:

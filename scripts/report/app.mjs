@@ -39,6 +39,12 @@ const LATENCIES = [
   ['response-p99', 'p99'],
   ['response-p999', 'p99.9'],
 ];
+const RANKED =
+  'A rank is the range its interval leaves open: ties show as ranges that overlap. ' +
+  '~: no difference can be claimed. A name shows that one alone.';
+const UNRANKED =
+  'Fewer than 6 blocks carry no interval, so there are no ranks: ordered by median. ' +
+  'A name shows that one alone.';
 let cards = [];
 
 const byId = (id) => document.getElementById(id);
@@ -196,14 +202,14 @@ function drawTables() {
   const place = placeText(v);
   byId('ranking-title').textContent = `Ranking${place === '' ? '' : ` at ${place}`}`;
   byId('ranking').replaceChildren(...rankingTable(ctx));
-  byId('ranking-lead').textContent = hasRanks(v, state.metric)
-    ? 'A rank is the range its interval leaves open: ties show as ranges that overlap. ~: no difference can be claimed. A name shows that one alone.'
-    : 'Fewer than 6 blocks carry no interval, so there are no ranks: ordered by median. A name shows that one alone.';
+  byId('ranking-lead').textContent = hasRanks(v, state.metric) ? RANKED : UNRANKED;
   const many = v.facet.cells.length > 1;
   byId('matrix-part').hidden = !many;
   if (many) byId('matrix').replaceChildren(matrixTable(ctx));
+  const { title, better } = metric(state.metric);
   byId('matrix-lead').textContent =
-    `${metric(state.metric).title} as a multiple of ${model.baseline}’s (${metric(state.metric).better} is better). ~: no difference can be claimed; in brackets: a flag forbids a claim.`;
+    `${title} as a multiple of ${model.baseline}’s (${better} is better). ` +
+    '~: no difference can be claimed; in brackets: a flag forbids a claim.';
 }
 
 // ---- Charts ----------------------------------------------------------------------------------

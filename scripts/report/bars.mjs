@@ -7,97 +7,118 @@ import { metric, show, visible } from './words.mjs';
 // Horizontal bars at one cell, one row a label, best first. parts: metrics stacked in the bar;
 // total: the metric whose figure and interval stand at its end; floor: metric of a reference line.
 export function barChart(view, canvas, parts, total, floor = null) {
-  const { model, cell } = view;
-  const rows = ranking(model, cell, total ?? parts[0]);
-  const entries = rows.map((row) => model.rows[cell][row.index]);
-  const sums = entries.map((entry) =>
-    parts.reduce((sum, key) => sum + (value(entry, key)?.median ?? 0), 0),
+  const { model, cell, x } = view;
+  const bars = ranking(model, cell, total ?? parts[0]).map((row) =>
+    barOf(row.label, model.rows[cell][row.index], parts, total),
   );
-  const totals = entries.map((entry) => (total === null ? null : value(entry, total)));
   const { unit } = metric(parts[0]);
-  const reference =
-    floor === null
-      ? null
-      : (floorPoints(view, floor).find(([x]) => x === model.cells[cell].p[view.x])?.[1] ?? null);
-  const reach = [...sums, ...totals.map((t) => t?.high ?? t?.median ?? 0), reference ?? 0];
+  const floors = floor === null ? [] : floorPoints(view, floor);
+  const reference = floors.find((point) => point[0] === model.cells[cell].p[x])?.[1] ?? null;
   const option = base(canvas);
-  const longest = Math.max(...rows.map((row) => short(row.label).length));
+  const longest = Math.max(...bars.map((bar) => short(bar.label).length));
   option.grid = { left: Math.min(160, longest * 6.7 + 14), right: 74, top: 18, bottom: 24 };
   option.tooltip.axisPointer = { type: 'none' };
+  const reach = [...bars.flatMap((bar) => [bar.sum, bar.end]), reference ?? 0];
   option.xAxis = axis(canvas, scaleFor(reach, unit, true), unit, '');
-  option.yAxis = {
+  option.yAxis = labelAxis(canvas, bars);
+  option.series = parts.map((key, depth) => partSeries(canvas, bars, parts, depth));
+  if (reference !== null) option.series[0].markLine = floorMark(canvas, reference);
+  option.series.push(endTexts(canvas, bars, unit), whiskers(canvas, bars));
+  return { option, height: bars.length * 21 + 48, hover: hoverOf(bars, parts, total, unit) };
+}
+
+// One bar: its parts, their sum, the total with its interval, and where the text behind it stands.
+// A total without parts (a trial too short to tell user from system) is drawn undivided.
+function barOf(label, entry, parts, total) {
+  const values = parts.map((key) => value(entry, key)?.median ?? null);
+  const whole = total === null ? null : value(entry, total);
+  const undivided = values.every((v) => v === null) && whole?.median != null;
+  const sum = undivided ? whole.median : values.reduce((all, v) => all + (v ?? 0), 0);
+  const known = undivided || values.some((v) => v !== null);
+  const end = Math.max(0, sum, whole?.high ?? 0);
+  return { label, entry, values, whole, undivided, sum, known, end: known ? end : 0 };
+}
+
+function labelAxis({ theme }, bars) {
+  return {
     type: 'category',
     inverse: true,
-    data: rows.map((row) => row.label),
+    data: bars.map((bar) => bar.label),
     axisLine: { show: false },
     axisTick: { show: false },
-    axisLabel: {
-      color: canvas.theme.ink,
-      fontSize: 12,
-      interval: 0,
-      formatter: (name) => short(name),
-    },
+    axisLabel: { color: theme.ink, fontSize: 12, interval: 0, formatter: (name) => short(name) },
   };
-  option.series = parts.map((key, depth) => ({
+}
+
+const OPACITY = { parts: [0.92, 0.45], undivided: 0.25 };
+
+function partSeries(canvas, bars, parts, depth) {
+  const key = parts[depth];
+  const itemOf = (bar) => {
+    const whole = bar.undivided && depth === 0;
+    const opacity = whole ? OPACITY.undivided : OPACITY.parts[Math.min(depth, 1)];
+    return {
+      value: whole ? bar.sum : bar.values[depth],
+      itemStyle: barStyle(canvas, bar.label, opacity, voided(bar.entry, key)),
+    };
+  };
+  return {
     type: 'bar',
     id: `part:${key}`,
     name: metric(key).title,
     stack: 'parts',
     barWidth: 11,
     emphasis: { disabled: true },
-    data: rows.map((row, i) => ({
-      value: value(entries[i], key)?.median ?? null,
-      itemStyle: barStyle(canvas, row.label, depth, voided(entries[i], key)),
-    })),
-  }));
-  const ends = rows.map((row, i) => {
-    if (parts.every((key) => value(entries[i], key) === null))
-      return { text: missingText(entries[i]), at: 0 };
-    const amount = totals[i]?.median ?? sums[i];
-    return { text: show(unit, amount), at: Math.max(0, sums[i], totals[i]?.high ?? 0) };
-  });
-  option.series.push({
+    data: bars.map(itemOf),
+  };
+}
+
+// What stands behind a bar: its figure, or why there is none.
+function endTexts({ theme }, bars, unit) {
+  const text = ({ known, whole, sum, entry }) =>
+    known ? show(unit, whole?.median ?? sum) : missingText(entry);
+  return {
     type: 'scatter',
     id: 'ends',
     symbolSize: 0,
     silent: true,
-    data: ends.map((end, i) => [end.at, i]),
+    data: bars.map((bar, i) => [bar.end, i]),
     tooltip: { show: false },
     label: {
       show: true,
       position: 'right',
       distance: 5,
       fontSize: 11,
-      color: canvas.theme.muted,
-      formatter: (p) => short(ends[p.dataIndex].text, 44),
+      color: theme.muted,
+      formatter: (p) => short(text(bars[p.dataIndex]), 44),
     },
-  });
-  option.series.push(whiskers(canvas, totals));
-  if (reference !== null) option.series[0].markLine = floorMark(canvas, reference);
-  const hover = (params) => {
-    const at = [params].flat()[0]?.dataIndex;
-    if (at === undefined) return null;
-    const figures = [...parts, ...(total !== null && !parts.includes(total) ? [total] : [])];
-    return {
-      title: visible(rows[at].label),
-      rows: figures.flatMap((key) => {
-        const v = value(entries[at], key);
-        return v === null ? [] : [[metric(key).title, pointText(unit, v)]];
-      }),
-    };
   };
-  return { option, height: rows.length * 21 + 48, hover };
 }
 
-function barStyle(canvas, label, depth, isVoid) {
+function hoverOf(bars, parts, total, unit) {
+  const keys = total === null || parts.includes(total) ? parts : [...parts, total];
+  return (params) => {
+    const bar = bars[[params].flat()[0]?.dataIndex];
+    if (bar === undefined) return null;
+    const rows = keys.flatMap((key) => {
+      const v = value(bar.entry, key);
+      return v === null ? [] : [[metric(key).title, pointText(unit, v)]];
+    });
+    return { title: visible(bar.label), rows };
+  };
+}
+
+function barStyle(canvas, label, opacity, isVoid) {
   const { colour } = look(canvas, label);
   if (isVoid)
     return { color: canvas.theme.paper, borderColor: colour, borderWidth: 1, borderType: 'dashed' };
-  return { color: colour, opacity: depth === 0 ? 0.92 : 0.45 };
+  return { color: colour, opacity };
 }
 
-function whiskers(canvas, totals) {
-  const data = totals.flatMap((t, i) => (t === null || t.low === null ? [] : [[i, t.low, t.high]]));
+function whiskers(canvas, bars) {
+  const data = bars.flatMap(({ whole }, i) =>
+    whole === null || whole.low === null ? [] : [[i, whole.low, whole.high]],
+  );
   return {
     type: 'custom',
     id: 'whiskers',

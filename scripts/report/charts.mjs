@@ -1,7 +1,8 @@
-// charts.mjs: lines as ECharts options, and what all charts share. Pure functions of a view (view.mjs) and a canvas
-// {theme, width, looks, isolate}: the same option draws in the page and, in node, the SVG file.
-// Each returns {option, height, hover}: hover(params) gives the text of a tooltip as
-// {title, rows: [[label, text]]}; the page builds the element, so that no text becomes markup.
+// charts.mjs: lines as ECharts options, and what all charts share. Pure functions of a view
+// (view.mjs) and a canvas {theme, width, looks, isolate}: the same option draws in the page and, in
+// node, the SVG file. Each returns {option, height, hover}: hover(params) gives the text of a
+// tooltip as {title, rows: [[label, text]]}; the page builds the element, so that no text becomes
+// markup.
 import { endLabels } from './endlabels.mjs';
 import { scaleFor, sweepScale, zoomed, zoomedSweep } from './scale.mjs';
 import { FONT, colourOf } from './style.mjs';

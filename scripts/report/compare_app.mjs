@@ -1,5 +1,6 @@
-// compare_app.mjs: the page of a comparison, in the browser: per cell and backend, before and after,
-// the ratio with its interval on one log scale, and the verdict. See comparison.mjs for the data.
+// compare_app.mjs: the page of a comparison, in the browser: per cell and backend, before and
+// after, the ratio with its interval on one log scale, and the verdict. See comparison.mjs for the
+// data.
 import { button, choice, copyCsv, el, svg } from './dom.mjs';
 import { metric, rangeText, ratioText, show, visible } from './words.mjs';
 

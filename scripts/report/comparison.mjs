@@ -1,5 +1,5 @@
-// comparison.mjs: two or more runs as one object for the page (compare_app.mjs). The judging is that
-// of `muxbench compare`, run once for each later run against the first:
+// comparison.mjs: two or more runs as one object for the page (compare_app.mjs). The judging is
+// that of `muxbench compare`, run once for each later run against the first:
 //
 //   runs  [{id, run: run.json without its trials}]    the first one is "before"
 //   after [{entries: [as compare --json has them], refused: [lines]}]    one for each later run

@@ -1,6 +1,6 @@
 // endlabels.mjs: the names at the right ends of lines. ECharts' own end labels only push each other
-// downwards and vanish when zoomed; here they move as little as can be, in both directions, stand at
-// the edge of what is visible, and a thin leader shows whose they are when moved.
+// downwards and vanish when zoomed; here they move as little as can be, in both directions, stand
+// at the edge of what is visible, and a thin leader shows whose they are when moved.
 
 // Nearest positions to `wanted` (ascending) that keep `gap` and stay within [top, bottom].
 export function spread(wanted, gap, top, bottom) {
@@ -26,7 +26,8 @@ export function spread(wanted, gap, top, bottom) {
   return at;
 }
 
-// Where a line leaves the grid: its last point, or where it crosses the right edge. null: not in it.
+// Where a line leaves the grid: its last point, or where it crosses the right edge. null: not in
+// it.
 function endOf(pixels, box) {
   const right = box.x + box.width;
   const inside = (y) => y >= box.y - 1 && y <= box.y + box.height + 1;
@@ -47,24 +48,27 @@ function endOf(pixels, box) {
 
 const ROOM = 90; // px that a name beside its line needs
 
+// Gives the ends that share a place their distance: those near the right edge stand beside it, the
+// others behind their own point.
 function layout(api, box, lines, gap) {
-  const ends = lines.map((line) =>
-    endOf(
-      line.points.map((p) => api.coord(p)),
-      box,
-    ),
-  );
+  const ends = lines.map((line) => {
+    const pixels = line.points.map((p) => api.coord(p));
+    return endOf(pixels, box);
+  });
   const right = box.x + box.width;
-  const edge = ends.map((end, i) => ({ end, i })).filter(({ end }) => end && right - end.x < ROOM);
-  for (const { end } of edge) end.edge = true;
-  edge.sort((a, b) => a.end.y - b.end.y || a.i - b.i);
-  const at = spread(
-    edge.map(({ end }) => end.y),
-    gap,
-    box.y + 2,
-    box.y + box.height + 20,
-  );
-  edge.forEach(({ end }, rank) => (end.at = at[rank]));
+  const groups = new Map();
+  ends.forEach((end, i) => {
+    if (!end) return;
+    end.edge = right - end.x < ROOM;
+    const place = end.edge ? 'edge' : Math.round(end.x);
+    groups.set(place, [...(groups.get(place) ?? []), { end, i }]);
+  });
+  for (const group of groups.values()) {
+    group.sort((a, b) => a.end.y - b.end.y || a.i - b.i);
+    const wanted = group.map(({ end }) => end.y);
+    const at = spread(wanted, gap, box.y + 2, box.y + box.height + 20);
+    group.forEach(({ end }, rank) => (end.at = at[rank]));
+  }
   return ends;
 }
 
@@ -85,7 +89,7 @@ export function endLabels(canvas, lines) {
       const line = lines[params.dataIndex];
       const end = layout(api, box, lines, size + 1)[params.dataIndex];
       if (!end) return null;
-      const [x, y] = end.edge ? [box.x + box.width + 11, end.at] : [end.x + 7, end.y];
+      const [x, y] = end.edge ? [box.x + box.width + 11, end.at] : [end.x + 7, end.at];
       const text = {
         type: 'text',
         x,

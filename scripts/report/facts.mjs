@@ -1,4 +1,5 @@
-// facts.mjs: what surrounds the figures: flags in words, rows that failed, the machine, the commands.
+// facts.mjs: what surrounds the figures: flags in words, rows that failed, the machine, the
+// commands.
 import { el } from './dom.mjs';
 import { flagVoids, flagWords, visible } from './words.mjs';
 

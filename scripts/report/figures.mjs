@@ -1,11 +1,16 @@
 // figures.mjs: which charts a view has. Each appears when its data is there. A figure is
 //   {id, title, unit, scope, note, draw(canvas) -> chart or null, table() -> rows for people and CSV}
-// scope: 'sweep' (against x) or 'point' (at the chosen cell). The page and the SVG files draw these.
+// scope: 'sweep' (against x) or 'point' (at the chosen cell). The page and the SVG files draw
+// these.
 import { barChart } from './bars.mjs';
 import { lineChart } from './charts.mjs';
 import { bucketUs, heatChart, percentileChart, percentilePoints } from './spread.mjs';
 import { line, missingText, placeText, value, xText } from './view.mjs';
-import { metric, parameter, show, visible } from './words.mjs';
+import { grouped, metric, parameter, show, visible } from './words.mjs';
+
+const CPU_NOTE =
+  'Dark: user. Light: system. Pale: too short to tell. Whisker: interval of the sum. ' +
+  'Dotted: the floor, a bare recv and send without any waiting.';
 
 const sweep = (view) => view.facet.cells.length > 1;
 const anyAt = (view, key) =>
@@ -13,14 +18,18 @@ const anyAt = (view, key) =>
 const anyIn = (view, key) =>
   view.facet.cells.some((cell) => view.model.rows[cell].some((e) => value(e, key)?.median != null));
 
-// Cells of a line chart that have no figure, named: "select: none at 10,000 connections (why)".
+// Cells of a line chart that have no figure, named: "pool: none at 100, 1,000 (why)".
 function missingNote(view, key) {
-  const groups = new Map();
-  for (const { label, missing } of line(view, key))
-    for (const { x, why } of missing) {
-      const place = `none at ${xText(view.x, x)} (${visible(why)})`;
+  const groups = new Map(); // "none at … (why)" -> labels
+  for (const { label, missing } of line(view, key)) {
+    const whys = new Map();
+    for (const { x, why } of missing) whys.set(why, [...(whys.get(why) ?? []), x]);
+    for (const [why, xs] of whys) {
+      const before = xs.slice(0, -1).map((x) => `${grouped(x)}, `);
+      const place = `none at ${before.join('')}${xText(view.x, xs.at(-1))} (${visible(why)})`;
       groups.set(place, [...(groups.get(place) ?? []), visible(label)]);
     }
+  }
   const who = (names) => (names.length === view.model.labels.length ? 'all' : names.join(', '));
   const notes = [...groups].map(([place, names]) => `${who(names)}: ${place}`);
   return notes.length > 6 ? `${notes.slice(0, 6).join('; ')} …` : notes.join('; ');
@@ -139,7 +148,7 @@ export function figures(view) {
         ['server_user_us_per_req', 'server_system_us_per_req'],
         'server_cpu_us_per_req',
         'floor_us',
-        'Dark: user. Light: system. Whisker: interval of the sum. Dotted: the floor, a bare recv and send without any waiting.',
+        CPU_NOTE,
       ),
     );
   list.push(...spreads(view));
@@ -184,7 +193,7 @@ export function figures(view) {
 function spreads(view) {
   const { model, cell } = view;
   const list = [];
-  if ((model.percentiles[cell] ?? []).some((l) => l && percentilePoints(l).length > 1))
+  if ((model.percentiles[cell] ?? []).some((curve) => percentilePoints(curve).length > 1))
     list.push({
       id: 'percentiles',
       scope: 'point',
@@ -195,11 +204,7 @@ function spreads(view) {
       table: () => [
         ['backend', 'percentile', 'response (µs)'],
         ...model.labels.flatMap((label, i) =>
-          percentilePoints(model.percentiles[cell][i] ?? []).map(([, us, p]) => [
-            label.name,
-            p,
-            us,
-          ]),
+          percentilePoints(model.percentiles[cell][i]).map(([, us, p]) => [label.name, p, us]),
         ),
       ],
     });

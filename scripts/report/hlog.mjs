@@ -1,7 +1,8 @@
-// hlog.mjs: reads HdrHistogram logs (format 1.3, histograms in V2, zlib and base64) and lays them out
-// as time × latency counts for the heat maps. Only tag "response" is looked at. The logs are not
-// trusted: sizes, numbers and counts are bounded, and a broken line is refused by file and line.
-// Source of the format: HdrHistogram's AbstractHistogram.encodeIntoByteBuffer, ZigZagEncoding.
+// hlog.mjs: reads HdrHistogram logs (format 1.3, histograms in V2, zlib and base64) and lays them
+// out as time × latency counts for the heat maps. Only tag "response" is looked at. The logs are
+// not trusted: sizes, numbers and counts are bounded, and a broken line is refused by file and
+// line. Source of the format: HdrHistogram's AbstractHistogram.encodeIntoByteBuffer,
+// ZigZagEncoding.
 import { join } from 'node:path';
 import { inflateSync } from 'node:zlib';
 

@@ -4,8 +4,8 @@
 //   labels  [{name, backend}]                  likewise; `name` is the CSV's label
 //   rows    [cell][label] = null or {trials, status, flags: {flag: trials}, reason,
 //           m: {metric: [n, median, low, high, ratio, ratio_low, ratio_high, p_holm, verdict,
-//           rank_low, rank_high]}}
-//   percentiles [cell][label] = null or [[percentile, value_us, count], …]
+//           rank_low, rank_high]}}, cut where the rest is empty
+//   percentiles [cell][label] = null or {samples, points: [[percentile, value_us], …]}, thinned
 //   heat    [cell][label] = null or {step_s, buckets: [[t, bucket, count], …]} (hlog.mjs)
 //
 // The figures are those of summary.csv; nothing is computed anew except, for a column the summary
@@ -90,6 +90,12 @@ function addTrial(entry, row) {
     if (typeof row[key] === 'number') (entry.values[key] ??= []).push(row[key]);
 }
 
+// Without what is empty at the end: a page holds thousands of these.
+function trimmed(list) {
+  const last = list.findLastIndex((v) => v !== null && v !== '');
+  return list.slice(0, last + 1);
+}
+
 function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
   const half = sorted.length >> 1;
@@ -167,30 +173,34 @@ function addSummary(dir, measured) {
       );
     entry.m ??= {};
     const ranks = RANK_FIELDS.map((field) => row[field] ?? null);
-    entry.m[row.metric] = [...VERDICT_FIELDS.map((field) => row[field]), row.verdict, ...ranks];
+    const figures = VERDICT_FIELDS.map((field) => row[field]);
+    entry.m[row.metric] = trimmed([...figures, row.verdict, ...ranks]);
     baseline ||= row.baseline;
   }
   for (const entry of rows.flat()) {
     if (!entry) continue;
     const known = Object.assign(Object.create(null), entry.m);
     for (const [key, values] of Object.entries(entry.values))
-      known[key] ??= [
-        values.length,
-        median(values),
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        '',
-        null,
-        null,
-      ];
+      known[key] ??= [values.length, median(values)];
     entry.m = { ...known };
     delete entry.values;
   }
   return baseline;
+}
+
+// A curve without the points that the eye would not miss: those within 1 % of the last one kept,
+// unless the next one is not (a step stays a step).
+function thinned(points) {
+  const sorted = points.sort((a, b) => a[0] - b[0]);
+  let last = 0;
+  const kept = sorted.filter(([, us], i) => {
+    const next = sorted[i + 1];
+    const near = (v) => Math.abs(v / sorted[last][1] - 1) <= 0.01;
+    if (i > 0 && next !== undefined && near(us) && near(next[1])) return false;
+    last = i;
+    return true;
+  });
+  return kept.map(([p, us]) => [Number(p.toPrecision(8)), Number(us.toPrecision(5))]);
 }
 
 function addPercentiles(dir, { cells, labels }) {
@@ -207,8 +217,10 @@ function addPercentiles(dir, { cells, labels }) {
     if (cell === undefined || label === undefined || row.value_us === null) continue;
     if (row.percentile === null || row.percentile < 0 || row.percentile > 100)
       throw new Refusal(`${table.path}: percentile ${row.percentile}`);
-    ((result[cell] ??= [])[label] ??= []).push([row.percentile, row.value_us, row.count ?? 0]);
+    const curve = ((result[cell] ??= [])[label] ??= { samples: row.count ?? 0, points: [] });
+    curve.points.push([row.percentile, row.value_us]);
   }
+  for (const curve of result.flat()) if (curve) curve.points = thinned(curve.points);
   return result;
 }
 

@@ -1,6 +1,7 @@
-// page.mjs: report.html: one file with the library, the modules of the page, the style and the data.
-// It opens from disk and reaches nothing: a content security policy allows exactly the scripts that
-// are in it, by hash, and no connection. Data is JSON in a block that is never executed.
+// page.mjs: report.html: one file with the library, the modules of the page, the style and the
+// data. It opens from disk and reaches nothing: a content security policy allows exactly the
+// scripts that are in it, by hash, and no connection. Data is JSON in a block that is never
+// executed.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 

@@ -1,7 +1,8 @@
 // report.mjs: node report.mjs [--muxbench PROGRAM] RUN [RUN…]: writes RUN/report.html and
 // RUN/plots/*.svg from the files of the run directory alone; of two or more runs comparison.html
-// into the last one, judged by PROGRAM compare. Prints the path of the page. Exit 0 done; 1 could not be written; 2 the directory is refused, in one line;
-// 4 the chart library is not installed. Files are put in place by rename, all or none.
+// into the last one, judged by PROGRAM compare. Prints the path of the page. Exit 0 done; 1 could
+// not be written; 2 the directory is refused, in one line; 4 the chart library is not installed.
+// Files are put in place by rename, all or none.
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 

@@ -1,5 +1,5 @@
-// spread.mjs: charts of whole distributions: percentiles on a 1/(1-p) axis, and latency over time as
-// heat maps, one small map a label. See charts.mjs for what a chart function returns.
+// spread.mjs: charts of whole distributions: percentiles on a 1/(1-p) axis, and latency over time
+// as heat maps, one small map a label. See charts.mjs for what a chart function returns.
 import { axis, base, gutter, labelled, look, names, short } from './charts.mjs';
 import { BUCKETS_PER_DECADE, scaleFor, zoomed, zoomedSweep } from './scale.mjs';
 import { voided } from './view.mjs';
@@ -17,15 +17,14 @@ const RANKS = [
 ];
 const BEYOND = 10; // samples that have to lie beyond a percentile that is drawn
 
-// [[1/(1-p), value]] as far as the samples carry it.
-export function percentilePoints(list) {
-  const total = Math.max(0, ...list.map(([, , count]) => count));
-  const most = total > 0 ? total / BEYOND : Infinity;
-  return list
+// [[1/(1-p), value, p]] as far as the samples carry it. curve: {samples, points} or nothing.
+export function percentilePoints(curve) {
+  if (!curve) return [];
+  const most = curve.samples > 0 ? curve.samples / BEYOND : Infinity;
+  return curve.points
     .filter(([p]) => p < 100)
     .map(([p, us]) => [1 / (1 - p / 100), us, p])
-    .filter(([rank, us]) => rank <= most * 1.001 && us > 0)
-    .sort((a, b) => a[0] - b[0]);
+    .filter(([rank, us]) => rank <= most * 1.001 && us > 0);
 }
 
 export function percentileChart(view, canvas) {
@@ -33,7 +32,7 @@ export function percentileChart(view, canvas) {
   const lines = model.labels
     .map((label, i) => ({
       label: label.name,
-      points: percentilePoints(model.percentiles[cell]?.[i] ?? []),
+      points: percentilePoints(model.percentiles[cell]?.[i]),
       void: voided(model.rows[cell][i], 'response_p99_us'),
     }))
     .filter((l) => l.points.length > 1);

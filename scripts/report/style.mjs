@@ -35,6 +35,7 @@ const LOOKS = {
   libev: ['#a3257f', '#f08bcb', DASH, 'left'],
   libuv: ['#5a3fc0', '#b0a0ff', DOT, 'right'],
   spin: ['#b81f35', '#ff8090', DASHDOT, 'cross'],
+  'epoll-spin': ['#d0492b', '#ff9c80', DASH, 'diamond'],
   threads: ['#5d5346', '#c9bba8', SOLID, 'plus'],
   pool: ['#7a5c3e', '#d9b48c', DASH, 'bar'],
   fork: ['#44525c', '#a9bac6', DOT, 'hexagon'],

@@ -29,7 +29,11 @@ const FIELD = {
 export function value(entry, key) {
   const v = entry?.m && Object.hasOwn(entry.m, key) ? entry.m[key] : null;
   if (v === null) return null;
-  return Object.fromEntries(Object.entries(FIELD).map(([name, at]) => [name, v[at]]));
+  const found = Object.fromEntries(
+    Object.entries(FIELD).map(([name, at]) => [name, v[at] ?? null]),
+  );
+  found.verdict ??= '';
+  return found;
 }
 
 // ---- Dimensions, facets, points --------------------------------------------------------------
@@ -213,8 +217,8 @@ function claim(key, winner, base, ratio, interval) {
 const level = (names) =>
   names.length === 0 ? '' : `; ${list(names)} ${names.length === 1 ? 'is' : 'are'} level with it`;
 
-// "X serves 1.23× [1.19, 1.27] the requests of B per CPU second": work per CPU second is the inverse
-// of CPU per request, so its interval turns round.
+// "X serves 1.23× [1.19, 1.27] the requests of B per CPU second": work per CPU second is the
+// inverse of CPU per request, so its interval turns round.
 function against(key, row, base) {
   const turned = key === 'server_cpu_us_per_req';
   const { ratio, ratioLow, ratioHigh } = row.v;

@@ -1,6 +1,6 @@
 // words.mjs: what the columns of a run directory are called in front of people: metrics with their
-// units and direction, parameters, flags, verdicts; and how numbers are printed. Used in node and in
-// the page. Raw values are never changed here, only printed.
+// units and direction, parameters, flags, verdicts; and how numbers are printed. Used in node and
+// in the page. Raw values are never changed here, only printed.
 
 const METRICS = {
   completed_per_s: ['Throughput', 'requests/s', 'more'],
@@ -164,8 +164,8 @@ export const ratioText = (v) => (v === null ? '–' : `${digits(v, v < 0.1 ? 2 :
 export const rangeText = (low, high, print) =>
   low === null || high === null ? '' : `[${print(low)}, ${print(high)}]`;
 
-// Control characters and the two separators that editors take for line ends, made visible: a name is
-// always one line.
+// Control characters and the two separators that editors take for line ends, made visible: a name
+// is always one line.
 export const visible = (text) =>
   String(text).replace(
     /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g,

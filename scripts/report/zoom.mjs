@@ -1,6 +1,6 @@
-// zoom.mjs: zooming a chart of lines. A range is [from, to] in fractions of the whole axis, along its
-// own scale, so that a decade is as wide as any other; ECharts' own dataZoom takes a log axis for a
-// linear one and keeps the coarse ticks. Ctrl and wheel zooms at the pointer, dragging moves.
+// zoom.mjs: zooming a chart of lines. A range is [from, to] in fractions of the whole axis, along
+// its own scale, so that a decade is as wide as any other; ECharts' own dataZoom takes a log axis
+// for a linear one and keeps the coarse ticks. Ctrl and wheel zooms at the pointer, dragging moves.
 export const WHOLE = [0, 1];
 const LEAST = 1 / 256;
 

@@ -74,8 +74,8 @@ function trial(dice, weight, p) {
   };
 }
 
-// The rows of summary.csv for one cell. The intervals are the plain range of the blocks: these files
-// are for the look and the limits of the report, the statistics are bench/summary.c's.
+// The rows of summary.csv for one cell. The intervals are the plain range of the blocks: these
+// files are for the look and the limits of the report, the statistics are bench/summary.c's.
 function summarise(id, baseline, measured, blocks) {
   const rows = [];
   for (const key of SUMMED) {
