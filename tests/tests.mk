@@ -10,9 +10,12 @@ TEST_PROGRAMS := $(UNIT_TESTS) $(INTEGRATION_TESTS)
 RUN_TESTS := $(BUILD)/tests/run_tests
 TEST_COMMANDS := $(if $(SAN),,'tests/test_run_tests.sh $(RUN_TESTS)' tests/test_build.sh) $(TEST_PROGRAMS)
 
-# Where the programs find what they test. ThreadSanitizer dies above 8,000 threads.
+# Where the programs find what they test. ThreadSanitizer dies above 8,000 threads, and 10,000
+# processes with AddressSanitizer in them take all memory; MUX_TEST_CONNECTIONS_MAX of the caller
+# goes before.
 TEST_ENV := MUXBENCH=$(abspath $(BUILD)/muxbench) \
-  $(if $(findstring thread,$(SAN)),MUX_TEST_CONNECTIONS_MAX=2000)
+  $(if $(SAN),MUX_TEST_CONNECTIONS_MAX=$${MUX_TEST_CONNECTIONS_MAX:-2000}) \
+  $(if $(SAN),LSAN_OPTIONS=suppressions=$(abspath tests/lsan.supp):print_suppressions=0)
 
 $(TEST_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(TEST_OBJECTS)
 	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
