@@ -76,6 +76,7 @@ int accounting_cpu(pid_t root, struct accounting_cpu *out) {
   int rc = accounting_walk(root, add_process, out);
   if (read_ticks(root, &ticks))
     add_ended(out, &ticks);
+  out->done_ns = mux_now_ns();
   return rc != 0 ? rc : out->processes > 0 ? 0 : -ESRCH;
 }
 

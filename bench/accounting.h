@@ -12,7 +12,8 @@
 #include <sys/types.h>
 
 struct accounting_cpu {
-  int64_t at_ns;                    /* CLOCK_MONOTONIC when it was taken */
+  int64_t at_ns;                    /* CLOCK_MONOTONIC when taking it began */
+  int64_t done_ns;                  /* ... and ended */
   int64_t total_ns;                 /* user and system; children that have ended to 10 ms */
   int64_t user_ticks, system_ticks; /* their proportion, by the kernel's sampling clock */
   int processes;

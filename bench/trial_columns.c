@@ -94,9 +94,10 @@ static void cpu_columns(struct mux_row *row, const struct trial_measurement *m) 
       mux_row_number(row, MUX_COL_completed_per_s) * mux_row_number(row, MUX_COL_duration_s);
   if (a->processes == 0 || b->processes == 0)
     return; /* a target: not ours to see */
-  double between_s = (double)(b->at_ns - a->at_ns) / 1e9;
-  double phase_s = mux_row_number(row, MUX_COL_duration_s);
-  if (fabs(between_s - phase_s) > EDGE_SHARE * phase_s) {
+  double phase_ns = mux_row_number(row, MUX_COL_duration_s) * 1e9;
+  double away_ns = fabs((double)(b->at_ns - a->at_ns) - phase_ns);
+  double reading_ns = fmax((double)(a->done_ns - a->at_ns), (double)(b->done_ns - b->at_ns));
+  if (fmax(away_ns, reading_ns) > EDGE_SHARE * phase_ns) {
     mux_row_flag(row, "edges_late");
     return; /* we came too late to an edge: this is the CPU time of something else */
   }
