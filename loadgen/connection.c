@@ -61,10 +61,10 @@ void load_connection_queue(struct load_worker *w, struct load_connection *c, int
   c->queued += w->payload_bytes;
   c->outstanding++;
   w->outstanding++;
-  if (c->blocked) {
-    attempted(w, c, m, now);
-    m->actual_ns = -now;
-  }
+  if (c->untried == LOAD_NONE)
+    c->untried = i;
+  if (c->blocked)
+    load_connection_blocked(w, c, now);
 }
 
 void load_connection_sent(struct load_worker *w, struct load_connection *c, uint64_t n,
@@ -75,10 +75,12 @@ void load_connection_sent(struct load_worker *w, struct load_connection *c, uint
     if (!w->open_loop && !w->crr)
       m->intended_ns = now;
     bool counts = load_in_window(w, m->intended_ns);
-    if (m->actual_ns == 0)
+    if (c->untried == c->unsent) {
       attempted(w, c, m, now);
-    else if (counts)
+      c->untried = m->next;
+    } else if (counts) {
       record(w, LOAD_BACKPRESSURE, now + m->actual_ns);
+    }
     m->actual_ns = now;
     w->count.sent += counts;
     if (load_in_window(w, now)) {
@@ -92,12 +94,11 @@ void load_connection_sent(struct load_worker *w, struct load_connection *c, uint
 
 void load_connection_blocked(struct load_worker *w, struct load_connection *c, int64_t now) {
   c->blocked = true;
-  for (uint32_t i = c->unsent; i != LOAD_NONE; i = w->pool.at[i].next) {
-    struct load_message *m = &w->pool.at[i];
-    if (m->actual_ns != 0)
-      continue;
+  while (c->untried != LOAD_NONE) {
+    struct load_message *m = &w->pool.at[c->untried];
     attempted(w, c, m, now);
     m->actual_ns = -now;
+    c->untried = m->next;
   }
 }
 
@@ -238,7 +239,7 @@ void load_connection_end(struct load_worker *w, struct load_connection *c, enum 
   }
   w->outstanding -= c->outstanding;
   c->outstanding = 0;
-  c->unsent = LOAD_NONE;
+  c->unsent = c->untried = LOAD_NONE;
   /* Should the connection be made again (crr), its stream goes on behind what was lost. */
   c->sent = c->received = c->queued;
   w->count.errors[error] += lost > 0 ? lost : 1;

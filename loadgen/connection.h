@@ -5,8 +5,8 @@
  * from `unsent` on have not reached the kernel. List nodes come from one slab per thread, so that
  * nothing is allocated while traffic flows.
  * Invariants: head == LOAD_NONE iff outstanding == 0; unsent == LOAD_NONE iff every outstanding
- * message has begun to be sent; head_end is the stream offset at which the head is complete,
- * unsent_start that at which the first unsent message begins. */
+ * message has begun to be sent; untried stands at or behind unsent; head_end is the stream offset
+ * at which the head is complete, unsent_start that at which the first unsent message begins. */
 #ifndef MUX_CONNECTION_H
 #define MUX_CONNECTION_H
 
@@ -34,6 +34,7 @@ struct load_connection {
   uint32_t id; /* of the byte pattern, unique in the run */
   uint64_t queued, sent, received, head_end, unsent_start;
   uint32_t head, unsent;
+  uint32_t untried; /* first one that no send has been tried for */
   uint32_t tail;
   uint8_t state;
   bool blocked;  /* the socket refused bytes: wait until it is writable */

@@ -30,6 +30,7 @@ enum {
   COMPLETIONS = 32768,
   BUFFERS = 4096,
   BUFFER_BYTES_LEAST = 2048,
+  OPEN_LOOP_BYTES = 4096,
   BUFFER_BYTES_MOST = 64 << 10,
 };
 
@@ -96,6 +97,8 @@ static int uring_engine_open(struct load_worker *w) {
     return -ENOMEM;
   w->engine_state = e;
   uint64_t bytes = w->payload_bytes * (uint64_t)w->config->depth;
+  if (w->open_loop && bytes < OPEN_LOOP_BYTES)
+    bytes = OPEN_LOOP_BYTES; /* late messages of a connection go out together */
   bytes = bytes < BUFFER_BYTES_MOST ? bytes : BUFFER_BYTES_MOST;
   e->out_bytes = bytes;
   e->quiet_sends = !w->open_loop && w->config->depth == 1 && bytes == w->payload_bytes;

@@ -8,7 +8,10 @@
 #include "loadgen/worker.h"
 
 enum {
-  DISPATCH_MOST = 64,      /* slots sent before events are looked at again */
+  /* Sent before events are looked at again. Slots of a late worker go out together, by connection.
+   */
+  DISPATCH_SLOTS = 2048,
+  DISPATCH_TOUCHED = 128,  /* ... to so many connections at most */
   SWEEPS = 64,             /* a sweep looks at 1/64 of the connections, */
   SWEEPS_PER_TIMEOUT = 512 /* so that all are seen eight times per --timeout */
 };
@@ -83,12 +86,12 @@ static void begin_traffic(struct load_worker *w, int64_t start, int64_t now) {
 /* Queues the slots that are due, then sends: late ones of a connection go out together. Returns
  * when the next is due. */
 static int64_t dispatch(struct load_worker *w, int64_t now) {
-  struct load_connection *touched[DISPATCH_MOST];
+  struct load_connection *touched[DISPATCH_TOUCHED];
   int count = 0;
   int slots = 0;
   int64_t end = w->traffic_end_ns;
   while (w->schedule.next_ns <= now && w->schedule.next_ns < end && w->live_count > 0 &&
-         slots++ < DISPATCH_MOST) {
+         count < DISPATCH_TOUCHED && slots++ < DISPATCH_SLOTS) {
     int64_t slot = w->schedule.next_ns;
     load_schedule_advance(&w->schedule);
     w->offered += load_in_window(w, slot);

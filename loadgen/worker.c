@@ -86,6 +86,7 @@ int load_worker_init(struct load_worker *w, struct load_shared *shared, int inde
                      : i * threads + (uint32_t)index,
         .head = LOAD_NONE,
         .unsent = LOAD_NONE,
+        .untried = LOAD_NONE,
         .silent = silent,
     };
   }
