@@ -67,6 +67,13 @@ bench: setup
 
 include tests/tests.mk
 
+## make servers             build scripts/servers/*.c, examples of foreign servers
+.PHONY: servers
+servers: $(patsubst scripts/servers/%.c,$(BUILD)/servers/%,$(wildcard scripts/servers/*.c))
+$(BUILD)/servers/%: scripts/servers/%.c
+	@mkdir -p $(@D)
+	$(call quiet,CC,$<)$(CC) $(ALL_CFLAGS) -o $@ $<
+
 ## make install PREFIX=DIR  install the program, the plug-in header and the skeleton
 install: all
 	install -D -m 755 $(BUILD)/muxbench $(DESTDIR)$(PREFIX)/bin/muxbench
