@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -124,11 +125,19 @@ static int in_turn_run(struct mux_worker *worker) {
   pthread_mutex_init(&server.lock, NULL);
   pthread_t stopper;
   int rc = -pthread_create(&stopper, NULL, stopper_main, &server);
+  sigset_t stop;
+  sigset_t before;
+  sigemptyset(&stop);
+  sigaddset(&stop, SIGTERM);
+  sigaddset(&stop, SIGINT);
   if (rc == 0) {
+    /* The stopper's business: ThreadSanitizer runs no handler in a thread that blocks in recv(). */
+    pthread_sigmask(SIG_BLOCK, &stop, &before);
     rc = serve_until_stopped(&server);
     serve_the_rest(&server);
     eventfd_write(server.end_fd, 1);
     pthread_join(stopper, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
   }
   pthread_mutex_destroy(&server.lock);
   close(server.end_fd);
