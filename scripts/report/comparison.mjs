@@ -4,7 +4,8 @@
 //   runs  [{id, run: run.json without its trials}]    the first one is "before"
 //   after [{entries: [as compare --json has them], refused: [lines]}]    one for each later run
 import { spawnSync } from 'node:child_process';
-import { basename, resolve } from 'node:path';
+import { realpathSync } from 'node:fs';
+import { basename } from 'node:path';
 
 import { Refusal, SCHEMA_VERSION, readJson } from './read.mjs';
 
@@ -47,7 +48,7 @@ function describe(dir) {
   if (run.schema_version !== SCHEMA_VERSION)
     throw new Refusal(`${dir}/run.json: this report reads schema_version ${SCHEMA_VERSION}`);
   delete run.trials;
-  return { id: basename(resolve(dir)), run };
+  return { id: basename(realpathSync(dir)), run };
 }
 
 // dirs: two or more; muxbench: path of the program.

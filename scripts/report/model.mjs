@@ -10,6 +10,7 @@
 //
 // The figures are those of summary.csv; nothing is computed anew except, for a column the summary
 // does not have, the median over the trials, without an interval.
+import { realpathSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
 import { readHeat } from './hlog.mjs';
@@ -181,21 +182,21 @@ function addSummary(dir, measured) {
     if (!entry) continue;
     const known = Object.assign(Object.create(null), entry.m);
     for (const [key, values] of Object.entries(entry.values))
-      known[key] ??= [values.length, median(values)];
+      known[key] ??= [values.length, Number(median(values).toPrecision(6))];
     entry.m = { ...known };
     delete entry.values;
   }
   return baseline;
 }
 
-// A curve without the points that the eye would not miss: those within 1 % of the last one kept,
+// A curve without the points that the eye would not miss: those within 2 % of the last one kept,
 // unless the next one is not (a step stays a step).
 function thinned(points) {
   const sorted = points.sort((a, b) => a[0] - b[0]);
   let last = 0;
   const kept = sorted.filter(([, us], i) => {
     const next = sorted[i + 1];
-    const near = (v) => Math.abs(v / sorted[last][1] - 1) <= 0.01;
+    const near = (v) => Math.abs(v / sorted[last][1] - 1) <= 0.02;
     if (i > 0 && next !== undefined && near(us) && near(next[1])) return false;
     last = i;
     return true;
@@ -261,7 +262,7 @@ export function readRun(dir) {
     p: Object.fromEntries(Object.entries(p).filter(([key]) => !mixed.has(key))),
   }));
   return {
-    id: basename(dir),
+    id: basename(realpathSync(dir)),
     run,
     effective: readJson(dir, 'effective.json') ?? {},
     baseline,
