@@ -4,7 +4,8 @@
 #     backends.sh [-b REGEX] [-j N] ADDRESS [CHECK OPTION...]       (MUXBENCH: the program)
 #
 # -b: only backends whose whole name matches (ERE); there may be none. -j: so many at once (2); most
-# cases wait for something. A backend that does not offer the transport of ADDRESS is left out. {} in
+# cases wait for something. Those with a thread or process per connection come last and alone: ten
+# thousand of these disturb whoever runs beside them. A backend that does not offer the transport of ADDRESS is left out. {} in
 # ADDRESS becomes the backend's name, for Unix paths. Exit 1 if a case of any of them failed.
 set -u
 : "${MUXBENCH:?path of muxbench}"
@@ -23,8 +24,9 @@ shift
 transport=${address%%:*}
 backends=$("$MUXBENCH" list --json | awk -v transport="\"$transport\"" '
   /^    "name":/ { name = $2; gsub(/[",]/, "", name); offered = 0 }
+  /^    "model":/ { crowd = /process each/ }
   index($0, "      " transport) == 1 { offered = 1 }
-  /^    "available": true/ && offered { print name }')
+  /^    "available": true/ && offered { print name, crowd }')
 [ -n "$backends" ] || exit 1
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
@@ -33,7 +35,14 @@ check='backend=$1 address=$2 work=$3
 shift 3
 "$MUXBENCH" check --backend "$backend" --listen "$(printf %s "$address" | sed "s/{}/$backend/")" \
   --tap "$@" >"$work/$backend" 2>&1 || echo "$backend" >>"$work/.failed"'
-printf '%s\n' $backends | grep -Ex "$only" |
-  xargs -P "$jobs" -I '{name}' sh -c "$check" check '{name}' "$address" "$work" "$@"
+run() { # CROWD JOBS CHECK-OPTION...
+  crowd=$1
+  at_once=$2
+  shift 2
+  printf '%s\n' "$backends" | awk -v crowd="$crowd" '$2 == crowd { print $1 }' | grep -Ex "$only" |
+    xargs -P "$at_once" -I '{name}' sh -c "$check" check '{name}' "$address" "$work" "$@"
+}
+run 0 "$jobs" "$@"
+run 1 1 "$@"
 cat "$work"/* 2>/dev/null
 [ ! -e "$work/.failed" ]
