@@ -91,7 +91,7 @@ function bandSeries(canvas, label, points) {
         shape: {
           points: [
             ...whole.map((p) => api.coord([p.x, p.high])),
-            ...whole.toReversed().map((p) => api.coord([p.x, p.low])),
+            ...[...whole].reverse().map((p) => api.coord([p.x, p.low])),
           ],
         },
         style: { fill: colour, opacity: 0.13 },
