@@ -94,22 +94,28 @@ CHECK_CASE(
   peers_close(peers, PEERS);
 }
 
-/* Some peers send more than the kernel holds and read slowly, so that a server has bytes of several
- * connections on its hands while it serves the rest. */
+/* Some peers send more than the kernel holds before they read, so that a server has bytes of
+ * several connections on its hands while it serves the rest. */
 CHECK_CASE(many_connections_crosstalk, .name = "many-connections-crosstalk", .theme = CHECK_BYTES,
            .property = "100 busy connections get their own bytes and nobody else's",
            .advice = "bytes that wait belong to their connection; a reused descriptor starts empty",
            .bound_s = 20, .fds = 200, .quick = true, .gate = true) {
-  enum { PEERS = 100, ROUNDS = 2, SLOW_EVERY = 12, SLOW_BYTES = 1500000, BYTES = 20000 };
+  enum { PEERS = 100, ROUNDS = 2, STALLED = 8, STALLED_MOST = 4 << 20, BYTES = 20000, PUSHES = 25 };
   for (int round = 0; round < ROUNDS; round++) {
     struct peer *peers = peers_open(check, PEERS, 8 * 1024);
-    for (int i = 0; i < PEERS; i++) {
-      bool slow = i % SLOW_EVERY == 0;
-      peers[i].random_sizes = true;
-      peers[i].send_most = slow ? 30000 : 3000;
-      peers[i].get_per_s = slow ? 8u << 20 : 0;
-      peers[i].send_goal = peers[i].get_goal = slow ? SLOW_BYTES : BYTES;
+    for (int push = 0; push < PUSHES; push++) {
+      for (int i = 0; i < STALLED; i++)
+        while (peers[i].sent < STALLED_MOST && peer_push(&peers[i], 30000) > 0)
+          ;
+      check_sleep(2 * MUX_MS);
     }
+    for (int i = STALLED; i < PEERS; i++) {
+      peers[i].random_sizes = true;
+      peers[i].send_most = 3000;
+    }
+    peers_echo(peers + STALLED, PEERS - STALLED, BYTES);
+    for (int i = 0; i < STALLED; i++)
+      peers[i].get_goal = peers[i].sent;
     peers_move(peers, PEERS);
     /* Leaves bytes behind for whoever gets the descriptor next. */
     for (int i = 0; i < PEERS; i++)
