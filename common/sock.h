@@ -18,7 +18,7 @@ struct mux_sock_options {
   int busy_poll_us;
   bool quickack;
   int defer_accept_s; /* of a listener only */
-  int mss_bytes; /* TCP_MAXSEG: largest segment that either side sends */
+  int mss_bytes;      /* TCP_MAXSEG: largest segment that either side sends */
 };
 #define MUX_SOCK_DEFAULTS ((struct mux_sock_options){.congestion = "cubic"})
 
