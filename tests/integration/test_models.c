@@ -1,0 +1,219 @@
+/* test_models.c: is the mechanism that a backend is named for really at work? A wrong fallback
+ * would still echo, and be compared under a false name. Counted from outside: system calls per
+ * request by tracepoint (the runner's own account), sleeps and children as /proc tells them. */
+#include "tests/support.h"
+
+#include <dirent.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/csv.h"
+#include "common/clock.h"
+#include "common/sock.h"
+#include "tests/process.h"
+
+static struct test_result result;
+
+/* ---- System calls --------------------------------------------------------------------------- */
+
+enum { SERVERS = 5 };
+static const struct {
+  const char *name;
+  double least, most; /* system calls per request, 100 connections, one message under way on each */
+} servers[SERVERS] = {
+    {"epoll-lt", 2.0, 3.0},        /* recv, send, and a share of a wait */
+    {"epoll-et", 2.0, 3.0},        /* as few: no recv that would block */
+    {"epoll-oneshot", 3.0, 4.0},   /* and epoll_ctl to be told again */
+    {"uring", 0.0, 1.0},           /* only waits, which submit as well */
+    {"uring-multishot", 0.0, 1.0}, /* the same */
+};
+
+static int column(const struct mux_csv *csv, const char *name) {
+  for (int i = 0; i < csv->count; i++)
+    if (strcmp(csv->fields[i], name) == 0)
+      return i;
+  fail_msg("no column %s", name);
+  return -1;
+}
+
+static void write_experiment(const char *path) {
+  FILE *out = fopen(path, "we");
+  assert_non_null(out);
+  fprintf(out, "question = \"How many system calls?\";\nbaseline = \"epoll-lt\";\ntwin = false;\n"
+               "blocks = 1;\ncount = \"300ms\";\nservers = [");
+  for (int i = 0; i < SERVERS; i++)
+    fprintf(out, "%s\"%s\"", i > 0 ? ", " : "", servers[i].name);
+  fprintf(out, "];\nload = { connections = 100; duration = \"300ms\"; warmup = \"100ms\"; };\n");
+  assert_int_equal(fclose(out), 0);
+}
+
+static void assert_calls(const char *name, const char *text) {
+  for (int i = 0; i < SERVERS; i++)
+    if (strcmp(servers[i].name, name) == 0) {
+      double calls = strtod(text, NULL);
+      if (calls < servers[i].least || calls > servers[i].most)
+        fail_msg("%s makes %s system calls per request, not %.1f to %.1f", name, text,
+                 servers[i].least, servers[i].most);
+    }
+}
+
+static void calls_per_request_are_the_mechanisms(void **state) {
+  (void)state;
+  char path[160];
+  snprintf(path, sizeof path, "%s/calls.cfg", test_directory());
+  write_experiment(path);
+  test_command(&result, "run %s --out %s/results", path, test_directory());
+  test_expect(&result, 0);
+  snprintf(path, sizeof path, "%s/results/latest/measurements.csv", test_directory());
+  struct mux_csv csv = {.from = fopen(path, "re")};
+  assert_non_null(csv.from);
+  assert_int_equal(mux_csv_next(&csv), 1);
+  int label = column(&csv, "label");
+  int calls = column(&csv, "syscalls_per_req");
+  int status = column(&csv, "status");
+  int counted = 0;
+  while (mux_csv_next(&csv) == 1) {
+    if (strcmp(csv.fields[status], "skipped") == 0 || csv.fields[calls][0] == 0)
+      continue; /* no io_uring, or no tracepoints, on this machine */
+    assert_calls(csv.fields[label], csv.fields[calls]);
+    counted++;
+  }
+  fclose(csv.from);
+  mux_csv_free(&csv);
+  if (counted == 0)
+    skip();
+}
+
+/* ---- Sleeping and processes ------------------------------------------------------------------ */
+
+static long long sleeps_of(pid_t pid) {
+  char path[64];
+  char line[128];
+  long long count = -1;
+  snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+  FILE *from = fopen(path, "re");
+  assert_non_null(from);
+  while (fgets(line, sizeof line, from) != NULL)
+    if (sscanf(line, "voluntary_ctxt_switches: %lld", &count) == 1)
+      break;
+  fclose(from);
+  assert_true(count >= 0);
+  return count;
+}
+
+struct watched {
+  pid_t pid;
+  int64_t cpu_ns;
+};
+
+static bool has_burnt(void *arg) {
+  const struct watched *watched = arg;
+  return mux_process_cpu_ns(watched->pid) >= watched->cpu_ns;
+}
+
+/* It is idle, burns CPU time, and never sleeps meanwhile. */
+static void spinners_never_sleep(void **state) {
+  (void)state;
+  static const char *const names[] = {"spin", "epoll-spin"};
+  for (size_t i = 0; i < TEST_COUNT(names); i++) {
+    struct test_server server;
+    test_serve(&server, "--backend %s", names[i]);
+    pid_t pid = server.process.pid;
+    struct watched watched = {pid, mux_process_cpu_ns(pid) + 20 * MUX_MS};
+    assert_true(test_wait_until(has_burnt, &watched));
+    long long before = sleeps_of(pid);
+    watched.cpu_ns += 100 * MUX_MS;
+    assert_true(test_wait_until(has_burnt, &watched));
+    assert_int_equal(sleeps_of(pid), before);
+    test_stop(&server);
+  }
+}
+
+struct parent {
+  pid_t pid;
+  int children;
+};
+
+static bool has_children(void *arg) {
+  const struct parent *parent = arg;
+  char path[64];
+  char text[4096] = "";
+  snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)parent->pid, (int)parent->pid);
+  FILE *from = fopen(path, "re");
+  if (from == NULL)
+    skip(); /* a kernel without CONFIG_PROC_CHILDREN */
+  char *read = fgets(text, sizeof text, from);
+  fclose(from);
+  int count = 0;
+  for (const char *at = read; at != NULL && (at = strchr(at, ' ')) != NULL; at++)
+    count++;
+  return count == parent->children;
+}
+
+static void fork_has_a_process_per_connection(void **state) {
+  (void)state;
+  enum { CONNECTIONS = 20 };
+  int fds[CONNECTIONS];
+  struct test_server server;
+  struct mux_sock_options options = MUX_SOCK_DEFAULTS;
+  test_serve(&server, "--backend fork");
+  for (int i = 0; i < CONNECTIONS; i++) {
+    fds[i] = mux_sock_connect_within(&server.addr, &options, 5 * MUX_S);
+    assert_true(fds[i] >= 0);
+  }
+  struct parent parent = {server.process.pid, CONNECTIONS};
+  assert_true(test_wait_until(has_children, &parent));
+  for (int i = 0; i < CONNECTIONS; i++)
+    close(fds[i]);
+  parent.children = 0; /* reaped, every one */
+  assert_true(test_wait_until(has_children, &parent));
+  test_stop(&server);
+}
+
+static void prefork_has_its_processes_beforehand(void **state) {
+  (void)state;
+  struct test_server server;
+  test_serve(&server, "--backend prefork --workers 5");
+  struct parent parent = {server.process.pid, 4}; /* the first worker is the server itself */
+  assert_true(test_wait_until(has_children, &parent));
+  test_stop(&server);
+}
+
+/* ---- Accepting ------------------------------------------------------------------------------ */
+
+static void handoff_deals_in_turn(void **state) {
+  (void)state;
+  char stats[160];
+  snprintf(stats, sizeof stats, "%s/stats", test_directory());
+  static const char *const names[] = {"epoll-lt", "epoll-et", "poll", "threads"};
+  for (size_t i = 0; i < TEST_COUNT(names); i++) {
+    struct test_server server;
+    test_serve(&server, "--backend %s --workers 3 --accept handoff --stats %s", names[i], stats);
+    test_command(&result, "load --target %s --connections 30 --duration 100ms --warmup 0s",
+                 server.target);
+    test_expect(&result, 0);
+    test_stop(&server);
+    json_t *json = json_load_file(stats, 0, NULL);
+    assert_non_null(json);
+    size_t each;
+    json_t *worker;
+    json_array_foreach(json_object_get(json, "workers"), each, worker)
+        assert_int_equal(test_json_int(worker, "accepted"), 10);
+    assert_int_equal(each, 3);
+    json_decref(json);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(calls_per_request_are_the_mechanisms),
+      cmocka_unit_test(spinners_never_sleep),
+      cmocka_unit_test(fork_has_a_process_per_connection),
+      cmocka_unit_test(prefork_has_its_processes_beforehand),
+      cmocka_unit_test(handoff_deals_in_turn),
+  };
+  return cmocka_run_group_tests(tests, test_make_directory, test_remove_directory);
+}
