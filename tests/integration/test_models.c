@@ -22,11 +22,13 @@ static struct test_result result;
 enum { SERVERS = 5 };
 static const struct {
   const char *name;
-  double least, most; /* system calls per request, 100 connections, one message under way on each */
+  /* System calls per request, 100 connections, one message under way on each. A tenth of tolerance:
+   * calls and requests are not counted from the very same moment. */
+  double least, most;
 } servers[SERVERS] = {
-    {"epoll-lt", 2.0, 3.0},        /* recv, send, and a share of a wait */
-    {"epoll-et", 2.0, 3.0},        /* as few: no recv that would block */
-    {"epoll-oneshot", 3.0, 4.0},   /* and epoll_ctl to be told again */
+    {"epoll-lt", 1.8, 3.0},        /* recv, send, and a share of a wait */
+    {"epoll-et", 1.8, 3.0},        /* as few: no recv that would block */
+    {"epoll-oneshot", 2.7, 4.0},   /* and epoll_ctl to be told again */
     {"uring", 0.0, 1.0},           /* only waits, which submit as well */
     {"uring-multishot", 0.0, 1.0}, /* the same */
 };
