@@ -197,6 +197,18 @@ static void print_output(FILE *output) {
   free(line);
 }
 
+/* Every skipped case with its reason: a case that did not run is told, not only counted. A program
+ * that skipped as a whole has said why in its own words. */
+static void print_skips(FILE *output, bool whole) {
+  char *line = NULL;
+  size_t room = 0;
+  rewind(output);
+  while (getline(&line, &room, output) > 0)
+    if (whole || strstr(line, "# SKIP") != NULL)
+      printf("    skip: %s%s", line, strchr(line, '\n') != NULL ? "" : "\n");
+  free(line);
+}
+
 static void run_and_report(const char *command, int64_t timeout_ns, struct tally *total) {
   struct program program = {.command = command};
   int64_t start = mux_now_ns();
@@ -209,6 +221,8 @@ static void run_and_report(const char *command, int64_t timeout_ns, struct tally
          wrong != NULL ? wrong : "");
   if (tally->failed > 0)
     print_output(program.output);
+  if (tally->skipped > 0)
+    print_skips(program.output, tally->passed + tally->failed == 0 && program.planned == 0);
   fclose(program.output);
   total->passed += tally->passed;
   total->failed += tally->failed;
