@@ -29,7 +29,7 @@ enum {
 
 static int run(struct mux_worker *worker, bool multishot) {
   const int64_t *options = worker->options;
-  struct uring_config config = {
+  struct mux_uring_config config = {
       .entries = (unsigned)options[OPT_ENTRIES],
       .completions = (unsigned)options[OPT_COMPLETIONS],
       .buffers = (uint32_t)options[OPT_BUFFERS],
@@ -51,12 +51,12 @@ static int run_multishot(struct mux_worker *worker) {
 /* Opens a ring as the worker will, because a kernel may have io_uring and a policy may forbid it.
  */
 static int probe_single(char *why, size_t why_bytes) {
-  struct uring uring;
-  struct uring_config config = {
+  struct mux_uring uring;
+  struct mux_uring_config config = {
       .entries = 8, .completions = 16, .buffer_bytes = 256, .defer_taskrun = true};
-  int error = uring_open(&uring, &config, why, why_bytes);
+  int error = mux_uring_open(&uring, &config, why, why_bytes);
   if (error == 0)
-    uring_close(&uring);
+    mux_uring_close(&uring);
   return error;
 }
 

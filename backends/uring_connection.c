@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 
 static void submit_receive(struct uring_engine *engine, struct uring_connection *conn) {
-  struct io_uring_sqe *sqe = uring_sqe(&engine->uring);
+  struct io_uring_sqe *sqe = mux_uring_sqe(&engine->uring);
   if (engine->draining) { /* no longer waits: an empty queue is the end */
     io_uring_prep_recv(sqe, conn->fd, NULL, 0, MSG_DONTWAIT);
   } else if (engine->multishot) {
@@ -23,14 +23,14 @@ static void submit_receive(struct uring_engine *engine, struct uring_connection 
       sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
   }
   sqe->flags |= IOSQE_BUFFER_SELECT | conn->fixed;
-  sqe->buf_group = URING_BUFFER_GROUP;
+  sqe->buf_group = MUX_URING_BUFFER_GROUP;
   uring_tag(sqe, conn, OP_RECEIVE);
   conn->receiving = true;
 }
 
 static void submit_send(struct uring_engine *engine, struct uring_connection *conn) {
-  const struct uring_chunk *chunk = conn->first;
-  struct io_uring_sqe *sqe = uring_sqe(&engine->uring);
+  const struct mux_uring_chunk *chunk = conn->first;
+  struct io_uring_sqe *sqe = mux_uring_sqe(&engine->uring);
   io_uring_prep_send(sqe, conn->fd, chunk->bytes + chunk->head, chunk->tail - chunk->head,
                      MSG_NOSIGNAL);
   sqe->flags |= conn->fixed;
@@ -39,7 +39,7 @@ static void submit_send(struct uring_engine *engine, struct uring_connection *co
 }
 
 void uring_cancel(struct uring_engine *engine, const void *object, enum uring_op op) {
-  struct io_uring_sqe *sqe = uring_sqe(&engine->uring);
+  struct io_uring_sqe *sqe = mux_uring_sqe(&engine->uring);
   io_uring_prep_cancel64(sqe, (uintptr_t)object | op, 0);
   sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
   uring_tag(sqe, NULL, OP_IGNORE);
@@ -50,7 +50,7 @@ void uring_cancel(struct uring_engine *engine, const void *object, enum uring_op
 static int close_direct(struct uring_engine *engine, int fd, uint8_t fixed) {
   if (!fixed)
     return fd;
-  struct io_uring_sqe *sqe = uring_sqe(&engine->uring);
+  struct io_uring_sqe *sqe = mux_uring_sqe(&engine->uring);
   io_uring_prep_close_direct(sqe, (unsigned)fd);
   sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
   uring_tag(sqe, NULL, OP_IGNORE);
@@ -60,9 +60,9 @@ static int close_direct(struct uring_engine *engine, int fd, uint8_t fixed) {
 
 static void finish(struct uring_engine *engine, struct uring_connection *conn) {
   struct mux_worker *worker = engine->worker;
-  for (struct uring_chunk *chunk = conn->first, *next; chunk != NULL; chunk = next) {
+  for (struct mux_uring_chunk *chunk = conn->first, *next; chunk != NULL; chunk = next) {
     next = chunk->next;
-    uring_put(&engine->uring, chunk);
+    mux_uring_put(&engine->uring, chunk);
   }
   worker->host->close(worker, close_direct(engine, conn->fd, conn->fixed), conn->error);
   if (conn->next != NULL)
@@ -105,13 +105,13 @@ static void advance(struct uring_engine *engine, struct uring_connection *conn) 
 
 /* Appends received bytes to what waits. The chunk is kept, or packed into the last one. */
 static void enqueue(struct uring_engine *engine, struct uring_connection *conn,
-                    struct uring_chunk *chunk, uint32_t bytes) {
-  struct uring_chunk *last = conn->last;
+                    struct mux_uring_chunk *chunk, uint32_t bytes) {
+  struct mux_uring_chunk *last = conn->last;
   bool in_flight = conn->sending && last == conn->first;
   if (last != NULL && !in_flight && bytes <= engine->uring.chunk_bytes - last->tail) {
     memcpy(last->bytes + last->tail, chunk->bytes, bytes);
     last->tail += bytes;
-    uring_put(&engine->uring, chunk);
+    mux_uring_put(&engine->uring, chunk);
     return;
   }
   chunk->tail = bytes;
@@ -126,9 +126,9 @@ static void enqueue(struct uring_engine *engine, struct uring_connection *conn,
 void uring_on_receive(struct uring_engine *engine, struct uring_connection *conn,
                       const struct io_uring_cqe *cqe) {
   struct mux_worker *worker = engine->worker;
-  struct uring_chunk *chunk = NULL;
+  struct mux_uring_chunk *chunk = NULL;
   if ((cqe->flags & IORING_CQE_F_BUFFER) != 0)
-    chunk = uring_take(&engine->uring, cqe);
+    chunk = mux_uring_take(&engine->uring, cqe);
   conn->receiving = (cqe->flags & IORING_CQE_F_MORE) != 0;
   conn->cancelled = conn->cancelled && conn->receiving;
   conn->more = (cqe->flags & IORING_CQE_F_SOCK_NONEMPTY) != 0;
@@ -138,12 +138,12 @@ void uring_on_receive(struct uring_engine *engine, struct uring_connection *conn
       worker->host->work(worker);
   } else {
     if (chunk != NULL)
-      uring_put(&engine->uring, chunk);
+      mux_uring_put(&engine->uring, chunk);
     if (cqe->res == 0 || (cqe->res == -EAGAIN && engine->draining))
       conn->eof = true;
     else if (cqe->res == -EINVAL && engine->receive_bytes > 0)
       engine->receive_bytes = 0;
-    else if (cqe->res == -ENOBUFS && uring_provide_more(&engine->uring))
+    else if (cqe->res == -ENOBUFS && mux_uring_provide_more(&engine->uring))
       conn->more = true;
     else if (cqe->res != -ECANCELED && cqe->res != -EINTR && conn->error == 0)
       conn->error = cqe->res;
@@ -153,7 +153,7 @@ void uring_on_receive(struct uring_engine *engine, struct uring_connection *conn
 
 void uring_on_send(struct uring_engine *engine, struct uring_connection *conn,
                    const struct io_uring_cqe *cqe) {
-  struct uring_chunk *chunk = conn->first;
+  struct mux_uring_chunk *chunk = conn->first;
   conn->sending = false;
   if (cqe->res >= 0) {
     chunk->head += (uint32_t)cqe->res;
@@ -166,7 +166,7 @@ void uring_on_send(struct uring_engine *engine, struct uring_connection *conn,
     if (conn->first == NULL)
       conn->last = NULL;
     conn->chunks--;
-    uring_put(&engine->uring, chunk);
+    mux_uring_put(&engine->uring, chunk);
   }
   advance(engine, conn);
 }

@@ -36,7 +36,7 @@ static void submit_accept(struct uring_engine *engine) {
     pause_accepting(engine);
     return;
   }
-  struct io_uring_sqe *sqe = uring_sqe(&engine->uring);
+  struct io_uring_sqe *sqe = mux_uring_sqe(&engine->uring);
   if (engine->multishot && !engine->direct)
     io_uring_prep_multishot_accept(sqe, listener, NULL, NULL, SOCK_CLOEXEC);
   else
@@ -157,7 +157,7 @@ static bool is_over(const struct uring_engine *engine) {
 
 static int loop(struct uring_engine *engine) {
   struct mux_worker *worker = engine->worker;
-  struct io_uring_sqe *sqe = uring_sqe(&engine->uring);
+  struct io_uring_sqe *sqe = mux_uring_sqe(&engine->uring);
   io_uring_prep_poll_add(sqe, worker->stop_fd, POLLIN);
   uring_tag(sqe, NULL, OP_STOP);
   submit_accept(engine);
@@ -165,7 +165,7 @@ static int loop(struct uring_engine *engine) {
     int64_t timeout_ns = run_timers(engine);
     if (is_over(engine)) /* the deadline has ended the last */
       break;
-    int error = uring_wait(&engine->uring, timeout_ns);
+    int error = mux_uring_wait(&engine->uring, timeout_ns);
     if (error == 0)
       error = engine->error;
     if (error < 0)
@@ -182,7 +182,7 @@ static bool is_unix(int fd) {
   return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_UNIX;
 }
 
-int uring_serve(struct mux_worker *worker, struct uring_config *config, bool multishot,
+int uring_serve(struct mux_worker *worker, struct mux_uring_config *config, bool multishot,
                 bool direct) {
   struct uring_engine engine = {
       .worker = worker,
@@ -197,14 +197,14 @@ int uring_serve(struct mux_worker *worker, struct uring_config *config, bool mul
   if (engine.direct && getrlimit(RLIMIT_NOFILE, &files) == 0)
     engine.free_files = config->files = (unsigned)files.rlim_cur;
   char why[160];
-  int error = uring_open(&engine.uring, config, why, sizeof why);
+  int error = mux_uring_open(&engine.uring, config, why, sizeof why);
   if (error < 0) {
     worker->host->log(worker, "%s", why);
     return error;
   }
   set_listener_nonblocking(&engine, false);
   error = loop(&engine);
-  uring_close(&engine.uring);
+  mux_uring_close(&engine.uring);
   for (struct uring_connection *conn = engine.connections, *next; conn != NULL; conn = next) {
     next = conn->next; /* only after an error */
     worker->host->close(worker, conn->fixed ? -1 : conn->fd, error);

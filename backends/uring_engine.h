@@ -1,6 +1,6 @@
 /* uring_engine.h: an echo server on one io_uring, behind all io_uring backends.
  *
- * Received bytes stay in the buffer that the kernel chose for them (uring_ring.h) and are sent from
+ * Received bytes stay in the buffer that the kernel chose for them (uring.h) and are sent from
  * there. A connection's chunks wait in a queue with one send in flight, because two could overtake
  * each other. Bytes that come meanwhile are packed into the last chunk when they fit, so that small
  * messages hold few buffers. Idle connections hold none.
@@ -18,14 +18,14 @@
 #include <stdbool.h>
 
 #include "backends/mux_backend.h"
-#include "backends/uring_ring.h"
+#include "common/uring.h"
 
 /* In the low bits of user_data; above them the connection, if it is one's. */
 enum uring_op { OP_IGNORE, OP_ACCEPT, OP_STOP, OP_RECEIVE, OP_SEND, OP_MASK = 7 };
 
 struct uring_connection {
   struct uring_connection *next, *prev; /* in engine.connections */
-  struct uring_chunk *first, *last;
+  struct mux_uring_chunk *first, *last;
   uint32_t chunks;
   int fd; /* or the index of a direct descriptor */
   int error;
@@ -38,7 +38,7 @@ struct uring_connection {
 };
 
 struct uring_engine {
-  struct uring uring;
+  struct mux_uring uring;
   struct mux_worker *worker;
   bool multishot;
   bool direct;
@@ -80,7 +80,7 @@ void uring_drain_connections(struct uring_engine *engine);
 void uring_abort_connections(struct uring_engine *engine, int error);
 
 /* ---- uring_engine.c: the whole run() of a backend. `direct`: connections without an fd. */
-int uring_serve(struct mux_worker *worker, struct uring_config *config, bool multishot,
+int uring_serve(struct mux_worker *worker, struct mux_uring_config *config, bool multishot,
                 bool direct);
 
 #endif

@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "backends/uring_ring.h"
+#include "common/uring.h"
 #include "common/clock.h"
 #include "common/sock.h"
 #include "loadgen/worker.h"
@@ -37,7 +37,7 @@ enum {
 enum operation { CONNECT, RECEIVE, SEND, OTHER };
 
 struct uring_engine {
-  struct uring uring;
+  struct mux_uring uring;
   bool open;
   bool quiet_sends; /* one message outstanding: no completion for a send */
   unsigned char *out;
@@ -55,12 +55,12 @@ static uint64_t token_of(const struct load_worker *w, const struct load_connecti
 }
 
 static int uring_probe(char *why, size_t why_bytes) {
-  struct uring uring;
-  struct uring_config config = {
+  struct mux_uring uring;
+  struct mux_uring_config config = {
       .entries = 8, .completions = 16, .buffers = 8, .buffer_bytes = 64, .defer_taskrun = true};
-  int rc = uring_open(&uring, &config, why, why_bytes);
+  int rc = mux_uring_open(&uring, &config, why, why_bytes);
   if (rc == 0)
-    uring_close(&uring);
+    mux_uring_close(&uring);
   return rc;
 }
 
@@ -70,7 +70,7 @@ static void uring_engine_close(struct load_worker *w) {
     return;
   if (e->open) {
     io_uring_submit(&e->uring.ring); /* the connections' closing */
-    uring_close(&e->uring);
+    mux_uring_close(&e->uring);
   }
   if (e->out != NULL)
     munmap(e->out, e->out_bytes * (w->active + 1));
@@ -82,7 +82,7 @@ static void uring_engine_close(struct load_worker *w) {
 static struct io_uring_sqe *next_entry(struct load_worker *w) {
   struct uring_engine *e = w->engine_state;
   w->count.calls += io_uring_sq_space_left(&e->uring.ring) == 0;
-  return uring_sqe(&e->uring);
+  return mux_uring_sqe(&e->uring);
 }
 
 static void watch_wake(struct load_worker *w) {
@@ -102,7 +102,7 @@ static int uring_engine_open(struct load_worker *w) {
   bytes = bytes < BUFFER_BYTES_MOST ? bytes : BUFFER_BYTES_MOST;
   e->out_bytes = bytes;
   e->quiet_sends = !w->open_loop && w->config->depth == 1 && bytes == w->payload_bytes;
-  struct uring_config config = {
+  struct mux_uring_config config = {
       .entries = ENTRIES,
       .completions = COMPLETIONS,
       .buffers = BUFFERS,
@@ -110,7 +110,7 @@ static int uring_engine_open(struct load_worker *w) {
       .defer_taskrun = true,
   };
   char why[160];
-  int rc = uring_open(&e->uring, &config, why, sizeof why);
+  int rc = mux_uring_open(&e->uring, &config, why, sizeof why);
   if (rc != 0)
     return rc;
   e->open = true;
@@ -135,7 +135,7 @@ static void arm_receive(struct load_worker *w, struct load_connection *c) {
   struct io_uring_sqe *sqe = next_entry(w);
   io_uring_prep_recv_multishot(sqe, c->fd, NULL, 0, 0);
   sqe->flags |= IOSQE_BUFFER_SELECT;
-  sqe->buf_group = URING_BUFFER_GROUP;
+  sqe->buf_group = MUX_URING_BUFFER_GROUP;
   io_uring_sqe_set_data64(sqe, token_of(w, c, RECEIVE));
 }
 
@@ -203,10 +203,11 @@ static void connected(struct load_worker *w, struct load_connection *c, int resu
 }
 
 static void received(struct load_worker *w, struct load_connection *c,
-                     const struct io_uring_cqe *cqe, const struct uring_chunk *chunk, int64_t now) {
+                     const struct io_uring_cqe *cqe, const struct mux_uring_chunk *chunk,
+                     int64_t now) {
   struct uring_engine *e = w->engine_state;
   if (cqe->res == -ENOBUFS || cqe->res == -EINTR || cqe->res == -EAGAIN) {
-    if (cqe->res == -ENOBUFS && !uring_provide_more(&e->uring))
+    if (cqe->res == -ENOBUFS && !mux_uring_provide_more(&e->uring))
       load_connection_lost(w, c, ENOBUFS);
     else
       arm_receive(w, c);
@@ -257,7 +258,8 @@ static void handle(struct load_worker *w, const struct io_uring_cqe *cqe, int64_
     return;
   }
   struct load_connection *c = &w->connections[(uint32_t)cqe->user_data];
-  struct uring_chunk *chunk = cqe->flags & IORING_CQE_F_BUFFER ? uring_take(&e->uring, cqe) : NULL;
+  struct mux_uring_chunk *chunk =
+      cqe->flags & IORING_CQE_F_BUFFER ? mux_uring_take(&e->uring, cqe) : NULL;
   if (c->state != LOAD_CLOSED && token_of(w, c, operation) == cqe->user_data) {
     if (operation == CONNECT)
       connected(w, c, cqe->res, now);
@@ -267,7 +269,7 @@ static void handle(struct load_worker *w, const struct io_uring_cqe *cqe, int64_
       sent(w, c, cqe->res, now);
   }
   if (chunk != NULL)
-    uring_put(&e->uring, chunk);
+    mux_uring_put(&e->uring, chunk);
 }
 
 static int uring_engine_wait(struct load_worker *w) {
@@ -275,7 +277,7 @@ static int uring_engine_wait(struct load_worker *w) {
   int64_t before = mux_now_ns();
   int64_t left = w->timer_ns - before;
   bool spin = left <= w->config->spin_ns;
-  int rc = uring_wait(&e->uring, w->timer_ns == INT64_MAX ? -1 : spin ? 0 : left);
+  int rc = mux_uring_wait(&e->uring, w->timer_ns == INT64_MAX ? -1 : spin ? 0 : left);
   if (rc != 0)
     return rc;
   int64_t now = mux_now_ns();

@@ -1,4 +1,4 @@
-/* uring_ring.h: one io_uring with its receive buffers, for the io_uring backends.
+/* uring.h: one io_uring with its receive buffers, for the io_uring backends and the load.
  *
  * Words. A *chunk* is one receive buffer with its bookkeeping. A chunk is in one of three places:
  * provided (the kernel may fill it), held by a connection (filled, waiting to be sent), or free.
@@ -12,8 +12,8 @@
  *
  * Sources: io_uring(7), io_uring_setup(2), io_uring_register_buf_ring(3). Debian 12's liburing 2.3
  * has no io_uring_setup_buf_ring(), so the ring of buffers is mapped and registered by hand. */
-#ifndef MUX_URING_RING_H
-#define MUX_URING_RING_H
+#ifndef MUX_URING_H
+#define MUX_URING_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,14 +22,14 @@
 #include <liburing.h>
 
 /* Filled bytes [head, tail) wait to be sent. */
-struct uring_chunk {
-  struct uring_chunk *next;
+struct mux_uring_chunk {
+  struct mux_uring_chunk *next;
   uint32_t head;
   uint32_t tail;
   unsigned char bytes[];
 };
 
-struct uring_config {
+struct mux_uring_config {
   unsigned entries;      /* of the submission queue */
   unsigned completions;  /* of the completion queue */
   uint32_t buffers;      /* most chunks to provide at a time; rounded up to a power of two */
@@ -39,38 +39,39 @@ struct uring_config {
   bool sqpoll;
 };
 
-struct uring {
+struct mux_uring {
   struct io_uring ring;
   bool sqpoll;
   struct io_uring_buf_ring *provided;
-  size_t provided_bytes;     /* of the mapping */
-  struct uring_chunk **lent; /* the chunk behind each buffer id; NULL: the id is vacant */
-  uint32_t capacity;         /* buffer ids there are */
-  uint32_t live;             /* ids 0 … live-1 are in use */
-  uint32_t vacant;           /* ... of these, without a chunk, for want of memory */
+  size_t provided_bytes;         /* of the mapping */
+  struct mux_uring_chunk **lent; /* the chunk behind each buffer id; NULL: the id is vacant */
+  uint32_t capacity;             /* buffer ids there are */
+  uint32_t live;                 /* ids 0 … live-1 are in use */
+  uint32_t vacant;               /* ... of these, without a chunk, for want of memory */
   uint32_t chunk_bytes;
-  struct uring_chunk *free;
-  struct uring_slab *slabs;
+  struct mux_uring_chunk *free;
+  struct mux_uring_slab *slabs;
 };
 
-enum { URING_BUFFER_GROUP = 0 };
+enum { MUX_URING_BUFFER_GROUP = 0 };
 
 /* Returns 0 or -errno with a reason in why. After a failure nothing is left to close. */
-int uring_open(struct uring *uring, const struct uring_config *config, char *why, size_t why_bytes);
-void uring_close(struct uring *uring);
+int mux_uring_open(struct mux_uring *uring, const struct mux_uring_config *config, char *why,
+                   size_t why_bytes);
+void mux_uring_close(struct mux_uring *uring);
 
 /* The next submission, never NULL; queued ones are submitted when there is no room. */
-struct io_uring_sqe *uring_sqe(struct uring *uring);
+struct io_uring_sqe *mux_uring_sqe(struct mux_uring *uring);
 
 /* Submits, and waits for a completion, or up to timeout_ns (-1: for ever). Returns 0 or -errno;
  * a timeout and a signal are 0. */
-int uring_wait(struct uring *uring, int64_t timeout_ns);
+int mux_uring_wait(struct mux_uring *uring, int64_t timeout_ns);
 
 /* The chunk of a completion with IORING_CQE_F_BUFFER. Another takes its place. */
-struct uring_chunk *uring_take(struct uring *uring, const struct io_uring_cqe *cqe);
+struct mux_uring_chunk *mux_uring_take(struct mux_uring *uring, const struct io_uring_cqe *cqe);
 /* Gives a chunk back. */
-void uring_put(struct uring *uring, struct uring_chunk *chunk);
+void mux_uring_put(struct mux_uring *uring, struct mux_uring_chunk *chunk);
 /* After -ENOBUFS: provides more. False if there is no memory for a single one. */
-bool uring_provide_more(struct uring *uring);
+bool mux_uring_provide_more(struct mux_uring *uring);
 
 #endif

@@ -1,7 +1,8 @@
-/* uring_ring.c: see uring_ring.h. */
+/* uring.c: see uring.h. The library is named by its users, backends/uring.c and
+ * loadgen/engine_uring.c. */
 #if __has_include(<liburing.h>)
 
-#include "backends/uring_ring.h"
+#include "common/uring.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -14,27 +15,28 @@
 
 enum { CACHE_LINE = 64, CHUNKS_PER_SLAB = 64, FIRST_LIVE = 64, SQPOLL_IDLE_MS = 100 };
 
-struct uring_slab {
-  struct uring_slab *next;
+struct mux_uring_slab {
+  struct mux_uring_slab *next;
 };
 
 /* Chunks lie an odd number of cache lines apart: page-sized steps would put all their beginnings
  * into the same few sets of the cache. */
-static size_t chunk_stride(const struct uring *uring) {
-  size_t lines = (sizeof(struct uring_chunk) + uring->chunk_bytes + CACHE_LINE - 1) / CACHE_LINE;
+static size_t chunk_stride(const struct mux_uring *uring) {
+  size_t lines =
+      (sizeof(struct mux_uring_chunk) + uring->chunk_bytes + CACHE_LINE - 1) / CACHE_LINE;
   return (lines | 1) * CACHE_LINE;
 }
 
-static bool grow_pool(struct uring *uring) {
+static bool grow_pool(struct mux_uring *uring) {
   size_t stride = chunk_stride(uring);
-  struct uring_slab *slab =
+  struct mux_uring_slab *slab =
       aligned_alloc(CACHE_LINE, CACHE_LINE + CHUNKS_PER_SLAB * stride); /* line 0: the slab */
   if (slab == NULL)
     return false;
   slab->next = uring->slabs;
   uring->slabs = slab;
   for (size_t i = CHUNKS_PER_SLAB; i-- > 0;) {
-    struct uring_chunk *chunk = (void *)((unsigned char *)slab + CACHE_LINE + i * stride);
+    struct mux_uring_chunk *chunk = (void *)((unsigned char *)slab + CACHE_LINE + i * stride);
     chunk->next = uring->free;
     uring->free = chunk;
   }
@@ -42,10 +44,10 @@ static bool grow_pool(struct uring *uring) {
 }
 
 /* Hands the most recently freed chunk to the kernel under this id. */
-static bool provide(struct uring *uring, uint16_t id) {
+static bool provide(struct mux_uring *uring, uint16_t id) {
   if (uring->free == NULL && !grow_pool(uring))
     return false;
-  struct uring_chunk *chunk = uring->free;
+  struct mux_uring_chunk *chunk = uring->free;
   uring->free = chunk->next;
   uring->lent[id] = chunk;
   io_uring_buf_ring_add(uring->provided, chunk->bytes, uring->chunk_bytes, id,
@@ -55,7 +57,7 @@ static bool provide(struct uring *uring, uint16_t id) {
 }
 
 /* Fills vacant ids as far as memory allows. Rare: only after memory ran out, or `live` grew. */
-static void fill_vacant(struct uring *uring) {
+static void fill_vacant(struct mux_uring *uring) {
   for (uint32_t id = 0; id < uring->live && uring->vacant > 0; id++)
     if (uring->lent[id] == NULL) {
       if (!provide(uring, (uint16_t)id))
@@ -64,10 +66,10 @@ static void fill_vacant(struct uring *uring) {
     }
 }
 
-struct uring_chunk *uring_take(struct uring *uring, const struct io_uring_cqe *cqe) {
+struct mux_uring_chunk *mux_uring_take(struct mux_uring *uring, const struct io_uring_cqe *cqe) {
   uint16_t id = (uint16_t)(cqe->flags >> IORING_CQE_BUFFER_SHIFT);
   assert(id < uring->live && uring->lent[id] != NULL);
-  struct uring_chunk *chunk = uring->lent[id];
+  struct mux_uring_chunk *chunk = uring->lent[id];
   uring->lent[id] = NULL;
   if (!provide(uring, id))
     uring->vacant++;
@@ -76,14 +78,14 @@ struct uring_chunk *uring_take(struct uring *uring, const struct io_uring_cqe *c
   return chunk;
 }
 
-void uring_put(struct uring *uring, struct uring_chunk *chunk) {
+void mux_uring_put(struct mux_uring *uring, struct mux_uring_chunk *chunk) {
   chunk->next = uring->free;
   uring->free = chunk;
   if (uring->vacant > 0)
     fill_vacant(uring);
 }
 
-bool uring_provide_more(struct uring *uring) {
+bool mux_uring_provide_more(struct mux_uring *uring) {
   uint32_t more = uring->live < uring->capacity ? uring->live : 0;
   uring->live += more;
   uring->vacant += more;
@@ -91,7 +93,7 @@ bool uring_provide_more(struct uring *uring) {
   return uring->vacant < uring->live;
 }
 
-struct io_uring_sqe *uring_sqe(struct uring *uring) {
+struct io_uring_sqe *mux_uring_sqe(struct mux_uring *uring) {
   struct io_uring_sqe *sqe;
   while ((sqe = io_uring_get_sqe(&uring->ring)) == NULL) {
     io_uring_submit(&uring->ring);
@@ -101,7 +103,7 @@ struct io_uring_sqe *uring_sqe(struct uring *uring) {
   return sqe;
 }
 
-int uring_wait(struct uring *uring, int64_t timeout_ns) {
+int mux_uring_wait(struct mux_uring *uring, int64_t timeout_ns) {
   int result;
   if (timeout_ns < 0) {
     result = io_uring_submit_and_wait(&uring->ring, 1);
@@ -116,7 +118,7 @@ int uring_wait(struct uring *uring, int64_t timeout_ns) {
   return result;
 }
 
-static int open_ring(struct uring *uring, const struct uring_config *config) {
+static int open_ring(struct mux_uring *uring, const struct mux_uring_config *config) {
   struct io_uring_params params = {
       .flags = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | IORING_SETUP_SUBMIT_ALL,
       .cq_entries = config->completions,
@@ -138,7 +140,7 @@ static int open_ring(struct uring *uring, const struct uring_config *config) {
   return error;
 }
 
-static int open_buffers(struct uring *uring, const struct uring_config *config) {
+static int open_buffers(struct mux_uring *uring, const struct mux_uring_config *config) {
   uring->chunk_bytes = config->buffer_bytes;
   uring->capacity = FIRST_LIVE;
   while (uring->capacity < config->buffers)
@@ -156,7 +158,7 @@ static int open_buffers(struct uring *uring, const struct uring_config *config) 
   struct io_uring_buf_reg registration = {
       .ring_addr = (uintptr_t)memory,
       .ring_entries = uring->capacity,
-      .bgid = URING_BUFFER_GROUP,
+      .bgid = MUX_URING_BUFFER_GROUP,
   };
   int error = io_uring_register_buf_ring(&uring->ring, &registration, 0);
   if (error < 0)
@@ -166,11 +168,11 @@ static int open_buffers(struct uring *uring, const struct uring_config *config) 
   return uring->vacant == 0 ? 0 : -ENOMEM;
 }
 
-static void close_buffers(struct uring *uring) {
+static void close_buffers(struct mux_uring *uring) {
   if (uring->provided != NULL)
     munmap(uring->provided, uring->provided_bytes);
   free(uring->lent);
-  for (struct uring_slab *slab = uring->slabs, *next; slab != NULL; slab = next) {
+  for (struct mux_uring_slab *slab = uring->slabs, *next; slab != NULL; slab = next) {
     next = slab->next;
     free(slab);
   }
@@ -193,9 +195,9 @@ static const char *ring_refusal(int error) {
   }
 }
 
-int uring_open(struct uring *uring, const struct uring_config *config, char *why,
-               size_t why_bytes) {
-  *uring = (struct uring){0};
+int mux_uring_open(struct mux_uring *uring, const struct mux_uring_config *config, char *why,
+                   size_t why_bytes) {
+  *uring = (struct mux_uring){0};
   int error = open_ring(uring, config);
   if (error < 0) {
     snprintf(why, why_bytes, "%s", ring_refusal(error));
@@ -219,11 +221,11 @@ int uring_open(struct uring *uring, const struct uring_config *config, char *why
   io_uring_register_ring_fd(&uring->ring);
   return 0;
 out:
-  uring_close(uring);
+  mux_uring_close(uring);
   return error;
 }
 
-void uring_close(struct uring *uring) {
+void mux_uring_close(struct mux_uring *uring) {
   io_uring_queue_exit(&uring->ring);
   close_buffers(uring);
 }
