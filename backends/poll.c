@@ -1,9 +1,18 @@
-/* poll.c: poll(2). One array of every descriptor, handed to the kernel at every wait and scanned
- * after it. The array has no holes: what is removed is replaced by the last entry. */
+/* poll.c: poll(2) and ppoll(2). One array of every descriptor, handed to the kernel at every wait
+ * and scanned after it. The array has no holes: what is removed is replaced by the last entry.
+ *
+ * ppoll's timeout is in nanoseconds, and it swaps the thread's signal mask for as long as it waits.
+ * With poll, a signal that comes after the program has looked at its handler's flag, but before the
+ * wait, is slept through; blocked everywhere but in ppoll, it cannot come there (select(2), "The
+ * self-pipe trick", of which stop_fd is a kind, tells the rest). Yet a ppoll that finds a
+ * descriptor ready returns without delivering any signal: a busy server that blocks SIGTERM outside
+ * of it never hears of it. So the mask given here is the thread's own, and what is compared is the
+ * price of the swap. */
 #include "backends/mux_backend.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 
 struct owner {
@@ -16,13 +25,15 @@ struct state {
   struct owner *owners; /* the same places */
   size_t used;
   size_t size;
-  size_t next; /* where the next scan begins, so that none starves when not all fit */
+  size_t next;   /* where the next scan begins, so that none starves when not all fit */
+  sigset_t mask; /* the thread's, for ppoll */
 };
 
 static int poll_open(void **self, const struct mux_worker *worker) {
   (void)worker;
-  *self = calloc(1, sizeof(struct state));
-  return *self != NULL ? 0 : -ENOMEM;
+  struct state *state = calloc(1, sizeof *state);
+  *self = state;
+  return state != NULL ? -pthread_sigmask(SIG_BLOCK, NULL, &state->mask) : -ENOMEM;
 }
 
 static int grow(struct state *state) {
@@ -73,10 +84,8 @@ static uint32_t ready_of(short events) {
   return ready;
 }
 
-static int poll_wait(void *self, int64_t timeout_ns, struct mux_event *out, int max) {
-  struct state *state = self;
-  struct timespec timeout = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
-  int left = ppoll(state->fds, state->used, timeout_ns < 0 ? NULL : &timeout, NULL);
+/* The `left` ready entries, or as many as fit. */
+static int report(struct state *state, int left, struct mux_event *out, int max) {
   if (left < 0)
     return errno == EINTR ? 0 : -errno;
   size_t place = state->next < state->used ? state->next : 0;
@@ -94,6 +103,19 @@ static int poll_wait(void *self, int64_t timeout_ns, struct mux_event *out, int 
   return count;
 }
 
+static int poll_wait(void *self, int64_t timeout_ns, struct mux_event *out, int max) {
+  struct state *state = self;
+  int timeout_ms = timeout_ns < 0 ? -1 : (int)((timeout_ns + 999999) / 1000000);
+  return report(state, poll(state->fds, state->used, timeout_ms), out, max);
+}
+
+static int ppoll_wait(void *self, int64_t timeout_ns, struct mux_event *out, int max) {
+  struct state *state = self;
+  struct timespec timeout = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
+  const struct timespec *until = timeout_ns < 0 ? NULL : &timeout;
+  return report(state, ppoll(state->fds, state->used, until, &state->mask), out, max);
+}
+
 static void poll_close(void *self) {
   struct state *state = self;
   if (state != NULL) {
@@ -103,15 +125,28 @@ static void poll_close(void *self) {
   free(state);
 }
 
-static const struct mux_poller poller = {
+static const struct mux_poller poll_poller = {
     .open = poll_open, .set = poll_set, .wait = poll_wait, .close = poll_close};
 
-static const struct mux_backend backend = {
+static const struct mux_backend poll_backend = {
     .abi_version = MUX_ABI_VERSION,
     .struct_bytes = sizeof(struct mux_backend),
     .name = "poll",
     .summary = "poll(2): one array, scanned at every wait",
     .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
-    .poller = &poller,
+    .poller = &poll_poller,
 };
-MUX_BACKEND(backend);
+MUX_BACKEND(poll_backend);
+
+static const struct mux_poller ppoll_poller = {
+    .open = poll_open, .set = poll_set, .wait = ppoll_wait, .close = poll_close};
+
+static const struct mux_backend ppoll_backend = {
+    .abi_version = MUX_ABI_VERSION,
+    .struct_bytes = sizeof(struct mux_backend),
+    .name = "ppoll",
+    .summary = "ppoll(2): poll's array, with a signal mask swapped in at every wait",
+    .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
+    .poller = &ppoll_poller,
+};
+MUX_BACKEND(ppoll_backend);

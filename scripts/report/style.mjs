@@ -25,6 +25,8 @@ const DASHDOT = [8, 3, 2, 3];
 const LOOKS = {
   select: ['#a8430f', '#f08a55', DOT, 'up'],
   poll: ['#8f6400', '#e3b341', DASH, 'down'],
+  ppoll: ['#b06f1f', '#f5c77e', DOT, 'bar'],
+  sigio: ['#6f7a12', '#c9d44a', DASHDOT, 'left'],
   'epoll-lt': ['#1756b8', '#79a9f5', SOLID, 'circle'],
   'epoll-et': ['#00758f', '#4cc4dd', SOLID, 'diamond'],
   'epoll-oneshot': ['#4a5fc9', '#9aa9ff', DASHDOT, 'square'],
