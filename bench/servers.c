@@ -2,9 +2,12 @@
 #include "bench/servers.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "backends/registry.h"
 #include "common/addr.h"
@@ -136,29 +139,77 @@ int servers_resolve(struct experiment *e, const char *only, char *why, size_t wh
   return 0;
 }
 
+/* The value of an option in a cell, or NULL if it is left to the command. A server's own goes
+ * before the matrix. */
+static const struct experiment_value *value_of(const struct experiment *e,
+                                               const struct plan_cell *cell,
+                                               const struct experiment_server *server,
+                                               enum option_group group, const char *key) {
+  const struct plan plan = {.experiment = e};
+  return plan_value(&plan, cell, server, group, key);
+}
+
 static int64_t number_of(const struct experiment *e, const struct plan_cell *cell,
-                         const char *key) {
-  const struct experiment_axis *axis = experiment_axis(e, OPTION_LOAD, key);
-  return axis != NULL ? axis->values[cell->choice[axis - e->axes]].number : 0;
+                         const struct experiment_server *server, enum option_group group,
+                         const char *key, int64_t fallback) {
+  const struct experiment_value *value = value_of(e, cell, server, group, key);
+  return value != NULL ? value->number : fallback;
 }
 
-static int64_t workers_of(const struct experiment *e, const struct plan_cell *cell,
-                          const struct experiment_server *server,
-                          const struct mux_backend *backend) {
-  const struct experiment_axis *axis = experiment_axis(e, OPTION_SERVE, "workers");
-  for (int i = 0; i < server->own_count; i++)
-    if (strcmp(server->own[i].option->key, "workers") == 0)
-      return server->own[i].values[0].number;
-  if (axis != NULL)
-    return axis->values[cell->choice[axis - e->axes]].number;
-  return backend->default_workers > 0 ? backend->default_workers : 1;
+static int64_t connections_of(const struct experiment *e, const struct plan_cell *cell) {
+  return number_of(e, cell, NULL, OPTION_LOAD, "connections", 1) +
+         number_of(e, cell, NULL, OPTION_LOAD, "idle", 0);
 }
 
-static char *reason(const char *text) {
-  char *copy = strdup(text);
-  if (copy == NULL)
+/* False if it does not parse: serve will say so. */
+static bool listens_on(const struct experiment *e, const struct plan_cell *cell,
+                       const struct experiment_server *server, struct mux_addr *addr) {
+  const struct experiment_value *listen = value_of(e, cell, server, OPTION_SERVE, "listen");
+  char why[160];
+  return listen != NULL && mux_addr_parse(addr, listen->text, true, why, sizeof why) == 0;
+}
+
+/* Connections that listen(2) lets wait: --backlog, cut to the host's limit. */
+static int64_t queue_of(const struct experiment *e, const struct plan_cell *cell,
+                        const struct experiment_server *server) {
+  int64_t most = SOMAXCONN;
+  FILE *limit = fopen("/proc/sys/net/core/somaxconn", "re");
+  if (limit != NULL && fscanf(limit, "%" SCNd64, &most) != 1)
+    most = SOMAXCONN;
+  if (limit != NULL)
+    fclose(limit);
+  int64_t backlog = number_of(e, cell, server, OPTION_SERVE, "backlog", most);
+  return backlog < most ? backlog : most;
+}
+
+static int64_t at_a_time(const struct experiment *e, const struct plan_cell *cell,
+                         const struct experiment_server *server,
+                         const struct mux_backend *backend) {
+  struct mux_addr addr;
+  const struct experiment_value *mode = value_of(e, cell, NULL, OPTION_LOAD, "mode");
+  bool stays = mode == NULL || strcmp(mode->text, "crr") != 0;
+  bool queues = !listens_on(e, cell, server, &addr) || addr.kind != MUX_ADDR_UDP;
+  int64_t usual = backend->default_workers > 0 ? backend->default_workers : 1;
+  int64_t workers = number_of(e, cell, server, OPTION_SERVE, "workers", usual);
+  bool one_each = (backend->flags & MUX_ONE_AT_A_TIME) != 0;
+  return one_each && stays && queues && workers < connections_of(e, cell) ? workers : 0;
+}
+
+int64_t servers_at_a_time(const struct experiment *e, const struct plan_cell *cell,
+                          const struct experiment_server *server) {
+  char why[512];
+  const struct mux_backend *backend = is_own(server) ? backend_of(server, why, sizeof why) : NULL;
+  return backend != NULL ? at_a_time(e, cell, server, backend) : 0;
+}
+
+__attribute__((format(printf, 1, 2))) static char *reason(const char *format, ...) {
+  char *text;
+  va_list args;
+  va_start(args, format);
+  if (vasprintf(&text, format, args) < 0)
     abort();
-  return copy;
+  va_end(args);
+  return text;
 }
 
 char *servers_skip(const struct experiment *e, const struct plan_cell *cell,
@@ -168,31 +219,20 @@ char *servers_skip(const struct experiment *e, const struct plan_cell *cell,
   const struct mux_backend *backend = is_own(server) ? backend_of(server, why, sizeof why) : NULL;
   if (backend == NULL)
     return NULL;
-  int64_t connections = number_of(e, cell, "connections") + number_of(e, cell, "idle");
-  const struct experiment_axis *listen = experiment_axis(e, OPTION_SERVE, "listen");
-  const struct experiment_axis *mode = experiment_axis(e, OPTION_LOAD, "mode");
-  if (listen != NULL && mux_addr_parse(&addr, listen->values[cell->choice[listen - e->axes]].text,
-                                       true, why, sizeof why) == 0) {
+  if (listens_on(e, cell, server, &addr)) {
     unsigned needed = addr.kind == MUX_ADDR_UDP    ? MUX_UDP
                       : addr.kind == MUX_ADDR_UNIX ? MUX_UNIX
                                                    : MUX_TCP;
-    if ((backend->transports & needed) == 0) {
-      snprintf(why, sizeof why, "%s does not serve %s", backend->name, mux_addr_transport(&addr));
-      return reason(why);
-    }
+    if ((backend->transports & needed) == 0)
+      return reason("%s does not serve %s", backend->name, mux_addr_transport(&addr));
   }
-  if (backend->fd_limit > 0 && connections + OWN_DESCRIPTORS > backend->fd_limit) {
-    snprintf(why, sizeof why, "%s holds descriptors below %u only", backend->name,
-             backend->fd_limit);
-    return reason(why);
-  }
-  bool one_each =
-      mode != NULL && strcmp(mode->values[cell->choice[mode - e->axes]].text, "crr") == 0;
-  int64_t workers = workers_of(e, cell, server, backend);
-  if ((backend->flags & MUX_ONE_AT_A_TIME) != 0 && connections > workers && !one_each) {
-    snprintf(why, sizeof why, "%s serves one connection per worker at a time, it has %lld",
-             backend->name, (long long)workers);
-    return reason(why);
-  }
+  int64_t connections = connections_of(e, cell);
+  if (backend->fd_limit > 0 && connections + OWN_DESCRIPTORS > backend->fd_limit)
+    return reason("%s holds descriptors below %u only", backend->name, backend->fd_limit);
+  int64_t served = at_a_time(e, cell, server, backend);
+  int64_t queue = queue_of(e, cell, server);
+  if (served > 0 && connections > served + queue)
+    return reason("%s serves %lld at a time and %lld more can wait (net.core.somaxconn, --backlog)",
+                  backend->name, (long long)served, (long long)queue);
   return NULL;
 }

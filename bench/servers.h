@@ -9,7 +9,13 @@
  * line in why. */
 int servers_resolve(struct experiment *experiment, const char *only, char *why, size_t why_bytes);
 
-/* The plan's rule: transports, select's descriptors, one connection at a time. */
+/* How many of the cell's connections this server serves while the others wait in its accept queue
+ * for as long as the trial lasts (MUX_ONE_AT_A_TIME; a connection of `crr` ends by itself, and a
+ * datagram waits for nobody). 0: nobody waits. */
+int64_t servers_at_a_time(const struct experiment *experiment, const struct plan_cell *cell,
+                          const struct experiment_server *server);
+
+/* The plan's rule: transports, select's descriptors, more waiting than the accept queue holds. */
 char *servers_skip(const struct experiment *experiment, const struct plan_cell *cell,
                    const struct experiment_server *server);
 

@@ -43,11 +43,13 @@ const struct summary_metric *summary_metric_find(const char *column) {
 /* ---- Flags ------------------------------------------------------------------------------------
  */
 
-enum metric_class { CLASS_SPEED, CLASS_CPU, CLASS_MEMORY };
+enum metric_class { CLASS_SPEED, CLASS_CPU, CLASS_MEMORY, CLASS_SHARE, CLASSES };
 
 static enum metric_class class_of(enum mux_column metric) {
   if (metric == MUX_COL_rss_bytes_per_conn || metric == MUX_COL_kernel_bytes_per_conn)
     return CLASS_MEMORY;
+  if (metric == MUX_COL_fairness_jain)
+    return CLASS_SHARE;
   if ((metric >= MUX_COL_server_user_us_per_req && metric <= MUX_COL_events_per_wait) ||
       metric == MUX_COL_floor_ratio)
     return CLASS_CPU;
@@ -57,12 +59,17 @@ static enum metric_class class_of(enum mux_column metric) {
 bool summary_is_void(const struct mux_row *row, enum mux_column metric) {
   static const struct {
     const char *flag;
-    bool voids[3]; /* speed, CPU, memory */
+    bool voids[CLASSES]; /* speed, CPU, memory, how evenly it is shared */
   } rules[] = {
-      {"client_bound", {true, false, false}},       {"rate_missed", {true, false, false}},
-      {"slip_high", {true, false, false}},          {"unanswered", {true, false, false}},
-      {"noisy_host", {true, false, false}},         {"shared_core", {true, false, false}},
-      {"short_of_connections", {true, true, true}}, {"errors", {true, true, true}},
+      {"client_bound", {true, false, false, true}},
+      {"rate_missed", {true, false, false, true}},
+      {"slip_high", {true, false, false, true}},
+      {"unanswered", {true, false, false, true}},
+      {"noisy_host", {true, false, false, true}},
+      {"shared_core", {true, false, false, true}},
+      {"in_turn", {true, false, false, false}},
+      {"short_of_connections", {true, true, true, true}},
+      {"errors", {true, true, true, true}},
   };
   for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
     if (rules[i].voids[class_of(metric)] && mux_row_has_flag(row, rules[i].flag))

@@ -15,6 +15,7 @@
 
 #include "backends/mux_backend.h"
 #include "bench/accounting.h"
+#include "bench/servers.h"
 #include "bench/session.h"
 #include "bench/trial_columns.h"
 #include "bench/trial_load.h"
@@ -142,7 +143,7 @@ static int measure(struct trial_setting *setting, const struct plan_trial *trial
   }
   if (rc == 0) {
     take_edge(session, &m->end);
-    rc = session_finish(session, trial_timeout_ns(plan, trial) + EDGE_LIMIT_NS);
+    rc = session_finish(session, trial_timeout_ns(plan, trial, times) + EDGE_LIMIT_NS);
   }
   return rc;
 }
@@ -175,7 +176,7 @@ static int count_phases(struct trial_setting *setting, const struct plan_trial *
   if (rc == 0)
     rc = accounting_probe_read(probe, &counted[1]);
   if (rc == 0)
-    rc = session_finish(session, trial_timeout_ns(setting->plan, trial) + EDGE_LIMIT_NS);
+    rc = session_finish(session, trial_timeout_ns(setting->plan, trial, times) + EDGE_LIMIT_NS);
   return rc < 0 ? rc : 0;
 }
 
@@ -220,7 +221,10 @@ static int count(struct trial_setting *setting, const struct plan_trial *trial,
 int trial_run(struct trial_setting *setting, const struct plan_trial *trial,
               struct plan_times times, struct mux_row *row, char *reason, size_t reason_bytes) {
   struct session session;
-  struct trial_measurement m = {0};
+  const struct plan *plan = setting->plan;
+  struct trial_measurement m = {.at_a_time =
+                                    servers_at_a_time(plan->experiment, &plan->cells[trial->cell],
+                                                      plan->labels[trial->label].server)};
   json_t *result = NULL;
   *row = (struct mux_row){0};
   reason[0] = 0;
@@ -250,7 +254,7 @@ int trial_run(struct trial_setting *setting, const struct plan_trial *trial,
     rc = -ETIME;
   else if (rc != -EINTR)
     rc = 0;
-  if (rc == 0 && setting->plan->experiment->count_ns > 0 && setting->count_why[0] == 0 &&
+  if (rc == 0 && plan->experiment->count_ns > 0 && setting->count_why[0] == 0 &&
       strcmp(mux_row_text(row, MUX_COL_status), "failed") != 0)
     rc = count(setting, trial, row);
   if (rc != 0)

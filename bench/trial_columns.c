@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/servers.h"
 #include "bench/trial_load.h"
 #include "common/addr.h"
 #include "common/clock.h"
@@ -15,6 +16,8 @@
 #define NOISE_SHARE 0.10 /* CPU time of others, of one core */
 #define STEAL_SHARE 0.02
 #define EDGE_SHARE  0.05 /* how far the readings may be apart from the phase's length */
+/* Beyond the phase, for the last echoes of a server that leaves connections waiting. */
+#define TURN_GRACE_NS (200 * MUX_MS)
 /* The kernel tells user from system time by sampling: fewer samples than this tell nothing. */
 enum { SHARE_TICKS_MIN = 20 };
 
@@ -74,7 +77,11 @@ void trial_describe(const struct trial_setting *setting, const struct plan_trial
   }
 }
 
-int64_t trial_timeout_ns(const struct plan *plan, const struct plan_trial *trial) {
+int64_t trial_timeout_ns(const struct plan *plan, const struct plan_trial *trial,
+                         struct plan_times times) {
+  if (servers_at_a_time(plan->experiment, &plan->cells[trial->cell],
+                        plan->labels[trial->label].server) > 0)
+    return times.warmup_ns + times.duration_ns + TURN_GRACE_NS;
   return trial_number(plan, trial, "timeout");
 }
 
@@ -173,11 +180,29 @@ static void judge_client(struct mux_row *row) {
 /* client_bound is not among them: it voids throughput and latency, but CPU per request stands. */
 static bool forbids_claims(const struct mux_row *row) {
   static const char *const flags[] = {"rate_missed", "slip_high", "short_of_connections",
-                                      "unanswered", "errors"};
+                                      "unanswered",  "errors",    "in_turn"};
   for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
     if (mux_row_has_flag(row, flags[i]))
       return true;
   return false;
+}
+
+/* Connections or messages that came to grief, by cause or all told. */
+static double errors_of(const struct mux_row *row) {
+  double errors = 0;
+  for (int i = MUX_COL_errors_connect; i <= MUX_COL_errors_closed; i++)
+    errors += fmax(0, mux_row_number(row, (enum mux_column)i));
+  return errors;
+}
+
+/* A model that serves few at a time leaves the others waiting, until the load gives them up: that
+ * is what there is to see, not an error. Anything else that went wrong is one. */
+static bool waits_in_turn(const struct mux_row *row, const struct trial_measurement *m,
+                          double lost) {
+  double never = mux_row_number(row, MUX_COL_never_served);
+  return m->at_a_time > 0 && never > 0 && lost <= never &&
+         never <= mux_row_number(row, MUX_COL_established) - (double)m->at_a_time &&
+         errors_of(row) == mux_row_number(row, MUX_COL_errors_timeout);
 }
 
 void trial_columns(const struct trial_setting *setting, const struct trial_measurement *m,
@@ -192,14 +217,14 @@ void trial_columns(const struct trial_setting *setting, const struct trial_measu
   /* A foreign server may well die of the SIGTERM that asks it to end. */
   if (server_status != 0 && server_status != 128 + SIGTERM)
     mux_row_flag(row, "server_exit");
-  double errors = 0;
-  for (int i = MUX_COL_errors_connect; i <= MUX_COL_errors_closed; i++)
-    errors += fmax(0, mux_row_number(row, (enum mux_column)i));
-  if (errors > 0)
+  double errors = errors_of(row);
+  double lost = trial_load_number(result, "connections_lost");
+  if (waits_in_turn(row, m, lost))
+    mux_row_flag(row, "in_turn");
+  else if (errors > 0)
     mux_row_flag(row, "errors");
   double wrong = mux_row_number(row, MUX_COL_errors_mismatch);
   bool short_lived = strcmp(mux_row_text(row, MUX_COL_mode), "crr") == 0;
-  double lost = trial_load_number(result, "connections_lost");
   const char *status = "ok";
   if (wrong > 0) {
     status = "failed";

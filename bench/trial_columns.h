@@ -19,6 +19,7 @@ struct trial_edge {
 };
 
 struct trial_measurement {
+  int64_t at_a_time; /* connections that the server serves while others wait; 0: all of them */
   int64_t memory_before, memory_with;
   struct accounting_host before, with; /* the connections */
   struct trial_edge start, end;
@@ -29,7 +30,10 @@ const char *trial_text(const struct plan *plan, const struct plan_trial *trial,
                        enum option_group group, const char *key);
 /* ... of a quantity of load; 0 if it is left to the command. */
 int64_t trial_number(const struct plan *plan, const struct plan_trial *trial, const char *key);
-int64_t trial_timeout_ns(const struct plan *plan, const struct plan_trial *trial);
+/* How long the load waits for an echo. Whom a server of this kind leaves waiting (servers.h) is not
+ * waited for beyond the phase: nothing would come. */
+int64_t trial_timeout_ns(const struct plan *plan, const struct plan_trial *trial,
+                         struct plan_times times);
 
 /* The columns that are known beforehand. */
 void trial_describe(const struct trial_setting *setting, const struct plan_trial *trial,

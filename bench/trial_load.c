@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bench/experiment_options.h"
+#include "bench/trial_columns.h"
 #include "common/clock.h"
 #include "common/units.h"
 
@@ -27,10 +28,10 @@ static void put(struct words *words, const char *format, const char *key, const 
   words->used += (size_t)n + 1;
 }
 
-/* Options that hold their default are left out; length and warm-up are the plan's business. */
+/* Options that hold their default are left out; what depends on the trial's times is put apart. */
 static bool is_passed(const struct experiment_option *option, const char *value) {
   if (option->group != OPTION_LOAD || strcmp(option->key, "duration") == 0 ||
-      strcmp(option->key, "warmup") == 0)
+      strcmp(option->key, "warmup") == 0 || strcmp(option->key, "timeout") == 0)
     return false;
   return option->fallback == NULL || strcmp(option->fallback, value) != 0;
 }
@@ -64,6 +65,7 @@ char **trial_load_options(const struct plan *plan, const struct plan_trial *tria
   }
   put(&words, "--%s=%s", "duration", mux_print_time(number, times.duration_ns));
   put(&words, "--%s=%s", "warmup", mux_print_time(number, times.warmup_ns));
+  put(&words, "--%s=%s", "timeout", mux_print_time(number, trial_timeout_ns(plan, trial, times)));
   if (plan_value(plan, cell, NULL, OPTION_LOAD, "interval") == NULL)
     put(&words, "--%s=%s", "interval", mux_print_time(number, interval_for(times.duration_ns)));
   snprintf(number, sizeof number, "%d", trial->number);

@@ -82,6 +82,10 @@ const FLAGS = {
   rate_missed: ['less than 99 % of the offered rate was sent', speed],
   slip_high: ['the load itself was late', speed],
   unanswered: ['messages were sent and never answered', speed],
+  in_turn: [
+    'connections waited for a turn that did not come, as the model has it',
+    (key) => speed(key) && key !== 'fairness_jain',
+  ],
   noisy_host: ['the host was busy with something else, or CPU time was stolen', speed],
   shared_core: ['server and load shared a core', speed],
   short_of_connections: ['fewer connections stood than were asked for', all],

@@ -13,10 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bench/rows.h"
 #include "common/clock.h"
 #include "common/sock.h"
-#include "tests/process.h"
+#include "tests/experiment.h"
 
 /* ---- Roles: servers that are good for a while -------------------------------------------------
  */
@@ -85,40 +84,6 @@ static int run_role(const char *port) {
 static struct test_result result;
 static char self[256];
 
-static void write_config(const char *name, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-static void write_config(const char *name, const char *format, ...) {
-  char path[256];
-  snprintf(path, sizeof path, "%s/%s.cfg", test_directory(), name);
-  FILE *file = fopen(path, "we");
-  assert_non_null(file);
-  va_list args;
-  va_start(args, format);
-  vfprintf(file, format, args);
-  va_end(args);
-  assert_int_equal(fclose(file), 0);
-}
-
-static struct mux_rows read_rows(const char *out) {
-  struct mux_rows rows;
-  char path[512];
-  char why[512];
-  snprintf(path, sizeof path, "%s/%s/latest/measurements.csv", test_directory(), out);
-  if (mux_rows_read(&rows, path, why, sizeof why) != 0)
-    fail_msg("%s", why);
-  return rows;
-}
-
-static json_t *read_run(const char *out) {
-  char path[512];
-  json_error_t error;
-  snprintf(path, sizeof path, "%s/%s/latest/run.json", test_directory(), out);
-  json_t *run = json_load_file(path, 0, &error);
-  if (run == NULL)
-    fail_msg("%s: %s", path, error.text);
-  return run;
-}
-
 /* Processes whose command line contains text, this one left out. */
 static int count_processes(const char *text) {
   DIR *proc = opendir("/proc");
@@ -142,33 +107,26 @@ static int count_processes(const char *text) {
   return count;
 }
 
-/* Runs an experiment of the test directory. On a host that is far too busy a trial may fail for
- * want of a single echo; that is no business of these tests. */
-static void run_experiment(const char *name, const char *out) {
-  test_command(&result, "run %s/%s.cfg --out %s/%s", test_directory(), name, test_directory(), out);
-  if (result.status != 1)
-    test_expect(&result, 0);
-}
-
 /* ---- Tests -------------------------------------------------------------------------------------
  */
 
 static void bad_servers_fail_and_the_run_goes_on(void **state) {
   (void)state;
-  write_config("bad",
-               "servers = ( \"epoll-lt\", { name = \"dies\"; command = \"%s dies {port}\"; },\n"
-               "  { name = \"hangs\"; command = \"%s hangs {port}\"; },\n"
-               "  { name = \"errs\"; command = \"%s errs {port}\"; },\n"
-               "  { name = \"refuses\"; command = \"%s refuses {port}\"; },\n"
-               "  { name = \"missing\"; command = \"/nonexistent {port}\"; } );\n"
-               "blocks = 1; count = 0; baseline = \"epoll-lt\";\n"
-               "load = { connections = 2; payload = \"64KiB\"; duration = \"3s\"; depth = 4;\n"
-               "         warmup = \"500ms\"; timeout = \"1s\"; };\n",
-               self, self, self, self);
+  test_write_config(
+      "bad",
+      "servers = ( \"epoll-lt\", { name = \"dies\"; command = \"%s dies {port}\"; },\n"
+      "  { name = \"hangs\"; command = \"%s hangs {port}\"; },\n"
+      "  { name = \"errs\"; command = \"%s errs {port}\"; },\n"
+      "  { name = \"refuses\"; command = \"%s refuses {port}\"; },\n"
+      "  { name = \"missing\"; command = \"/nonexistent {port}\"; } );\n"
+      "blocks = 1; count = 0; baseline = \"epoll-lt\";\n"
+      "load = { connections = 2; payload = \"64KiB\"; duration = \"3s\"; depth = 4;\n"
+      "         warmup = \"500ms\"; timeout = \"1s\"; };\n",
+      self, self, self, self);
   test_command(&result, "run %s/bad.cfg --out %s/bad", test_directory(), test_directory());
   test_expect(&result, 1);
-  struct mux_rows rows = read_rows("bad");
-  json_t *run = read_run("bad");
+  struct mux_rows rows = test_read_rows("bad");
+  json_t *run = test_read_run("bad");
   assert_int_equal(rows.count, 6);
   for (size_t i = 0; i < rows.count; i++) {
     const char *label = mux_row_text(&rows.rows[i], MUX_COL_label);
@@ -214,11 +172,12 @@ static bool is_alone(void *arg) {
 
 static void a_killed_run_leaves_nothing_and_is_resumed(void **state) {
   (void)state;
-  write_config("killed",
-               "servers = ( \"epoll-lt\", { name = \"own\"; command = \"%s fine {port}\"; } );\n"
-               "blocks = 2; count = 0; seed = 11; baseline = \"epoll-lt\";\n"
-               "load = { connections = [ 10, 20 ]; duration = \"600ms\"; warmup = \"50ms\"; };\n",
-               self);
+  test_write_config(
+      "killed",
+      "servers = ( \"epoll-lt\", { name = \"own\"; command = \"%s fine {port}\"; } );\n"
+      "blocks = 2; count = 0; seed = 11; baseline = \"epoll-lt\";\n"
+      "load = { connections = [ 10, 20 ]; duration = \"600ms\"; warmup = \"50ms\"; };\n",
+      self);
   char command[400];
   struct test_process run;
   snprintf(command, sizeof command, "run %s/killed.cfg --out %s/killed", test_directory(),
@@ -233,9 +192,9 @@ static void a_killed_run_leaves_nothing_and_is_resumed(void **state) {
     fail_msg("a load outlived its runner");
   test_command(&result, "run --resume %s/killed/latest", test_directory());
   assert_in_range(result.status, 0, 1);
-  run_experiment("killed", "whole");
-  struct mux_rows resumed = read_rows("killed");
-  struct mux_rows whole = read_rows("whole");
+  test_run_experiment(&result, "killed", "whole");
+  struct mux_rows resumed = test_read_rows("killed");
+  struct mux_rows whole = test_read_rows("whole");
   assert_int_equal(resumed.count, 8);
   assert_int_equal(whole.count, 8);
   static const enum mux_column same[] = {MUX_COL_trial, MUX_COL_cell_id, MUX_COL_block,
@@ -251,17 +210,17 @@ static void a_killed_run_leaves_nothing_and_is_resumed(void **state) {
 /* One label that costs far more in one of two runs. */
 static void compare_finds_a_regression(void **state) {
   (void)state;
-  write_config("compared",
-               "servers = ( { name = \"lt\"; backend = \"epoll-lt\"; work = \"0s\"; } );\n"
-               "blocks = 8; count = 0; twin = false;\n"
-               "load = { connections = 10; duration = \"400ms\"; warmup = \"50ms\"; };\n");
-  write_config("slower",
-               "servers = ( { name = \"lt\"; backend = \"epoll-lt\"; work = \"30us\"; } );\n"
-               "blocks = 8; count = 0; twin = false;\n"
-               "load = { connections = 10; duration = \"400ms\"; warmup = \"50ms\"; };\n");
+  test_write_config("compared",
+                    "servers = ( { name = \"lt\"; backend = \"epoll-lt\"; work = \"0s\"; } );\n"
+                    "blocks = 8; count = 0; twin = false;\n"
+                    "load = { connections = 10; duration = \"400ms\"; warmup = \"50ms\"; };\n");
+  test_write_config("slower",
+                    "servers = ( { name = \"lt\"; backend = \"epoll-lt\"; work = \"30us\"; } );\n"
+                    "blocks = 8; count = 0; twin = false;\n"
+                    "load = { connections = 10; duration = \"400ms\"; warmup = \"50ms\"; };\n");
   const char *t = test_directory();
-  run_experiment("compared", "a");
-  run_experiment("slower", "b");
+  test_run_experiment(&result, "compared", "a");
+  test_run_experiment(&result, "slower", "b");
   test_command(&result,
                "compare --metrics server_cpu_us_per_req --threshold 5%% %s/a/latest "
                "%s/b/latest",
@@ -284,10 +243,11 @@ static void compare_finds_a_regression(void **state) {
 static void compare_refuses_what_differs_or_is_broken(void **state) {
   (void)state;
   const char *t = test_directory();
-  write_config("other", "servers = ( { name = \"lt\"; backend = \"poll\"; } );\n"
-                        "blocks = 1; count = 0;\n"
-                        "load = { connections = 10; duration = \"500ms\"; warmup = \"50ms\"; };\n");
-  run_experiment("other", "c");
+  test_write_config("other",
+                    "servers = ( { name = \"lt\"; backend = \"poll\"; } );\n"
+                    "blocks = 1; count = 0;\n"
+                    "load = { connections = 10; duration = \"500ms\"; warmup = \"50ms\"; };\n");
+  test_run_experiment(&result, "other", "c");
   test_command(&result, "compare %s/a/latest %s/c/latest", t, t);
   test_expect(&result, 2);
   assert_non_null(strstr(result.err, "refused: all, lt: backend is epoll-lt in one and poll"));

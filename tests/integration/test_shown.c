@@ -1,0 +1,100 @@
+/* test_shown.c: what an experiment shows of servers that differ in kind: those that serve few at a
+ * time, those that refuse an --accept policy, and how connections are spread over workers. */
+#include "tests/support.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/experiment.h"
+
+static struct test_result result;
+
+/* Others wait in the queue: measured, invalid for that reason alone, and nobody is in error. */
+static void who_waits_in_turn_is_shown(void **state) {
+  (void)state;
+  test_write_config("turn",
+                    "servers = ( \"epoll-lt\", \"iterative\", \"pool\", \"prefork\" );\n"
+                    "baseline = \"epoll-lt\"; twin = false; blocks = 1; count = 0;\n"
+                    "load = { connections = [ 1, 30 ]; duration = \"400ms\"; warmup = \"50ms\";\n"
+                    "         timeout = \"40s\"; };\n");
+  test_command(&result, "run %s/turn.cfg --out %s/turn", test_directory(), test_directory());
+  test_expect(&result, 0);
+  struct mux_rows rows = test_read_rows("turn");
+  static const struct {
+    const char *label;
+    int at_a_time;
+  } expected[] = {{"epoll-lt", 30}, {"iterative", 1}, {"pool", 4}, {"prefork", 4}};
+  for (size_t i = 0; i < TEST_COUNT(expected); i++) {
+    const struct mux_row *one = test_find_row(&rows, "connections=1", expected[i].label);
+    const struct mux_row *many = test_find_row(&rows, "connections=30", expected[i].label);
+    assert_false(mux_row_has_flag(one, "in_turn"));
+    assert_false(mux_row_has_flag(one, "errors"));
+    assert_false(mux_row_has_flag(many, "errors"));
+    int waiting = 30 - expected[i].at_a_time;
+    assert_int_equal(mux_row_has_flag(many, "in_turn"), waiting > 0);
+    assert_true(mux_row_number(many, MUX_COL_never_served) == waiting);
+    assert_true(mux_row_number(many, MUX_COL_errors_timeout) == waiting);
+    if (waiting > 0)
+      assert_string_equal(mux_row_text(many, MUX_COL_status), "invalid");
+    double share = expected[i].at_a_time / 30.0;
+    double fairness = mux_row_number(many, MUX_COL_fairness_jain);
+    if (waiting > 0 && !(fairness > share / 4 && fairness < share * 1.01))
+      fail_msg("%s: fairness %g", expected[i].label, fairness);
+  }
+  mux_rows_free(&rows);
+}
+
+/* More than the accept queue holds could not even connect. */
+static void more_than_the_queue_holds_is_skipped(void **state) {
+  (void)state;
+  test_write_config("queue", "servers = ( \"epoll-lt\", \"iterative\", \"pool\" );\n"
+                             "baseline = \"\"; blocks = 1; count = 0; serve = { backlog = 20; };\n"
+                             "load = { connections = [ 21, 22, 25 ]; duration = \"300ms\";\n"
+                             "         warmup = \"50ms\"; };\n");
+  test_run_experiment(&result, "queue", "queue");
+  struct mux_rows rows = test_read_rows("queue");
+  json_t *run = test_read_run("queue");
+  static const struct {
+    const char *cell, *label;
+    bool skipped;
+  } expected[] = {{"connections=21", "iterative", false}, {"connections=22", "iterative", true},
+                  {"connections=22", "pool", false},      {"connections=25", "pool", true},
+                  {"connections=25", "iterative", true},  {"connections=25", "epoll-lt", false}};
+  for (size_t i = 0; i < TEST_COUNT(expected); i++) {
+    const struct mux_row *row = test_find_row(&rows, expected[i].cell, expected[i].label);
+    const char *reason = test_reason(run, atoi(mux_row_text(row, MUX_COL_trial)));
+    bool skipped = strcmp(mux_row_text(row, MUX_COL_status), "skipped") == 0;
+    if (skipped != expected[i].skipped || skipped != (strstr(reason, "20 more can wait") != NULL))
+      fail_msg("%s, %s: %s, %s", expected[i].cell, expected[i].label,
+               mux_row_text(row, MUX_COL_status), reason);
+  }
+  json_decref(run);
+  mux_rows_free(&rows);
+}
+
+/* A short connection's turn comes: nothing to flag. */
+static void turns_come_to_short_connections(void **state) {
+  (void)state;
+  test_write_config("short",
+                    "servers = ( \"iterative\" ); baseline = \"\"; blocks = 1; count = 0;\n"
+                    "load = { connections = 5; mode = \"crr\"; duration = \"400ms\";\n"
+                    "         warmup = \"50ms\"; linger0 = \"yes\"; };\n");
+  test_run_experiment(&result, "short", "short");
+  struct mux_rows rows = test_read_rows("short");
+  const struct mux_row *row = test_find_row(&rows, "all", "iterative");
+  assert_false(mux_row_has_flag(row, "in_turn"));
+  assert_false(mux_row_has_flag(row, "errors"));
+  assert_true(mux_row_number(row, MUX_COL_completed) > 5);
+  mux_rows_free(&rows);
+}
+
+int main(void) {
+  alarm(280);
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(who_waits_in_turn_is_shown),
+      cmocka_unit_test(more_than_the_queue_holds_is_skipped),
+      cmocka_unit_test(turns_come_to_short_connections),
+  };
+  return cmocka_run_group_tests(tests, test_make_directory, test_remove_directory);
+}
