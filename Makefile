@@ -18,7 +18,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wno-missing-field-initializers
 HARDEN   := -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong
 OPTIMISE ?= -O2 -g
 SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-CPPFLAGS += -D_GNU_SOURCE -I. -I$(BUILD)
+CPPFLAGS += -D_GNU_SOURCE -DMUX_IN_TREE -I. -I$(BUILD)
 ALL_CFLAGS  := -std=gnu17 $(OPTIMISE) $(WARNINGS) $(HARDEN) $(SANITIZE) $(CFLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now -pthread $(SANITIZE) $(LDFLAGS)
 LIBS        := $(LIBRARIES) -lconfig -ljansson -lsmartcols -lz -lm -ldl
@@ -74,12 +74,16 @@ $(BUILD)/servers/%: scripts/servers/%.c
 	@mkdir -p $(@D)
 	$(call quiet,CC,$<)$(CC) $(ALL_CFLAGS) -o $@ $<
 
-## make install PREFIX=DIR  install the program, the plug-in header and the skeleton
+## make install PREFIX=DIR  install the program, header, skeleton, examples and experiments
+SHARE = $(DESTDIR)$(PREFIX)/share/muxbench
 install: all
 	install -D -m 755 $(BUILD)/muxbench $(DESTDIR)$(PREFIX)/bin/muxbench
 	install -D -m 644 backends/mux_backend.h $(DESTDIR)$(PREFIX)/include/muxbench/mux_backend.h
-	install -D -m 644 backends/skeleton.c $(DESTDIR)$(PREFIX)/share/muxbench/skeleton.c
-	@scripts/install-report.sh $(abspath $(DESTDIR)$(PREFIX))/share/muxbench/report
+	install -D -m 644 -t $(SHARE) backends/skeleton.c results/README.md
+	install -D -m 644 -t $(SHARE)/examples examples/*.c
+	install -D -m 644 -t $(SHARE)/experiments bench/experiments/*.cfg
+	install -D -m 644 -t $(SHARE)/scripts/servers scripts/servers/*
+	@scripts/install-report.sh $(abspath $(SHARE))/report
 
 ## make clean               remove what was built; results stay
 clean:

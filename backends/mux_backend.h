@@ -14,24 +14,31 @@
  * `stop_fd` becomes readable in every worker and stays so; the worker accepts no more, echoes what
  * its connections' receive queues hold, closes them, and returns within `drain_ns`.
  *
- * In the tree: put MUX_BACKEND(name) at the end of one new file in backends/; nothing else changes.
- * Outside the tree: put MUX_PLUGIN(name) there and build it with
+ * A backend is one file that ends with MUX_BACKEND(its struct mux_backend). In the tree, put it
+ * into backends/; nothing else changes. Outside the tree, the same file is a plug-in:
  *
- *     cc -std=gnu17 -O2 -fPIC -shared -I<prefix>/include/muxbench -o my.so my.c
+ *     cc -std=gnu17 -D_GNU_SOURCE -O2 -fPIC -shared -I<prefix>/include/muxbench -o my.so my.c
  *     muxbench serve --backend ./my.so
  *
  * A backend that links a library says so in one comment line, which the Makefile reads:
  *     mux-library: <header> <linker flag> <Debian package>
  *
- * backends/skeleton.c is a poller to copy. Errors are negative errno values everywhere. Times are
- * nanoseconds of CLOCK_MONOTONIC. Nothing here is locked: a worker's objects belong to its thread
- * unless a comment says otherwise.
+ * backends/skeleton.c is a poller to copy; examples/ has another with options and a probe, and a
+ * `run`. Errors are negative errno values everywhere. Times are nanoseconds of CLOCK_MONOTONIC.
+ * SIGPIPE is ignored. Nothing here is locked: a worker's objects belong to its thread unless a
+ * comment says otherwise. A backend that makes threads of its own may call from any of them
+ * what touches no echo buffer of the worker: now_ns, accept, close, refuse, adopt, serve_blocking,
+ * draining, work, log and MUX_COUNT; drive and echo_* only from the worker's.
  */
 #ifndef MUX_BACKEND_H
 #define MUX_BACKEND_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* Raised when a field changes its meaning. Fields are only ever appended; `struct_bytes` says how
  * many a plug-in knows. */
@@ -234,7 +241,8 @@ enum mux_flag {
   MUX_ONE_AT_A_TIME = 1u << 4,         /* a connection waits until an earlier one has ended */
   MUX_SHARED_LISTENER = 1u << 5,       /* workers take from one queue: whoever is free */
   MUX_PROCESSES = 1u << 6,             /* workers are processes, so that they may fork and reap */
-  MUX_ONESHOT = 1u << 7,               /* an event disarms its fd until set() is called for it */
+  MUX_ONESHOT = 1u << 7,               /* an event disarms its connection until set() is called for
+                                          it; listen_fd and stop_fd stay level-triggered */
   MUX_WAKES_ONE = 1u << 8,             /* knows MUX_ACCEPT_EXCLUSIVE */
 };
 
@@ -298,14 +306,23 @@ struct mux_backend {
   int (*run)(struct mux_worker *worker);
 };
 
-/* Registers an in-tree backend: a pointer in a section of its own, found by the linker. */
-#define MUX_BACKEND(backend)                                                                       \
-  static const struct mux_backend *const mux_registered_##backend                                  \
-      __attribute__((section("mux_backends"), used)) = &backend
-
 /* The one symbol a plug-in exports. */
 #define MUX_PLUGIN(backend)                                                                        \
   __attribute__((visibility("default"))) extern const struct mux_backend *const mux_plugin;        \
   const struct mux_backend *const mux_plugin = &backend
+
+/* Ends every backend's file. In the tree: a pointer in a section of its own, found by the linker.
+ * Elsewhere: the same as MUX_PLUGIN. */
+#ifdef MUX_IN_TREE
+#define MUX_BACKEND(backend)                                                                       \
+  static const struct mux_backend *const mux_registered_##backend                                  \
+      __attribute__((section("mux_backends"), used)) = &backend
+#else
+#define MUX_BACKEND(backend) MUX_PLUGIN(backend)
+#endif
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

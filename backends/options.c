@@ -77,6 +77,48 @@ static int parse_value(const struct mux_option *row, const char *text, int64_t *
   return -EINVAL;
 }
 
+static bool is_key(const char *key) {
+  return *key != 0 && key[strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789-")] == 0;
+}
+
+/* What is wrong with a row; NULL if nothing is. */
+static const char *fault_of(const struct mux_option *table, const struct mux_option *row) {
+  int64_t value;
+  if (!is_key(row->key))
+    return "its key is not made of a-z, 0-9 and '-'";
+  for (const struct mux_option *before = table; before < row; before++)
+    if (strcmp(before->key, row->key) == 0)
+      return "there are two of it";
+  if (row->kind < MUX_OPT_FLAG || row->kind > MUX_OPT_CHOICE)
+    return "it is of no known kind";
+  if (row->help == NULL)
+    return "it has no help";
+  if (row->kind == MUX_OPT_CHOICE && row->choices == NULL)
+    return "it has no choices";
+  if (row->fallback == NULL || parse_value(row, row->fallback, &value) != 0)
+    return "its fallback is not a value of it";
+  return NULL;
+}
+
+int mux_options_validate(const struct mux_option *table, char *why, size_t why_bytes) {
+  size_t count = 0;
+  for (; table != NULL && table[count].key != NULL; count++) {
+    if (count == MUX_MAX_OPTIONS) {
+      snprintf(why, why_bytes, "its options are more than %d, or no NULL key ends them",
+               MUX_MAX_OPTIONS);
+      return -EINVAL;
+    }
+    const char *fault = fault_of(table, &table[count]);
+    char shown[64];
+    if (fault != NULL) {
+      snprintf(why, why_bytes, "its option '%s': %s",
+               mux_printable(shown, sizeof shown, table[count].key), fault);
+      return -EINVAL;
+    }
+  }
+  return 0;
+}
+
 static int bad_value(const struct mux_option *row, const char *text, char *why, size_t why_bytes) {
   char shown[64];
   char domain[256];

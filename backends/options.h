@@ -12,6 +12,10 @@ enum { MUX_MAX_OPTIONS = 32 };
 /* Number of rows; 0 for NULL. */
 size_t mux_options_count(const struct mux_option *table);
 
+/* Whether a table from outside can be used at all. Returns 0, or -EINVAL and what is wrong in why.
+ */
+int mux_options_validate(const struct mux_option *table, char *why, size_t why_bytes);
+
 /* Fills values[row] from text (NULL or "": all defaults). Returns 0, or -EINVAL with the reason in
  * why: an unknown or repeated key, a value that is none, or one out of range. */
 int mux_options_parse(const struct mux_option *table, const char *text,

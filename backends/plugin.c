@@ -4,16 +4,24 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* What the first version of the interface had, up to and including `run`. */
 static const size_t LEAST_BYTES = offsetof(struct mux_backend, run) + sizeof(void *);
 
+enum { LOADING_MS = 5000 };
+
 /* Those in use; never unloaded. */
 struct loaded {
+  char *path;
   struct mux_backend backend;
   struct loaded *next;
 };
@@ -45,8 +53,71 @@ int mux_plugin_adopt(struct mux_backend *own, const struct mux_backend *given, c
   return mux_backend_validate(own, why, why_bytes);
 }
 
+/* Loading runs what the object wants to have run at once, its constructors. A child does it first,
+ * so that one that crashes, exits or hangs there is refused in words. Returns 0 or -ENOEXEC. */
+static int try_in_child(const char *path, char *why, size_t why_bytes) {
+  int ends[2];
+  char done = 0;
+  int status = 0;
+  if (pipe2(ends, O_CLOEXEC) != 0)
+    return -errno;
+  pid_t child = fork();
+  if (child == 0) {
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0});
+    dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    _exit(write(ends[1], "+", 1) == 1 ? 0 : 1);
+  }
+  int rc = child > 0 ? 0 : -errno;
+  close(ends[1]);
+  struct pollfd wait = {.fd = ends[0], .events = POLLIN};
+  bool hangs = rc == 0 && poll(&wait, 1, LOADING_MS) == 0;
+  if (rc == 0 && !hangs && read(ends[0], &done, 1) < 0)
+    done = 0;
+  close(ends[0]);
+  if (rc == 0 && done == 0) {
+    if (hangs)
+      kill(child, SIGKILL);
+    rc = -ENOEXEC;
+  }
+  if (child > 0)
+    waitpid(child, &status, 0);
+  if (rc == -ENOEXEC && hangs)
+    snprintf(why, why_bytes, "loading it does not end within %d s", LOADING_MS / 1000);
+  else if (rc == -ENOEXEC && WIFSIGNALED(status))
+    snprintf(why, why_bytes, "it crashes when it is loaded (%s)", strsignal(WTERMSIG(status)));
+  else if (rc == -ENOEXEC)
+    snprintf(why, why_bytes, "it ends the process when it is loaded (exit status %d)",
+             WEXITSTATUS(status));
+  else if (rc != 0)
+    snprintf(why, why_bytes, "cannot try to load it: %s", strerror(-rc));
+  return rc;
+}
+
+/* Makes *own of the object's symbol. Returns 0 or -errno with the reason in why. */
+static int load_object(struct loaded *own, const char *path, char *why, size_t why_bytes) {
+  void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  if (object == NULL) {
+    snprintf(why, why_bytes, "it cannot be loaded (%s)", dlerror());
+    return -ENOEXEC;
+  }
+  const struct mux_backend *const *symbol = dlsym(object, "mux_plugin");
+  int rc = -EINVAL;
+  if (symbol == NULL)
+    snprintf(why, why_bytes, "it has no symbol mux_plugin (MUX_BACKEND(backend) exports it)");
+  else
+    rc = mux_plugin_adopt(&own->backend, *symbol, why, why_bytes);
+  if (rc != 0)
+    dlclose(object);
+  return rc;
+}
+
 int mux_plugin_load(const struct mux_backend **backend, const char *path, char *why,
                     size_t why_bytes) {
+  for (const struct loaded *each = loaded; each != NULL; each = each->next)
+    if (strcmp(each->path, path) == 0) {
+      *backend = &each->backend;
+      return 0;
+    }
   if (access(path, R_OK) != 0) {
     int error = errno;
     snprintf(why, why_bytes, "%s", strerror(error));
@@ -55,25 +126,25 @@ int mux_plugin_load(const struct mux_backend **backend, const char *path, char *
   /* Without a slash dlopen() would search the library path instead. */
   char here[4096];
   int n = snprintf(here, sizeof here, "%s%s", strchr(path, '/') == NULL ? "./" : "", path);
-  if (n < 0 || (size_t)n >= sizeof here)
+  if (n < 0 || (size_t)n >= sizeof here) {
+    snprintf(why, why_bytes, "its path is too long");
     return -ENAMETOOLONG;
-  void *object = dlopen(here, RTLD_NOW | RTLD_LOCAL);
-  if (object == NULL) {
-    snprintf(why, why_bytes, "it cannot be loaded (%s)", dlerror());
-    return -ENOEXEC;
   }
-  const struct mux_backend *const *symbol = dlsym(object, "mux_plugin");
-  struct loaded *own = malloc(sizeof *own);
-  int rc = own == NULL ? -ENOMEM : -EINVAL;
-  if (own != NULL && symbol == NULL)
-    snprintf(why, why_bytes, "it has no symbol mux_plugin (MUX_PLUGIN(backend) exports it)");
-  else if (own != NULL)
-    rc = mux_plugin_adopt(&own->backend, *symbol, why, why_bytes);
+  struct loaded *own = calloc(1, sizeof *own);
+  char *copy = strdup(path);
+  int rc = try_in_child(here, why, why_bytes);
+  if (rc == 0 && (own == NULL || copy == NULL)) {
+    snprintf(why, why_bytes, "no memory");
+    rc = -ENOMEM;
+  }
+  if (rc == 0)
+    rc = load_object(own, here, why, why_bytes);
   if (rc != 0) {
+    free(copy);
     free(own);
-    dlclose(object);
     return rc;
   }
+  own->path = copy;
   own->next = loaded;
   loaded = own;
   *backend = &own->backend;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/options.h"
+
 /* The bounds of section mux_backends, made by the linker (ld, "--orphan-handling"; gold and lld
  * alike). Weak: a program without any backend still links. */
 extern const struct mux_backend *const __start_mux_backends[] __attribute__((weak));
@@ -53,7 +55,10 @@ char *mux_registry_names(char *out, size_t out_bytes) {
 
 int mux_backend_probe(const struct mux_backend *backend, char *why, size_t why_bytes) {
   why[0] = 0;
-  return backend->probe != NULL ? backend->probe(why, why_bytes) : 0;
+  int rc = backend->probe != NULL ? backend->probe(why, why_bytes) : 0;
+  if (rc != 0 && why[0] == 0)
+    snprintf(why, why_bytes, "%s", strerror(abs(rc)));
+  return rc;
 }
 
 static bool is_name(const char *name) {
@@ -79,6 +84,6 @@ int mux_backend_validate(const struct mux_backend *backend, char *why, size_t wh
                               poller->close == NULL))
     snprintf(why, why_bytes, "its poller lacks one of open, set, wait and close");
   else
-    return 0;
+    return mux_options_validate(backend->options, why, why_bytes);
   return -EINVAL;
 }

@@ -4,13 +4,13 @@
  * Accepting, echoing, back-pressure, draining and counting are done around it, so this file is all
  * there is to write. Build and try it outside the source tree:
  *
- *     cc -std=gnu17 -O2 -fPIC -shared -I<prefix>/include/muxbench -o skeleton.so skeleton.c
+ *     cc -std=gnu17 -D_GNU_SOURCE -O2 -fPIC -shared -I<prefix>/include/muxbench \
+ *       -o skeleton.so skeleton.c
  *     muxbench serve --backend ./skeleton.so
  *     muxbench check --backend ./skeleton.so
  *
  * To make it yours: change `name` and `summary` at the end, then open, set and wait. To move it
- * into the tree: put it into backends/ under another name and write MUX_BACKEND(skeleton) instead
- * of MUX_PLUGIN(skeleton). */
+ * into the tree: put it into backends/ under another name. */
 #include "mux_backend.h"
 
 #include <errno.h>
@@ -131,4 +131,4 @@ static const struct mux_backend skeleton = {
     .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .poller = &poller,
 };
-MUX_PLUGIN(skeleton);
+MUX_BACKEND(skeleton);

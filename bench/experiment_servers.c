@@ -63,6 +63,16 @@ static void server_read_group(struct reader *r, struct experiment_server *server
     reader_blame(r, path, "%s: a server that is not a backend needs a name", path);
 }
 
+/* A backend is called what it is called, a plug-in after its file. */
+static char *default_label(const char *backend) {
+  const char *slash = strrchr(backend, '/');
+  char *label = reader_copy(slash != NULL ? slash + 1 : backend);
+  size_t length = strlen(label);
+  if (length > 3 && strcmp(label + length - 3, ".so") == 0)
+    label[length - 3] = 0;
+  return label;
+}
+
 static void server_read(struct reader *r, struct experiment *e, const json_t *value,
                         const char *path) {
   struct experiment_server *server = &e->servers[e->server_count++];
@@ -77,7 +87,7 @@ static void server_read(struct reader *r, struct experiment *e, const json_t *va
     return;
   }
   if (server->label == NULL)
-    server->label = reader_copy(server->backend);
+    server->label = default_label(server->backend);
   if (server->backend == NULL)
     server->backend = reader_copy(server->label);
   char shown[64];

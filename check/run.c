@@ -58,20 +58,6 @@ const struct check_case *check_find(const char *name) {
   return NULL;
 }
 
-int check_describe(struct check_setup *setup, char *why, size_t why_bytes) {
-  const char *name = setup->spec.backend;
-  int rc = 0;
-  if (name == NULL)
-    return 0;
-  if (mux_plugin_is_path(name))
-    rc = mux_plugin_load(&setup->backend, name, why, why_bytes);
-  else if ((setup->backend = mux_registry_find(name)) == NULL) {
-    snprintf(why, why_bytes, "there is no such backend; 'muxbench list' lists them");
-    rc = -ENOENT;
-  }
-  return rc != 0 ? rc : mux_backend_probe(setup->backend, why, why_bytes);
-}
-
 /* ---- Does it apply? ------------------------------------------------------------------------- */
 
 static const char *listen_or_target(const struct mux_server_spec *spec) {
@@ -83,6 +69,32 @@ static const char *listen_or_target(const struct mux_server_spec *spec) {
 const char *check_transport(const struct check_setup *setup) {
   const char *text = listen_or_target(&setup->spec);
   return strncmp(text, "unix:", 5) == 0 ? "unix" : strncmp(text, "udp:", 4) == 0 ? "udp" : "tcp";
+}
+
+static unsigned transport_bit(const char *transport) {
+  return strcmp(transport, "udp") == 0    ? MUX_UDP
+         : strcmp(transport, "unix") == 0 ? MUX_UNIX
+                                          : MUX_TCP;
+}
+
+int check_describe(struct check_setup *setup, char *why, size_t why_bytes) {
+  const char *name = setup->spec.backend;
+  int rc = 0;
+  if (name == NULL)
+    return 0;
+  if (mux_plugin_is_path(name))
+    rc = mux_plugin_load(&setup->backend, name, why, why_bytes);
+  else if ((setup->backend = mux_registry_find(name)) == NULL) {
+    snprintf(why, why_bytes, "there is no such backend; 'muxbench list' lists them");
+    rc = -ENOENT;
+  }
+  if (rc == 0)
+    rc = mux_backend_probe(setup->backend, why, why_bytes);
+  if (rc == 0 && (setup->backend->transports & transport_bit(check_transport(setup))) == 0) {
+    snprintf(why, why_bytes, "it does not serve %s", check_transport(setup));
+    rc = -EOPNOTSUPP;
+  }
+  return rc;
 }
 
 static bool skip(struct check_result *result, const char *format, const char *word) {
@@ -107,7 +119,7 @@ static bool settle_transport(const struct check_setup *setup, const struct check
     return true;
   if (setup->backend == NULL || strcmp(needed, "tcp") == 0)
     return skip(result, "needs %s", needed);
-  unsigned bit = strcmp(needed, "udp") == 0 ? MUX_UDP : MUX_UNIX;
+  unsigned bit = transport_bit(needed);
   if ((setup->backend->transports & bit) == 0)
     return skip(result, "this backend does not offer %s", needed);
   snprintf(path, 64, "unix:///tmp/muxbench-check-%ld.sock", (long)getpid());

@@ -1,13 +1,21 @@
 # Plug-ins to be loaded by tests, built as a user builds one: with the installed header alone.
-PLUGINS := $(BUILD)/tests/plugins/skeleton.so $(BUILD)/tests/plugins/nameless.so
-PLUGIN_CC = $(CC) -std=gnu17 -O2 $(WARNINGS) -fPIC -shared -o $@
+BROKEN  := abi bytes nameless comma neither both option unavailable speechless undefined crashes \
+  exits hangs
+PLUGINS := $(patsubst %,$(BUILD)/tests/plugins/%.so,skeleton aio_poll splice nameless \
+  $(BROKEN:%=broken-%))
+PLUGIN_CC = $(CC) -std=gnu17 -D_GNU_SOURCE -O2 $(WARNINGS) -fPIC -shared -I$(@D)/include -o $@
+PLUGIN_HEADER := $(BUILD)/tests/plugins/include/mux_backend.h
 
-$(BUILD)/tests/plugins/skeleton.so: backends/skeleton.c backends/mux_backend.h
-	@mkdir -p $(@D)/include; cp backends/mux_backend.h $(@D)/include
-	$(call quiet,CC,$<)$(PLUGIN_CC) -I$(@D)/include $<
-$(BUILD)/tests/plugins/%.so: tests/plugins/%.c
-	@mkdir -p $(@D)
-	$(call quiet,CC,$<)$(PLUGIN_CC) $<
+$(PLUGIN_HEADER): backends/mux_backend.h
+	@mkdir -p $(@D); cp $< $@
+$(BUILD)/tests/plugins/broken-%.so: tests/plugins/broken.c $(PLUGIN_HEADER)
+	$(call quiet,CC,$@)$(PLUGIN_CC) -DBROKEN=$* -DBROKEN_$* $<
+$(foreach dir,backends examples tests/plugins,$(eval $$(BUILD)/tests/plugins/%.so: $(dir)/%.c \
+  $$(PLUGIN_HEADER); $$(call quiet,CC,$$<)$$(PLUGIN_CC) $$<))
 
 # The tests find them beside their own directory.
 $(BUILD)/tests/unit/test_registry $(BUILD)/tests/integration/test_plugin: | $(PLUGINS)
+
+ifeq ($(SAN),)
+TEST_COMMANDS += 'tests/test_install.sh $(BUILD)'
+endif

@@ -92,17 +92,52 @@ static void print_and_parse_agree(void **state) {
   }
 }
 
+static void a_broken_table_is_refused(void **state) {
+  (void)state;
+  static const char *const words[] = {"a", "b", NULL};
+  static const struct mux_option good = {
+      .key = "one", .help = "-", .fallback = "b", .kind = MUX_OPT_CHOICE, .choices = words};
+  static const struct {
+    struct mux_option row;
+    const char *says;
+  } cases[] = {
+      {{.key = "", .help = "-", .fallback = "off"}, "its key"},
+      {{.key = "a=b", .help = "-", .fallback = "off"}, "its key"},
+      {{.key = "one", .help = "-", .fallback = "off"}, "there are two"},
+      {{.key = "two", .help = "-", .fallback = "off", .kind = 99}, "no known kind"},
+      {{.key = "two", .fallback = "off"}, "no help"},
+      {{.key = "two", .help = "-", .fallback = "a", .kind = MUX_OPT_CHOICE}, "no choices"},
+      {{.key = "two", .help = "-"}, "fallback"},
+      {{.key = "two", .help = "-", .fallback = "5", .kind = MUX_OPT_COUNT, .max = 4}, "fallback"},
+  };
+  char why[256] = "";
+  assert_int_equal(mux_options_validate(NULL, why, sizeof why), 0);
+  for (size_t i = 0; i < TEST_COUNT(cases); i++) {
+    struct mux_option broken[] = {good, cases[i].row, {0}};
+    if (mux_options_validate(broken, why, sizeof why) != -EINVAL ||
+        strstr(why, cases[i].says) == NULL)
+      fail_msg("case %zu: '%s'; expected '%s'", i, why, cases[i].says);
+  }
+  /* Without its last row it would be read to wherever a NULL happens to lie. */
+  struct mux_option endless[MUX_MAX_OPTIONS + 1];
+  char keys[MUX_MAX_OPTIONS + 1][8];
+  for (size_t i = 0; i < TEST_COUNT(endless); i++) {
+    snprintf(keys[i], sizeof keys[i], "k%zu", i);
+    endless[i] = good;
+    endless[i].key = keys[i];
+  }
+  assert_int_equal(mux_options_validate(endless, why, sizeof why), -EINVAL);
+  assert_non_null(strstr(why, "more than 32"));
+}
+
 static void every_backend_has_a_sound_table(void **state) {
   (void)state;
   size_t count;
   const struct mux_backend *const *all = mux_registry_all(&count);
   for (size_t i = 0; i < count; i++) {
-    int64_t values[MUX_MAX_OPTIONS];
     char why[512] = "";
-    if (mux_options_parse(all[i]->options, NULL, values, why, sizeof why) != 0)
+    if (mux_options_validate(all[i]->options, why, sizeof why) != 0)
       fail_msg("%s: %s", all[i]->name, why);
-    for (size_t row = 0; row < mux_options_count(all[i]->options); row++)
-      assert_non_null(all[i]->options[row].help);
   }
 }
 
@@ -111,6 +146,7 @@ int main(void) {
       cmocka_unit_test(values_are_read_by_their_kind),
       cmocka_unit_test(mistakes_are_named),
       cmocka_unit_test(print_and_parse_agree),
+      cmocka_unit_test(a_broken_table_is_refused),
       cmocka_unit_test(every_backend_has_a_sound_table),
   };
   return cmocka_run_group_tests(tests, test_seed, NULL);
