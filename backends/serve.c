@@ -11,12 +11,12 @@
 #include "backends/serve.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/un.h>
@@ -58,7 +58,8 @@ struct server {
  * installed. */
 static struct {
   struct mux_shared *shared;
-  int stop_fd;
+  int stop_fd;        /* the reading end of a pipe; never read from */
+  int wake_fd;        /* its other end */
   unsigned give_up_s; /* after the stop, for a worker that does not end */
   int signals;        /* TERM and INT received */
   const char *unix_path;
@@ -67,7 +68,8 @@ static struct {
 
 static void request_stop(void) {
   __atomic_store_n(&stopper.shared->stopping, 1, __ATOMIC_RELAXED);
-  eventfd_write(stopper.stop_fd, 1);
+  ssize_t written = write(stopper.wake_fd, "", 1);
+  (void)written; /* only a full pipe takes no more, and that is readable */
   alarm(stopper.give_up_s);
 }
 
@@ -176,9 +178,11 @@ static int listen_once(struct server *server, bool reuseport) {
 /* Who takes which connection (see enum mux_accept). */
 static void open_listeners(struct server *server) {
   const struct mux_serve_config *config = server->config;
-  stopper.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (stopper.stop_fd < 0)
-    mux_die(MUX_EXIT_FAILED, "cannot open an eventfd: %s", strerror(errno));
+  int ends[2]; /* an eventfd would do, but for sigio: it sends no signals */
+  if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
+    mux_die(MUX_EXIT_FAILED, "cannot open a pipe: %s", strerror(errno));
+  stopper.stop_fd = ends[0];
+  stopper.wake_fd = ends[1];
   bool reuseport = config->accept == MUX_ACCEPT_REUSEPORT && config->workers > 1;
   int first = listen_once(server, false);
   if (reuseport) { /* the port is free, or this would not be reached: with REUSEPORT nobody can tell
@@ -341,11 +345,17 @@ static void announce(const struct server *server) {
   }
 }
 
+/* The thread takes no signals: they are for workers, who may wait for them (sigio). */
 static int run_with_stats(struct server *server) {
   pthread_t thread;
+  sigset_t all;
+  sigset_t before;
   pthread_mutex_init(&server->stats_lock, NULL);
   pthread_cond_init(&server->stats_end, NULL);
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
   start_thread(&thread, stats_main, server);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
   int status = run_workers(server);
   pthread_mutex_lock(&server->stats_lock);
   server->stats_ended = true;
@@ -368,6 +378,7 @@ static void close_descriptors(struct server *server) {
       close(fd);
   }
   close(stopper.stop_fd);
+  close(stopper.wake_fd);
 }
 
 int mux_serve(const struct mux_serve_config *config) {
