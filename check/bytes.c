@@ -16,16 +16,22 @@ CHECK_CASE(one_byte_writes, .name = "one-byte-writes", .theme = CHECK_BYTES,
     peer_echo(&peer, 1);
 }
 
+/* A Unix socket's buffer (net.core.wmem_default, 208 KiB) pays 768 bytes for every small write, and
+ * a server need not hold what it cannot send: over those a quarter is on its way at a time. */
 CHECK_CASE(pipelined_1000, .name = "pipelined-1000", .theme = CHECK_BYTES,
            .property = "1000 messages of 64 bytes sent before the first echo is read come back",
            .advice = "an edge comes once: receive until EAGAIN, or keep the rest on a ready list",
            .bound_s = 10, .quick = true, .gate = true) {
+  enum { MESSAGES = 1000, BYTES = 64 };
+  int rounds = check->addr.kind == MUX_ADDR_UNIX ? 4 : 1;
   struct peer peer = peer_open(check, 0);
-  for (int i = 0; i < 1000; i++)
-    peer_send(&peer, 64);
-  peer_expect(&peer, 64000);
-  peer_send(&peer, 64000); /* and as one burst: one edge for all of them */
-  peer_expect(&peer, 64000);
+  for (int round = 0; round < rounds; round++) {
+    for (int i = 0; i < MESSAGES / rounds; i++)
+      peer_send(&peer, BYTES);
+    peer_expect(&peer, (uint64_t)(MESSAGES / rounds * BYTES));
+  }
+  peer_send(&peer, MESSAGES * BYTES); /* and as one burst: one edge for all of them */
+  peer_expect(&peer, MESSAGES * BYTES);
 }
 
 /* The pattern is random: here each value stands alone, doubled and among others. */

@@ -92,6 +92,137 @@ CHECK_CASE(udp_icmp_error_survived, .name = "udp-icmp-error-survived", .theme = 
   udp_must_echo(check, stays, 64, "after clients that are gone");
 }
 
+/* ---- Many datagrams at once ----------------------------------------------------------------- */
+
+/* The n-th datagram of a peer is of the pattern's stream `peer` from its n-th kilobyte on, and has
+ * a size of its own: so each says whose it is and which. */
+enum { WAITING = 64, STEP = 1024, LEAST_BYTES = 16 };
+
+static size_t bytes_of(int n) {
+  return LEAST_BYTES + (size_t)(n * 7 % 500);
+}
+
+static void send_numbered(struct check *check, int fd, uint32_t peer, int n) {
+  unsigned char data[STEP];
+  mux_pattern_fill(&check->pattern, peer, (uint64_t)n * STEP, data, bytes_of(n));
+  if (send(fd, data, bytes_of(n), 0) != (ssize_t)bytes_of(n))
+    check_fail(check, "cannot send datagram %d: %s", n, strerror(errno));
+}
+
+/* One of the peer's `count` datagrams comes back: one that has not been `seen` yet, whole, its own
+ * and once, or the case fails. Returns false if none comes within timeout_ns. */
+static bool expect_numbered(struct check *check, int fd, uint32_t peer, int count, bool *seen,
+                            int64_t timeout_ns) {
+  static unsigned char got[DATAGRAM_MOST + 1];
+  struct peer waits = {.check = check, .fd = fd};
+  if (!peer_wait(&waits, POLLIN, timeout_ns))
+    return false;
+  ssize_t bytes = recv(fd, got, sizeof got, MSG_DONTWAIT);
+  for (int n = 0; n < count; n++)
+    if (bytes == (ssize_t)bytes_of(n) &&
+        mux_pattern_match(&check->pattern, peer, (uint64_t)n * STEP, got, (size_t)bytes) ==
+            (size_t)bytes) {
+      if (seen[n])
+        check_fail(check, "datagram %d of %d comes back twice", n + 1, count);
+      seen[n] = true;
+      return true;
+    }
+  check_fail(check, "a datagram of %zd bytes comes back that was not sent from here", bytes);
+}
+
+/* Stopped, so that all of them wait in its socket at once; a server that is not ours to stop may
+ * take them one by one. They are small enough for every receive buffer, so none may be missing. */
+CHECK_CASE(udp_queue_echoed, .name = "udp-queue-echoed", .theme = CHECK_DATAGRAM,
+           .property = "64 datagrams that wait together all come back, each whole and once",
+           .advice = "one recvfrom(), one sendto(); an edge comes once: receive until EAGAIN",
+           .needs = CHECK_UDP, .bound_s = 15, .quick = true) {
+  bool seen[WAITING] = {false};
+  int fd = udp_open(check);
+  udp_must_echo(check, fd, 64, "at first");
+  check_signal(check, SIGSTOP);
+  for (int n = 0; n < WAITING; n++)
+    send_numbered(check, fd, 1, n);
+  check_signal(check, SIGCONT);
+  for (int n = 0; n < WAITING; n++)
+    if (!expect_numbered(check, fd, 1, WAITING, seen, check_patience_ns(check)))
+      check_fail(check, "%d of %d datagrams that waited together come back", n, WAITING);
+  udp_must_echo(check, fd, 64, "after them");
+}
+
+CHECK_CASE(udp_peers_apart, .name = "udp-peers-apart", .theme = CHECK_DATAGRAM,
+           .property = "interleaved datagrams of 8 peers come back to whoever sent them",
+           .advice = "each datagram has a sender of its own: keep the address beside the bytes",
+           .needs = CHECK_UDP, .bound_s = 15, .quick = true) {
+  enum { PEERS = 8, EACH = 8 };
+  bool seen[PEERS][EACH] = {{false}};
+  int fds[PEERS];
+  for (int i = 0; i < PEERS; i++) {
+    fds[i] = udp_open(check);
+    udp_must_echo(check, fds[i], 64, "at first");
+  }
+  check_signal(check, SIGSTOP);
+  for (int n = 0; n < EACH; n++)
+    for (int i = 0; i < PEERS; i++)
+      send_numbered(check, fds[i], (uint32_t)i + 1, n);
+  check_signal(check, SIGCONT);
+  for (int i = 0; i < PEERS; i++)
+    for (int n = 0; n < EACH; n++)
+      if (!expect_numbered(check, fds[i], (uint32_t)i + 1, EACH, seen[i], check_patience_ns(check)))
+        check_fail(check, "peer %d of %d gets %d of its %d datagrams", i + 1, PEERS, n, EACH);
+}
+
+/* A connected socket would not show an echo from elsewhere: the kernel drops it. */
+CHECK_CASE(udp_reply_address, .name = "udp-reply-address", .theme = CHECK_DATAGRAM,
+           .property = "an echo comes from the address that the datagram was sent to",
+           .advice = "answer on the socket that received: clients drop what comes from elsewhere",
+           .needs = CHECK_UDP, .bound_s = 15, .quick = true) {
+  char text[MUX_ADDR_TEXT];
+  char data[64] = "from where?";
+  int fd = socket(check->addr.socket.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  struct peer waits = {.check = check, .fd = fd};
+  int answers = 0;
+  for (int i = 0; i < 3 * TRIES && answers < TRIES; i++) {
+    struct mux_addr from = {.kind = MUX_ADDR_UDP, .length = sizeof from.socket};
+    sendto(fd, data, sizeof data, 0, &check->addr.socket.any, check->addr.length);
+    if (!peer_wait(&waits, POLLIN, check_patience_ns(check) / TRIES) ||
+        recvfrom(fd, data, sizeof data, MSG_DONTWAIT, &from.socket.any, &from.length) < 0)
+      continue;
+    answers++;
+    if (from.length != check->addr.length ||
+        memcmp(&from.socket, &check->addr.socket, from.length) != 0)
+      check_fail(check, "an echo comes from %s", mux_addr_print(text, &from));
+  }
+  if (answers < TRIES)
+    check_fail(check, "no echo to a socket that is not connected");
+}
+
+/* How many the kernel keeps for a stopped server is its receive buffer's matter, and what it drops
+ * is not the server's fault. What comes back has to be right, and the server has to go on. */
+CHECK_CASE(udp_burst_survived, .name = "udp-burst-survived", .theme = CHECK_DATAGRAM,
+           .property = "5000 datagrams, more than its socket holds, harm nobody",
+           .advice = "what waits has no bound but the socket's buffer: no table of fixed size",
+           .needs = CHECK_UDP, .bound_s = 15, .quick = true) {
+  enum { BURST = 5000, LEAST = WAITING };
+  static bool seen[BURST];
+  int fd = udp_open(check);
+  int stays = udp_open(check);
+  int back = 0;
+  udp_must_echo(check, stays, 64, "at first");
+  check_signal(check, SIGSTOP);
+  for (int n = 0; n < BURST; n++)
+    send_numbered(check, fd, 1, n);
+  check_signal(check, SIGCONT);
+  check_doing(check, "waiting for echoes of a burst");
+  int64_t timeout = check_patience_ns(check);
+  for (; back < BURST && expect_numbered(check, fd, 1, BURST, seen, timeout); back++)
+    if (back + 1 == LEAST)
+      timeout = 100 * MUX_MS;
+  if (back < LEAST)
+    check_fail(check, "%d echoes come back of a burst of %d", back, BURST);
+  udp_must_echo(check, stays, 64, "after a burst");
+  check_note(check, "%d of %d come back", back, BURST);
+}
+
 /* ---- Unix sockets --------------------------------------------------------------------------- */
 
 static const char *unix_path(const struct check *check) {

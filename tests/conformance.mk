@@ -5,15 +5,17 @@ FAULTS  := $(BUILD)/tests/shims/faults.so
 CONFORMANCE := tests/conformance/backends.sh
 QUICK   := $(CONFORMANCE) -j 3 tcp://127.0.0.1:0 --quick
 SOUND   := $(BUILD)/muxbench check --tap --exec '$(abspath $(MUTANT)) sound {port}'
-MUTANTS := tests/conformance/mutants.sh $(abspath $(MUTANT))
+MUTANTS := tests/conformance/mutants.sh -m $(abspath $(MUTANT))
 SHIM    := tests/conformance/shim.sh $(abspath $(FAULTS)) $(abspath $(MUTANT))
 
-$(MUTANT): $(MUTANT).o
+MUTANT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/mutants/*.c))
+
+$(MUTANT): $(MUTANT_OBJECTS)
 	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^
 $(FAULTS): tests/shims/faults.c
 	@mkdir -p $(@D)
 	$(call quiet,CC,$<)$(CC) -std=gnu17 -O2 -g $(WARNINGS) -D_GNU_SOURCE -fPIC -shared -o $@ $< -ldl
--include $(MUTANT).d
+-include $(MUTANT_OBJECTS:.o=.d)
 CONFORMANCE_TOOLS := $(MUTANT) $(FAULTS)
 test-programs: $(CONFORMANCE_TOOLS)
 $(BUILD)/tests/integration/test_check: | $(MUTANT)
@@ -22,8 +24,10 @@ $(BUILD)/tests/integration/test_check: | $(MUTANT)
 PROOF := $(if $(SAN),,'$(MUTANTS)')
 TEST_COMMANDS += '$(QUICK)' "$(SOUND) --quick" $(PROOF) '$(SHIM) quick'
 
-ALL_CONFORMANCE := '$(CONFORMANCE) tcp://127.0.0.1:0' '$(CONFORMANCE) tcp://[::1]:0' \
-  '$(CONFORMANCE) unix:///tmp/muxbench-conformance-{}.sock' "$(SOUND)" $(PROOF) '$(SHIM) all'
+# Every case over every transport, and on every mutant.
+ALL_CONFORMANCE := $(foreach address,tcp://127.0.0.1:0 tcp://[::1]:0 \
+  unix:///tmp/muxbench-conformance-{}.sock udp://127.0.0.1:0 udp://[::1]:0, \
+  '$(CONFORMANCE) -j 3 $(address)') "$(SOUND)" $(if $(SAN),,'$(MUTANTS) -a -j 2') '$(SHIM) all'
 
 .PHONY: conformance conformance-all mutants
 ## make conformance         the quick conformance cases of every backend
@@ -45,6 +49,7 @@ soak: $(BUILD)/muxbench $(RUN_TESTS)
 	@$(TEST_ENV) $(RUN_TESTS) -t 3000 tests/conformance/soak.sh
 
 # The table of the documentation, from a run of every case on every backend.
-conformance-table: $(BUILD)/muxbench
-	@MUXBENCH=$(abspath $(BUILD)/muxbench) tests/conformance/table.sh >docs/conformance.md.new
+conformance-table: $(BUILD)/muxbench $(MUTANT)
+	@MUXBENCH=$(abspath $(BUILD)/muxbench) tests/conformance/table.sh $(MUTANT) \
+	  >docs/conformance.md.new
 	@mv docs/conformance.md.new docs/conformance.md

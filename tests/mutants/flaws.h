@@ -3,67 +3,75 @@
 #ifndef MUTANT_FLAWS_H
 #define MUTANT_FLAWS_H
 
-/* enum suffix, flaw, case, address to serve on ("{port}": TCP) */
+/* enum suffix, flaw, address to serve on ("{port}": TCP), the case that must catch it, and other
+ * cases that do or may, because what they ask for cannot be had of such a server either. */
 #define TCP  "{port}"
 #define UDP  "udp:{port}"
 #define UNIX "unix:{path}"
 #define MUTANT_FLAWS(X)                                                                            \
-  X(ONE_BYTE_IS_EOF, "one-byte-is-eof", "one-byte-writes", TCP)                                    \
-  X(ONE_READ_PER_EDGE, "one-read-per-edge", "pipelined-1000", TCP)                                 \
-  X(DROPS_FF, "drops-ff", "all-byte-values", TCP)                                                  \
-  X(FULL_BUFFER, "terminates-full-buffer", "sizes", TCP)                                           \
-  X(WRAPS, "loses-a-byte-at-32MiB", "bulk-64MiB", TCP)                                             \
-  X(DROPS_SHORT_SEND, "drops-short-send", "random-chunks", TCP)                                    \
-  X(SHARED_BUFFER, "shared-buffer", "many-connections-crosstalk", TCP)                             \
-  X(UNBOUNDED, "unbounded-buffer", "slow-reader", TCP)                                             \
-  X(FORGETS_INPUT, "forgets-input-after-stall", "resume-after-stall", TCP)                         \
-  X(BLOCKING, "blocking-send", "stalled-peer-does-not-block-others", TCP)                          \
-  X(NO_BUDGET, "no-budget", "firehose-fairness", TCP)                                              \
-  X(NAGLE, "nagle", "echo-is-prompt", TCP)                                                         \
-  X(POLLS, "polls-every-40ms", "echo-is-prompt", TCP)                                              \
-  X(EOF_DROPS_REST, "eof-drops-rest", "half-close", TCP)                                           \
-  X(IGNORES_EMPTY_FIN, "ignores-empty-fin", "half-close-empty", TCP)                               \
-  X(RDHUP_CLOSES, "rdhup-closes", "half-close-after-stall", TCP)                                   \
-  X(EXITS_ON_RESET, "exits-on-reset", "reset-idle", TCP)                                           \
-  X(KEEPS_BROKEN, "keeps-broken-sender", "reset-midstream", TCP)                                   \
-  X(KEEPS_RESET, "keeps-reset-reader", "client-vanishes", TCP)                                     \
-  X(LEAKS_SILENT, "leaks-silent-connection", "connect-and-close-1000", TCP)                        \
-  X(EXITS_ON_ABORTED, "exits-on-aborted", "abort-before-accept", TCP)                              \
-  X(SIGPIPE_KILLS, "sigpipe-kills", "send-after-close", TCP)                                       \
-  X(SHORT_READ_IS_ALL, "short-read-is-all", "no-fin-lost", TCP)                                    \
-  X(EMFILE_SPINS, "emfile-spins", "accept-emfile", TCP)                                            \
-  X(EMFILE_FORGETS, "emfile-forgets", "accept-emfile", TCP)                                        \
-  X(TABLE_OF_1024, "table-of-1024", "fd-beyond-select", TCP)                                       \
-  X(ONE_ACCEPT_PER_EDGE, "one-accept-per-edge", "burst-of-connects", TCP)                          \
-  X(SPINS_WHEN_FULL, "spins-when-full", "ten-thousand-idle", TCP)                                  \
-  X(ABORTS_ON_ENOMEM, "aborts-on-enomem", "thread-or-process-limit", TCP)                          \
-  X(IDLE_TIMEOUT, "idle-timeout-1s", "idle-then-echo", TCP)                                        \
-  X(EXITS_ON_EINTR, "exits-on-eintr", "eintr-storm", TCP)                                          \
-  X(SIGTERM_EXITS, "sigterm-exits-at-once", "sigterm-drains", TCP)                                 \
-  X(NO_DEADLINE, "drains-without-deadline", "sigterm-with-stuck-peer", TCP)                        \
-  X(NO_REUSEADDR, "no-reuseaddr", "restart-same-port", TCP)                                        \
-  X(STALE_LOCK, "stale-lock", "restart-under-connections", TCP)                                    \
-  X(LEAKS_MEMORY, "leaks-4KiB", "fd-and-memory-soak", TCP)                                         \
-  X(V4_PEERS_ONLY, "v4-peers-only", "dual-stack", TCP)                                             \
-  X(ZERO_IS_END, "zero-datagram-ends", "udp-zero-length", UDP)                                     \
-  X(SMALL_DATAGRAMS, "datagrams-of-4KiB", "udp-largest", UDP)                                      \
-  X(EXITS_ON_ICMP, "exits-on-icmp-error", "udp-icmp-error-survived", UDP)                          \
-  X(LEAVES_PATH, "leaves-path", "unix-path-removed", UNIX)                                         \
-  X(NO_UNLINK, "no-unlink", "unix-stale-path", UNIX)
+  X(ONE_BYTE_IS_EOF, "one-byte-is-eof", TCP, "one-byte-writes", "")                                \
+  X(ONE_READ_PER_EDGE, "one-read-per-edge", TCP, "pipelined-1000", "")                             \
+  X(DROPS_FF, "drops-ff", TCP, "all-byte-values", "")                                              \
+  X(FULL_BUFFER, "terminates-full-buffer", TCP, "sizes", "")                                       \
+  X(WRAPS, "loses-a-byte-at-32MiB", TCP, "bulk-64MiB", "")                                         \
+  X(DROPS_SHORT_SEND, "drops-short-send", TCP, "random-chunks", "")                                \
+  X(SHARED_BUFFER, "shared-buffer", TCP, "many-connections-crosstalk", "")                         \
+  X(UNBOUNDED, "unbounded-buffer", TCP, "slow-reader", "")                                         \
+  X(FORGETS_INPUT, "forgets-input-after-stall", TCP, "resume-after-stall", "")                     \
+  X(BLOCKING, "blocking-send", TCP, "stalled-peer-does-not-block-others", "")                      \
+  X(NO_BUDGET, "no-budget", TCP, "firehose-fairness", "")                                          \
+  X(NAGLE, "nagle", TCP, "echo-is-prompt", "")                                                     \
+  X(POLLS, "polls-every-40ms", TCP, "echo-is-prompt", "")                                          \
+  X(EOF_DROPS_REST, "eof-drops-rest", TCP, "half-close", "")                                       \
+  X(IGNORES_EMPTY_FIN, "ignores-empty-fin", TCP, "half-close-empty", "")                           \
+  X(RDHUP_CLOSES, "rdhup-closes", TCP, "half-close-after-stall", "")                               \
+  X(EXITS_ON_RESET, "exits-on-reset", TCP, "reset-idle", "")                                       \
+  X(KEEPS_BROKEN, "keeps-broken-sender", TCP, "reset-midstream", "")                               \
+  X(KEEPS_RESET, "keeps-reset-reader", TCP, "client-vanishes", "")                                 \
+  X(LEAKS_SILENT, "leaks-silent-connection", TCP, "connect-and-close-1000", "")                    \
+  X(EXITS_ON_ABORTED, "exits-on-aborted", TCP, "abort-before-accept", "")                          \
+  X(SIGPIPE_KILLS, "sigpipe-kills", TCP, "send-after-close", "")                                   \
+  X(SHORT_READ_IS_ALL, "short-read-is-all", TCP, "no-fin-lost", "")                                \
+  X(EMFILE_SPINS, "emfile-spins", TCP, "accept-emfile", "")                                        \
+  X(EMFILE_FORGETS, "emfile-forgets", TCP, "accept-emfile", "")                                    \
+  X(TABLE_OF_1024, "table-of-1024", TCP, "fd-beyond-select", "")                                   \
+  X(ONE_ACCEPT_PER_EDGE, "one-accept-per-edge", TCP, "burst-of-connects", "")                      \
+  X(SPINS_WHEN_FULL, "spins-when-full", TCP, "ten-thousand-idle", "")                              \
+  X(ABORTS_ON_ENOMEM, "aborts-on-enomem", TCP, "thread-or-process-limit", "")                      \
+  X(IDLE_TIMEOUT, "idle-timeout-1s", TCP, "idle-then-echo", "")                                    \
+  X(EXITS_ON_EINTR, "exits-on-eintr", TCP, "eintr-storm", "")                                      \
+  X(SIGTERM_EXITS, "sigterm-exits-at-once", TCP, "sigterm-drains", "")                             \
+  X(NO_DEADLINE, "drains-without-deadline", TCP, "sigterm-with-stuck-peer", "")                    \
+  X(NO_REUSEADDR, "no-reuseaddr", TCP, "restart-same-port", "")                                    \
+  X(STALE_LOCK, "stale-lock", TCP, "restart-under-connections", "")                                \
+  X(LEAKS_MEMORY, "leaks-4KiB", TCP, "fd-and-memory-soak", "")                                     \
+  X(V4_PEERS_ONLY, "v4-peers-only", TCP, "dual-stack", "")                                         \
+  X(ZERO_IS_END, "zero-datagram-ends", UDP, "udp-zero-length", "")                                 \
+  X(SMALL_DATAGRAMS, "datagrams-of-4KiB", UDP, "udp-largest", "")                                  \
+  X(EXITS_ON_ICMP, "exits-on-icmp-error", UDP, "udp-icmp-error-survived", "")                      \
+  X(DROPS_SEVENTH, "drops-every-7th-datagram", UDP, "udp-queue-echoed", "")                        \
+  X(MERGES, "merges-datagrams", UDP, "udp-queue-echoed", "")                                       \
+  X(ONE_DATAGRAM_PER_EDGE, "one-datagram-per-edge", UDP, "udp-queue-echoed", "")                   \
+  X(FIRST_PEER, "answers-the-first-peer", UDP, "udp-peers-apart", "")                              \
+  X(OTHER_PORT, "answers-from-another-port", UDP, "udp-reply-address", "")                         \
+  X(TABLE_OF_100, "table-of-100-datagrams", UDP, "udp-burst-survived", "")                         \
+  X(LEAVES_PATH, "leaves-path", UNIX, "unix-path-removed", "")                                     \
+  X(NO_UNLINK, "no-unlink", UNIX, "unix-stale-path", "")
 
 enum flaw {
   SOUND,
-#define X(id, name, test, where) FLAW_##id,
+#define X(id, name, where, test, others) FLAW_##id,
   MUTANT_FLAWS(X)
 #undef X
 };
 
 static const struct flaw_row {
   const char *name;
-  const char *test;
   const char *where;
-} flaw_rows[] = {{"sound", "", TCP},
-#define X(id, name, test, where) {name, test, where},
+  const char *test;
+  const char *others;
+} flaw_rows[] = {{"sound", TCP, "", ""},
+#define X(id, name, where, test, others) {name, where, test, others},
                  MUTANT_FLAWS(X)
 #undef X
 };
