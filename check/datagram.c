@@ -223,6 +223,32 @@ CHECK_CASE(udp_burst_survived, .name = "udp-burst-survived", .theme = CHECK_DATA
   check_note(check, "%d of %d come back", back, BURST);
 }
 
+/* In portions that wait in any receive buffer, and twice: a server has nothing to remember of them.
+ */
+CHECK_CASE(udp_ten_thousand_peers, .name = "udp-ten-thousand-peers", .theme = CHECK_DATAGRAM,
+           .property = "10,000 peers, all there at once, get every echo",
+           .advice = "keep nothing of a peer: its address comes with every datagram",
+           .needs = CHECK_UDP, .fds = 10000, .bound_s = 30) {
+  enum { PEERS = 10000, ROUNDS = 2 };
+  static int fds[PEERS];
+  for (int i = 0; i < PEERS; i++)
+    fds[i] = udp_open(check);
+  check_doing(check, "echoing to %d peers", PEERS);
+  for (int round = 0; round < ROUNDS; round++)
+    for (int from = 0; from < PEERS; from += WAITING) {
+      int to = from + WAITING < PEERS ? from + WAITING : PEERS;
+      for (int i = from; i < to; i++)
+        send_numbered(check, fds[i], (uint32_t)i + 1, round);
+      for (int i = from; i < to; i++) {
+        bool seen[ROUNDS] = {false};
+        if (!expect_numbered(check, fds[i], (uint32_t)i + 1, ROUNDS, seen,
+                             check_patience_ns(check)) ||
+            !seen[round])
+          check_fail(check, "peer %d of %d gets no echo in round %d", i + 1, PEERS, round + 1);
+      }
+    }
+}
+
 /* ---- Unix sockets --------------------------------------------------------------------------- */
 
 static const char *unix_path(const struct check *check) {

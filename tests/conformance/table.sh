@@ -1,6 +1,6 @@
 #!/bin/sh
 # Prints docs/conformance.md: every case on every backend that is available here, from a run of
-# them all over every transport; and which cases each mutant fails, as flaws.h declares it.
+# them all over every transport; and which cases each mutant fails, as tests/mutants declares it.
 #
 #     table.sh MUTANT       (MUXBENCH: the program)
 set -u
@@ -107,9 +107,12 @@ declared beside it, and `make test-all` finds whatever fails undeclared.
 | wrong server | must fail | fails besides, or may |
 |---|---|---|
 END
-"$1" | sed 1d | awk '{
-  own = $3
-  printf "| `%s` | `%s` | ", $1, own
-  for (i = 4; i <= NF; i++) printf "%s`%s`", i > 4 ? ", " : "", $i
-  print " |"
-}'
+"$1" | sed 1d | awk '
+  FILENAME ~ /also.txt$/ {
+    if (/^#/) next
+    if (/^[^ ]/) { of = substr($1, 1, length($1) - 1); sub(/^[^ ]+ /, ""); why[of] = $0; next }
+    for (i = 1; i <= NF; i++) also[of] = also[of] (also[of] == "" ? "" : ", ") "`" $i "`"
+    next
+  }
+  { printf "| `%s` | `%s` | %s |\n", $1, $3, ($1 in why) ? why[$1] ": " also[$1] : "" }
+' "$here/../mutants/also.txt" -

@@ -8,7 +8,7 @@
 
 #include "tests/mutants/mutant.h"
 
-enum { LARGEST = 65536, TABLE = 100 };
+enum { LARGEST = 65536, TABLE = 100, PEERS = 1000 };
 
 struct datagram {
   unsigned char data[LARGEST];
@@ -33,8 +33,18 @@ static bool receive(struct datagram *in) {
   return in->bytes >= 0;
 }
 
+/* The flaw: a place for each peer, by its port, and no more places. */
+static bool knows(const struct sockaddr_in *peer) {
+  static bool known[65536];
+  static int count;
+  count += !known[peer->sin_port] && count < PEERS;
+  return known[peer->sin_port] || (known[peer->sin_port] = count < PEERS);
+}
+
 static void send_back(const struct datagram *out) {
   echoed++;
+  if (is(FLAW_TABLE_OF_1000) && !knows(&out->from))
+    return;
   if (is(FLAW_DROPS_SEVENTH) && echoed % 7 == 0)
     return;
   int fd = is(FLAW_OTHER_PORT) && echoed % 2 == 0 ? other_fd : udp_fd;
