@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/accept.h"
 #include "backends/registry.h"
 #include "backends/serve.h"
 #include "bench/commands.h"
@@ -43,9 +44,6 @@ struct serve_args {
   const char *options;
   bool allow_remote;
 };
-
-/* From MUX_ACCEPT_REUSEPORT on. */
-static const char *const accept_policies[] = {"reuseport", "shared", "exclusive", "handoff", NULL};
 
 static const struct argp_option argp_options[] = {
     {"backend", 'b', "NAME", 0, "Backend, or the path of a plug-in (./my.so)", 0},
@@ -134,7 +132,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state) {
     break;
   case KEY_ACCEPT:
     config->accept = (enum mux_accept)(MUX_ACCEPT_REUSEPORT +
-                                       mux_option_choice("--accept", text, accept_policies));
+                                       mux_option_choice("--accept", text, mux_accept_names));
     break;
   case KEY_BACKLOG:
     config->backlog = (int)mux_option_count("--backlog", text, 1, INT32_MAX);
@@ -217,25 +215,13 @@ static void check_transport(const struct mux_serve_config *config) {
 
 static void set_accept(struct mux_serve_config *config) {
   const struct mux_backend *backend = config->backend;
-  bool tcp = config->listen.kind == MUX_ADDR_TCP;
-  bool unix_stream = config->listen.kind == MUX_ADDR_UNIX;
-  const char *reason = NULL;
+  enum mux_addr_kind kind = config->listen.kind;
   if (config->accept == MUX_ACCEPT_DEFAULT)
-    config->accept = tcp && (backend->flags & MUX_SHARED_LISTENER) == 0 ? MUX_ACCEPT_REUSEPORT
-                                                                        : MUX_ACCEPT_SHARED;
-  else if (config->accept == MUX_ACCEPT_REUSEPORT && unix_stream)
-    reason = "Unix sockets have no SO_REUSEPORT";
-  else if (config->accept == MUX_ACCEPT_HANDOFF && config->listen.kind == MUX_ADDR_UDP)
-    reason = "UDP has no connections";
-  else if (config->accept == MUX_ACCEPT_EXCLUSIVE && (backend->flags & MUX_WAKES_ONE) == 0)
-    reason = "only epoll can wake one of those who wait (EPOLLEXCLUSIVE)";
-  else if (config->accept == MUX_ACCEPT_HANDOFF && (backend->flags & MUX_PROCESSES) != 0)
-    reason = "its workers are processes, and share no descriptors";
-  else if (config->accept == MUX_ACCEPT_HANDOFF && (backend->flags & MUX_COMPLETION) != 0)
-    reason = "it has the kernel accept";
+    config->accept = mux_accept_default(backend, kind);
+  const char *reason = mux_accept_refusal(backend, kind, config->accept);
   if (reason != NULL)
     mux_die(MUX_EXIT_USAGE, "--accept: not '%s' with %s here: %s",
-            accept_policies[config->accept - MUX_ACCEPT_REUSEPORT], backend->name, reason);
+            mux_accept_names[config->accept - MUX_ACCEPT_REUSEPORT], backend->name, reason);
 }
 
 static void set_workers(struct mux_serve_config *config) {

@@ -1,5 +1,5 @@
-/* dealer.c: see dealer.h. A pipe carries ints, each smaller than PIPE_BUF, so each whole (pipe(7)).
- */
+/* dealer.c: see dealer.h. A pipe carries ints, each smaller than PIPE_BUF, so each whole (pipe(7));
+ * a socket carries packets of one byte with a descriptor each. */
 #include "backends/dealer.h"
 
 #include <errno.h>
@@ -15,63 +15,154 @@
 #include "backends/mux_backend.h"
 #include "common/cli.h"
 
-enum { LAST_DEAL_MS = 100 }; /* longest that a stopping worker waits for its last connections */
+enum {
+  LAST_DEAL_MS = 100, /* longest that a stopping worker waits for its last connections */
+  FULL_PAUSE_MS = 5,  /* while no worker has room */
+  LAST_OFFERS = LAST_DEAL_MS / FULL_PAUSE_MS
+};
 
 struct mux_dealer {
   int listen_fd;
   int stop_fd;
   uint32_t workers;
+  bool processes;
   uint32_t next; /* whose turn it is */
   pthread_t thread;
   struct {
     int read_fd, write_fd;
-  } pipes[];
+  } channels[];
 };
 
-struct mux_dealer *mux_dealer_open(int listen_fd, int stop_fd, uint32_t workers) {
-  struct mux_dealer *dealer = calloc(1, sizeof *dealer + workers * sizeof *dealer->pipes);
+struct mux_dealer *mux_dealer_open(int listen_fd, int stop_fd, uint32_t workers, bool processes) {
+  struct mux_dealer *dealer = calloc(1, sizeof *dealer + workers * sizeof *dealer->channels);
   if (dealer == NULL)
     mux_die(MUX_EXIT_FAILED, "no memory for %u workers", workers);
   dealer->listen_fd = listen_fd;
   dealer->stop_fd = stop_fd;
   dealer->workers = workers;
+  dealer->processes = processes;
   for (uint32_t i = 0; i < workers; i++) {
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
-      mux_die(MUX_EXIT_FAILED, "cannot open a pipe: %s", strerror(errno));
-    dealer->pipes[i].read_fd = ends[0];
-    dealer->pipes[i].write_fd = ends[1];
+    int rc = processes ? socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends)
+                       : pipe2(ends, O_CLOEXEC | O_NONBLOCK);
+    if (rc != 0)
+      mux_die(MUX_EXIT_FAILED, "cannot open a channel to a worker: %s", strerror(errno));
+    dealer->channels[i].read_fd = ends[0];
+    dealer->channels[i].write_fd = ends[1];
   }
   return dealer;
 }
 
 int mux_dealer_fd(const struct mux_dealer *dealer, uint32_t worker) {
-  return dealer->pipes[worker].read_fd;
+  return dealer->channels[worker].read_fd;
 }
 
-int mux_dealer_take(int pipe_fd, int draining) {
+void mux_dealer_leave(struct mux_dealer *dealer, uint32_t worker) {
+  for (uint32_t i = 0; i < dealer->workers; i++) {
+    close(dealer->channels[i].write_fd);
+    if (i != worker)
+      close(dealer->channels[i].read_fd);
+  }
+  close(dealer->listen_fd);
+}
+
+/* ---- One descriptor ---------------------------------------------------------------------------
+ */
+
+/* Room for one descriptor beside a byte of data, which a packet must have. */
+struct packet {
+  char byte;
+  struct iovec data;
+  _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+  struct msghdr message;
+};
+
+static struct msghdr *packet_init(struct packet *packet) {
+  *packet = (struct packet){.data = {.iov_base = &packet->byte, .iov_len = 1},
+                            .message = {.msg_iov = &packet->data,
+                                        .msg_iovlen = 1,
+                                        .msg_control = packet->control,
+                                        .msg_controllen = sizeof packet->control}};
+  return &packet->message;
+}
+
+/* True if the channel took it; a pipe's reader owns it then, a socket's has a copy. */
+static bool send_fd(int to, bool processes, int fd) {
+  if (!processes)
+    return write(to, &fd, sizeof fd) == sizeof fd;
+  struct packet packet;
+  struct msghdr *message = packet_init(&packet);
+  struct cmsghdr *rights = CMSG_FIRSTHDR(message);
+  rights->cmsg_level = SOL_SOCKET;
+  rights->cmsg_type = SCM_RIGHTS;
+  rights->cmsg_len = CMSG_LEN(sizeof fd);
+  memcpy(CMSG_DATA(rights), &fd, sizeof fd);
+  if (sendmsg(to, message, MSG_NOSIGNAL) < 0)
+    return false;
+  close(fd);
+  return true;
+}
+
+/* Returns 1 with *fd, 0 at the end, or -errno. */
+static int receive_fd(int from, bool processes, int *fd) {
+  if (!processes) {
+    ssize_t n = read(from, fd, sizeof *fd);
+    return n < 0 ? -errno : n == sizeof *fd;
+  }
+  struct packet packet;
+  struct msghdr *message = packet_init(&packet);
+  ssize_t n = recvmsg(from, message, MSG_CMSG_CLOEXEC);
+  if (n <= 0)
+    return n < 0 ? -errno : 0;
+  const struct cmsghdr *rights = CMSG_FIRSTHDR(message);
+  if (rights == NULL || rights->cmsg_type != SCM_RIGHTS)
+    return -EMFILE;
+  memcpy(fd, CMSG_DATA(rights), sizeof *fd);
+  return 1;
+}
+
+int mux_dealer_take(int from, bool processes, bool draining) {
   int fd;
   for (bool waited = false;; waited = true) {
-    ssize_t n = read(pipe_fd, &fd, sizeof fd);
-    if (n == sizeof fd)
+    int rc = receive_fd(from, processes, &fd);
+    if (rc == 1)
       return fd;
-    if (n < 0 && errno == EINTR)
+    if (rc == -EMFILE)
+      return rc;
+    if (rc == -EINTR)
       continue;
-    if (n == 0 || !draining || waited) /* the end, or nothing for now */
+    if (rc == 0 || !draining || waited) /* the end, or nothing for now */
       return -EAGAIN;
-    poll(&(struct pollfd){.fd = pipe_fd, .events = POLLIN}, 1, LAST_DEAL_MS);
+    poll(&(struct pollfd){.fd = from, .events = POLLIN}, 1, LAST_DEAL_MS);
   }
 }
 
-/* To the next worker whose pipe has room; there is one, or thousands wait in all of them. */
-static void deal(struct mux_dealer *dealer, int fd) {
+/* ---- Dealing ----------------------------------------------------------------------------------
+ */
+
+/* To the next worker that has room. */
+static bool offer(struct mux_dealer *dealer, int fd) {
   for (uint32_t i = 0; i < dealer->workers; i++) {
-    int to = dealer->pipes[dealer->next].write_fd;
+    int to = dealer->channels[dealer->next].write_fd;
     dealer->next = (dealer->next + 1) % dealer->workers;
-    if (write(to, &fd, sizeof fd) == sizeof fd)
-      return;
+    if (send_fd(to, dealer->processes, fd))
+      return true;
   }
-  close(fd);
+  return false;
+}
+
+/* When hundreds wait in every channel, the others wait in the listener's queue. */
+static void deal(struct mux_dealer *dealer, int fd) {
+  struct pollfd stop = {.fd = dealer->stop_fd, .events = POLLIN};
+  for (int last_offers = 0; !offer(dealer, fd);) {
+    if (poll(&stop, 1, FULL_PAUSE_MS) <= 0)
+      continue;
+    if (last_offers++ == LAST_OFFERS) {
+      close(fd);
+      return;
+    }
+    poll(NULL, 0, FULL_PAUSE_MS);
+  }
 }
 
 /* Returns false for want of descriptors or memory: time to pause. */
@@ -98,7 +189,7 @@ static void *dealer_main(void *argument) {
   } while (fds[0].revents == 0);
   shutdown(dealer->listen_fd, SHUT_RDWR); /* newcomers are refused from now on */
   for (uint32_t i = 0; i < dealer->workers; i++)
-    close(dealer->pipes[i].write_fd);
+    close(dealer->channels[i].write_fd);
   return NULL;
 }
 

@@ -59,7 +59,8 @@ static int host_adopt(struct mux_worker *worker, int fd) {
 static int take_connection(const struct mux_worker *worker, int flags) {
   if (worker->accept != MUX_ACCEPT_HANDOFF)
     return accept4(worker->listen_fd, NULL, NULL, flags | SOCK_CLOEXEC);
-  int fd = mux_dealer_take(worker->listen_fd, mux_draining(worker));
+  bool processes = (worker->backend->flags & MUX_PROCESSES) != 0;
+  int fd = mux_dealer_take(worker->listen_fd, processes, mux_draining(worker));
   if (fd < 0)
     errno = -fd;
   else if ((flags & SOCK_NONBLOCK) != 0)

@@ -240,7 +240,8 @@ enum mux_flag {
   MUX_THREAD_PER_CONNECTION = 1u << 3, /* or a process */
   MUX_ONE_AT_A_TIME = 1u << 4,         /* a connection waits until an earlier one has ended */
   MUX_SHARED_LISTENER = 1u << 5,       /* workers take from one queue: whoever is free */
-  MUX_PROCESSES = 1u << 6,             /* workers are processes, so that they may fork and reap */
+  MUX_PROCESSES = 1u << 6,             /* workers are processes, so that they may fork and reap:
+                                          no other process of the server is a worker's child */
   MUX_ONESHOT = 1u << 7,               /* an event disarms its connection until set() is called for
                                           it; listen_fd and stop_fd stay level-triggered */
   MUX_WAKES_ONE = 1u << 8,             /* knows MUX_ACCEPT_EXCLUSIVE */
@@ -252,7 +253,7 @@ enum mux_accept {
   MUX_ACCEPT_REUSEPORT, /* a listener each; the kernel spreads by hash (SO_REUSEPORT) */
   MUX_ACCEPT_SHARED,    /* one listener watched by all: who wakes first accepts */
   MUX_ACCEPT_EXCLUSIVE, /* the same, but the kernel wakes one (EPOLLEXCLUSIVE) */
-  MUX_ACCEPT_HANDOFF,   /* one thread accepts and deals out in turn; listen_fd is then a pipe of
+  MUX_ACCEPT_HANDOFF,   /* one thread accepts and deals out in turn; listen_fd is then a channel of
                            descriptors, to be waited for and given to accept() like a listener */
 };
 

@@ -1,10 +1,13 @@
 /* serve.c: see serve.h.
  *
- * The first worker runs in the main thread, each further one in a thread of its own. So a server of
- * one worker is a process of one thread, as its peers are: with a second thread, even one that only
- * sleeps, the kernel counts references to the descriptor in every call and the C library prepares
- * for cancellation around it, which is some 3 % of the CPU time of a request. For the same reason
- * signals are handled by handlers, and only --stats starts a thread that writes the counters.
+ * The first worker runs in the main thread, each further one in a thread of its own. Several that
+ * are processes, or are dealt their connections, have one of their own each, while the main one
+ * waits: other children and a dealer's descriptors would be in the way of a worker that forks. So a
+ * server of one worker is a process of one thread, as its peers are: with a second thread, even one
+ * that only sleeps, the kernel counts references to the descriptor in every call and the C library
+ * prepares for cancellation around it, which is some 3 % of the CPU time of a request. For the same
+ * reason signals are handled by handlers, and only --stats starts a thread that writes the
+ * counters.
  *
  * Invariant: `shared->stopping` is set before stop_fd becomes readable, and neither is ever undone.
  */
@@ -191,7 +194,8 @@ static void open_listeners(struct server *server) {
     first = listen_once(server, true);
   }
   if (config->accept == MUX_ACCEPT_HANDOFF)
-    server->dealer = mux_dealer_open(first, stopper.stop_fd, config->workers);
+    server->dealer = mux_dealer_open(first, stopper.stop_fd, config->workers,
+                                     (config->backend->flags & MUX_PROCESSES) != 0);
   for (uint32_t i = 0; i < config->workers; i++) {
     int *fd = &server->workers[i].core.worker.listen_fd;
     if (server->dealer != NULL)
@@ -257,8 +261,8 @@ static void start_thread(pthread_t *thread, void *(*main)(void *), void *argumen
   mux_die(MUX_EXIT_FAILED, "cannot start a thread: %s", strerror(error));
 }
 
-/* A process shares the counters, the listener and what stops it; it does not outlive the first
- * worker. */
+/* A process shares the counters, the listener and what stops it; it does not outlive the main one.
+ */
 static void start_process(struct server_worker *own) {
   pid_t parent = getpid();
   own->pid = fork();
@@ -270,6 +274,8 @@ static void start_process(struct server_worker *own) {
   if (own->pid > 0)
     return;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (own->server->dealer != NULL)
+    mux_dealer_leave(own->server->dealer, own->core.worker.index);
   if (getppid() == parent)
     worker_main(own);
   _exit(-own->result);
@@ -296,16 +302,20 @@ static void join_worker(struct server_worker *own) {
 /* Returns the exit status once all have ended. */
 static int run_workers(struct server *server) {
   int status = MUX_EXIT_OK;
-  for (uint32_t i = 1; i < server->config->workers; i++)
+  uint32_t workers = server->config->workers;
+  bool processes = (server->config->backend->flags & MUX_PROCESSES) != 0;
+  uint32_t first_apart = processes && (workers > 1 || server->dealer != NULL) ? 0 : 1;
+  for (uint32_t i = first_apart; i < workers; i++)
     start_worker(&server->workers[i]);
   if (server->dealer != NULL)
     mux_dealer_start(server->dealer);
-  worker_main(&server->workers[0]);
+  if (first_apart > 0)
+    worker_main(&server->workers[0]);
   if (server->dealer != NULL)
     mux_dealer_close(server->dealer);
-  for (uint32_t i = 0; i < server->config->workers; i++) {
+  for (uint32_t i = 0; i < workers; i++) {
     struct server_worker *own = &server->workers[i];
-    if (i > 0)
+    if (i >= first_apart)
       join_worker(own);
     if (own->result == 0)
       continue;

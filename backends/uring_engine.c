@@ -22,6 +22,14 @@ static void set_listener_nonblocking(const struct uring_engine *engine, bool on)
   fcntl(fd, F_SETFL, flags | (on ? O_NONBLOCK : 0));
 }
 
+/* Takes what waits in the queue without asking io_uring. */
+static void accept_waiting(struct uring_engine *engine) {
+  struct mux_worker *worker = engine->worker;
+  int fd;
+  while ((fd = worker->host->accept(worker, 0)) >= 0)
+    uring_add_connection(engine, fd, 0);
+}
+
 /* No more connections for a while, or until one ends. */
 static void pause_accepting(struct uring_engine *engine) {
   MUX_COUNT(engine->worker, paused, 1);
@@ -37,7 +45,9 @@ static void submit_accept(struct uring_engine *engine) {
     return;
   }
   struct io_uring_sqe *sqe = mux_uring_sqe(&engine->uring);
-  if (engine->multishot && !engine->direct)
+  if (engine->worker->accept == MUX_ACCEPT_HANDOFF) /* of a pipe: see there is something to take */
+    io_uring_prep_poll_add(sqe, listener, POLLIN);
+  else if (engine->multishot && !engine->direct)
     io_uring_prep_multishot_accept(sqe, listener, NULL, NULL, SOCK_CLOEXEC);
   else
     io_uring_prep_accept(sqe, listener, NULL, NULL, engine->direct ? 0 : SOCK_CLOEXEC);
@@ -50,17 +60,16 @@ static void submit_accept(struct uring_engine *engine) {
 
 /* When the server stops, those who wait in the queue are served like those accepted before. */
 static void accept_leftovers(struct uring_engine *engine) {
-  struct mux_worker *worker = engine->worker;
-  int fd;
   set_listener_nonblocking(engine, true);
-  while ((fd = worker->host->accept(worker, 0)) >= 0)
-    uring_add_connection(engine, fd, 0);
+  accept_waiting(engine);
 }
 
 static void on_accept(struct uring_engine *engine, const struct io_uring_cqe *cqe) {
   struct mux_worker *worker = engine->worker;
   engine->accepting = (cqe->flags & IORING_CQE_F_MORE) != 0;
-  if (cqe->res >= 0) {
+  if (cqe->res >= 0 && worker->accept == MUX_ACCEPT_HANDOFF) {
+    accept_waiting(engine);
+  } else if (cqe->res >= 0) {
     if (engine->direct) { /* there is no fd to set options of: they are the listener's */
       MUX_COUNT(worker, accepted, 1);
       engine->free_files--;
@@ -187,7 +196,7 @@ int uring_serve(struct mux_worker *worker, struct mux_uring_config *config, bool
   struct uring_engine engine = {
       .worker = worker,
       .multishot = multishot,
-      .direct = direct && !is_unix(worker->listen_fd),
+      .direct = direct && worker->accept != MUX_ACCEPT_HANDOFF && !is_unix(worker->listen_fd),
       /* As much as other backends hold; without multishot the model is a receive at a time. */
       .limit = multishot ? (uint32_t)(worker->buffer_bytes / config->buffer_bytes) + 1 : 1,
   };
@@ -202,7 +211,7 @@ int uring_serve(struct mux_worker *worker, struct mux_uring_config *config, bool
     worker->host->log(worker, "%s", why);
     return error;
   }
-  set_listener_nonblocking(&engine, false);
+  set_listener_nonblocking(&engine, worker->accept == MUX_ACCEPT_HANDOFF);
   error = loop(&engine);
   mux_uring_close(&engine.uring);
   for (struct uring_connection *conn = engine.connections, *next; conn != NULL; conn = next) {

@@ -11,7 +11,7 @@
 
 #include "bench/experiment_options.h"
 #include "bench/experiment_reader.h"
-#include "bench/rows.h"
+#include "bench/shown.h"
 #include "bench/stats.h"
 #include "common/cli.h"
 #include "common/clock.h"
@@ -106,6 +106,23 @@ static bool read_bool(struct reader *r, const json_t *tree, const char *key, boo
     return *text == 't';
   reader_blame(r, key, "%s: expected true or false", key);
   return fallback;
+}
+
+/* One name of a column or a list of them. */
+static void read_columns(struct reader *r, const json_t *tree, struct experiment *e) {
+  const json_t *list = json_object_get(tree, "columns");
+  size_t n = list == NULL ? 0 : json_is_array(list) ? json_array_size(list) : 1;
+  if (n > EXPERIMENT_COLUMNS)
+    reader_blame(r, "columns", "columns: %d at most", EXPERIMENT_COLUMNS);
+  for (size_t i = 0; i < n && !r->failed; i++) {
+    const char *name = json_string_value(json_is_array(list) ? json_array_get(list, i) : list);
+    enum mux_column column = shown_column(name != NULL ? name : "");
+    if (column == MUX_COLUMN_COUNT)
+      reader_blame(r, "columns", "columns: '%s' is no column of measurements.csv",
+                   name != NULL ? name : "");
+    else
+      e->columns[e->column_count++] = column;
+  }
 }
 
 static void read_cpus(struct reader *r, const json_t *tree, const char *key, cpu_set_t *set) {
@@ -210,10 +227,11 @@ const struct experiment_axis *experiment_axis(const struct experiment *experimen
 /* ---- The whole ------------------------------------------------------------------------------- */
 
 static void check_keys(struct reader *r, const json_t *tree) {
-  static const char *const keys[] = {
-      "name",   "question",    "objective", "answer", "along",        "baseline",
-      "blocks", "twin",        "servers",   "budget", "min_duration", "count",
-      "seed",   "server_cpus", "load_cpus", "load",   "serve",        NULL};
+  static const char *const keys[] = {"name",  "question", "objective",   "answer",
+                                     "along", "baseline", "columns",     "blocks",
+                                     "twin",  "servers",  "budget",      "min_duration",
+                                     "count", "seed",     "server_cpus", "load_cpus",
+                                     "load",  "serve",    NULL};
   const char *key;
   json_t *value;
   json_object_foreach((json_t *)tree, key, value) {
@@ -229,10 +247,7 @@ static void check_keys(struct reader *r, const json_t *tree) {
 }
 
 static void check_sense(struct reader *r, const struct experiment *e) {
-  bool known = false;
-  for (int i = 0; i < MUX_COLUMN_COUNT; i++)
-    known = known || strcmp(mux_column_names[i], e->objective) == 0;
-  if (!known)
+  if (shown_column(e->objective) == MUX_COLUMN_COUNT)
     reader_blame(r, "objective", "objective: '%s' is no column of measurements.csv", e->objective);
   if (e->answer == ANSWER_SLOPE && experiment_axis(e, OPTION_LOAD, e->along) == NULL)
     reader_blame(r, "along", "along: '%s' is not an option of load", e->along);
@@ -277,6 +292,7 @@ struct experiment *experiment_from_json(const json_t *tree, const char *name,
   e->min_duration_ns = read_number(&r, tree, &min_duration_option, 0);
   e->count_ns = read_number(&r, tree, &count_option, 0);
   e->twin = read_bool(&r, tree, "twin", e->blocks >= MUX_STATS_BLOCKS_MIN);
+  read_columns(&r, tree, e);
   read_cpus(&r, tree, "server_cpus", &e->server_cpus);
   read_cpus(&r, tree, "load_cpus", &e->load_cpus);
   axes_read(&r, e, OPTION_LOAD, tree);
@@ -332,6 +348,10 @@ json_t *experiment_to_json(const struct experiment *e) {
       mux_cpus_print(load_cpus, &e->load_cpus));
   if (e->seed >= 0)
     json_object_set_new(tree, "seed", json_integer((json_int_t)e->seed));
+  json_t *columns = json_array();
+  for (int i = 0; i < e->column_count; i++)
+    json_array_append_new(columns, json_string(mux_column_names[e->columns[i]]));
+  json_object_set_new(tree, "columns", columns);
   json_t *groups[] = {[OPTION_LOAD] = json_object(), [OPTION_SERVE] = json_object()};
   for (int i = 0; i < e->axis_count; i++)
     json_object_set_new(groups[e->axes[i].option->group], e->axes[i].option->key,

@@ -3,6 +3,7 @@
  *   question  = "Which way of waiting costs least at 10,000 connections?";
  *   objective = "server_cpu_us_per_req";        # the column the answer is about
  *   baseline  = "epoll-lt";                     # what the others are compared with
+ *   columns   = [ "rss_bytes_per_conn" ];       # further columns for the printed tables
  *   blocks    = 10;
  *   servers   = "available";                    # or a list: names, groups (below)
  *   load      = { connections = [ 1, 100 ]; payload = 64; duration = "2s"; };
@@ -22,12 +23,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bench/rows.h"
 #include "common/cpus.h"
 
 enum {
   EXPERIMENT_AXES = 32,
   EXPERIMENT_VALUES = 64, /* of one axis */
   EXPERIMENT_SERVERS = 64,
+  EXPERIMENT_COLUMNS = 8,
   EXPERIMENT_CELLS = 10000,
 };
 
@@ -85,8 +88,10 @@ struct experiment {
   char *question;
   char *objective;
   enum experiment_answer answer;
-  char *along;    /* for ANSWER_SLOPE: the axis; "" otherwise */
-  char *baseline; /* "": none */
+  char *along;                                 /* for ANSWER_SLOPE: the axis; "" otherwise */
+  char *baseline;                              /* "": none */
+  enum mux_column columns[EXPERIMENT_COLUMNS]; /* in the tables, beside the usual ones */
+  int column_count;
   int blocks;
   bool twin;               /* the baseline runs twice, A/A */
   bool all_available;      /* servers = "available" */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/accept.h"
 #include "common/cli.h"
 #include "common/clock.h"
 #include "common/units.h"
@@ -15,7 +16,6 @@
 #define HOUR_NS (3600 * MUX_S)
 
 static const char *const arrivals[] = {"constant", "poisson", NULL};
-static const char *const accept_policies[] = {"reuseport", "shared", "exclusive", "handoff", NULL};
 static const char *const modes[] = {"echo", "crr", "stream", NULL};
 
 static const char *const no_yes[] = {"no", "yes", NULL};
@@ -54,7 +54,7 @@ static const struct experiment_option options[] = {
     {"busy-poll", OPTION_SERVE, OPTION_TIME, MUX_US, MUX_S, NULL, NULL},
     {"quickack", OPTION_SERVE, OPTION_FLAG, 0, 0, NULL, no_yes},
     {"defer-accept", OPTION_SERVE, OPTION_TIME, MUX_S, 60 * MUX_S, NULL, NULL},
-    {"accept", OPTION_SERVE, OPTION_WORD, 0, 0, NULL, accept_policies},
+    {"accept", OPTION_SERVE, OPTION_WORD, 0, 0, NULL, mux_accept_names},
     {"nagle", OPTION_SERVE, OPTION_FLAG, 0, 0, NULL, no_yes},
     {"congestion", OPTION_SERVE, OPTION_TEXT, 0, 0, NULL, NULL},
 };

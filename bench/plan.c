@@ -31,6 +31,13 @@ static void shuffle(int *list, int n, uint64_t *state) {
   }
 }
 
+bool plan_is_moot(const struct experiment *e, const struct plan_cell *cell,
+                  const struct experiment_option *option) {
+  const struct experiment_axis *workers = experiment_axis(e, OPTION_SERVE, "workers");
+  return option->group == OPTION_SERVE && strcmp(option->key, "accept") == 0 && workers != NULL &&
+         workers->values[cell->choice[workers - e->axes]].number == 1;
+}
+
 const struct experiment_value *plan_value(const struct plan *plan, const struct plan_cell *cell,
                                           const struct experiment_server *server,
                                           enum option_group group, const char *key) {
@@ -39,7 +46,9 @@ const struct experiment_value *plan_value(const struct plan *plan, const struct 
     if (strcmp(server->own[i].option->key, key) == 0)
       return &server->own[i].values[0];
   const struct experiment_axis *axis = experiment_axis(e, group, key);
-  return axis == NULL ? NULL : &axis->values[cell->choice[axis - e->axes]];
+  if (axis == NULL || plan_is_moot(e, cell, axis->option))
+    return NULL;
+  return &axis->values[cell->choice[axis - e->axes]];
 }
 
 /* ---- Cells ----------------------------------------------------------------------------------- */
@@ -68,6 +77,8 @@ static void cell_describe(const struct experiment *e, struct plan_cell *cell) {
   for (int i = 0; i < e->axis_count; i++) {
     const struct experiment_axis *axis = &e->axes[i];
     const char *value = axis->values[cell->choice[i]].text;
+    if (plan_is_moot(e, cell, axis->option))
+      continue;
     if (axis->count > 1)
       append(&cell->id, axis->option->key, value);
     bool usual = axis->option->fallback != NULL && strcmp(axis->option->fallback, value) == 0;
@@ -80,20 +91,32 @@ static void cell_describe(const struct experiment *e, struct plan_cell *cell) {
     cell->params = checked(strdup(""));
 }
 
+/* True if another cell, with the first value of that axis, is the same. */
+static bool is_repeated(const struct experiment *e, const struct plan_cell *cell) {
+  for (int i = 0; i < e->axis_count; i++)
+    if (cell->choice[i] > 0 && plan_is_moot(e, cell, e->axes[i].option))
+      return true;
+  return false;
+}
+
 /* The first axis of the file varies slowest. */
 static void cells_make(struct plan *plan) {
   const struct experiment *e = plan->experiment;
-  plan->cell_count = 1;
+  int points = 1;
   for (int i = 0; i < e->axis_count; i++)
-    plan->cell_count *= e->axes[i].count;
-  plan->cells = checked(calloc((size_t)plan->cell_count, sizeof *plan->cells));
-  for (int c = 0; c < plan->cell_count; c++) {
-    int rest = c;
+    points *= e->axes[i].count;
+  plan->cells = checked(calloc((size_t)points, sizeof *plan->cells));
+  for (int point = 0; point < points; point++) {
+    struct plan_cell *cell = &plan->cells[plan->cell_count];
+    int rest = point;
     for (int i = e->axis_count - 1; i >= 0; i--) {
-      plan->cells[c].choice[i] = rest % e->axes[i].count;
+      cell->choice[i] = rest % e->axes[i].count;
       rest /= e->axes[i].count;
     }
-    cell_describe(e, &plan->cells[c]);
+    if (is_repeated(e, cell))
+      continue;
+    cell_describe(e, cell);
+    plan->cell_count++;
   }
 }
 

@@ -11,7 +11,7 @@
 
 #include "bench/csv.h"
 #include "bench/report.h"
-#include "bench/rows.h"
+#include "bench/shown.h"
 #include "bench/summary.h"
 #include "common/cli.h"
 
@@ -35,6 +35,8 @@ struct text {
   void *index; /* tsearch tree by cell and label */
   struct text_entry **entries;
   int count;
+  struct mux_rows rows;
+  const json_t *columns; /* names of those to show beside the objective */
   char objective[OBJECTIVE_BYTES];
   char *why;
   size_t why_bytes;
@@ -78,18 +80,15 @@ static struct text_entry *find_entry(struct text *t, const char *cell, const cha
 /* ---- Reading --------------------------------------------------------------------------------- */
 
 static int read_measurements(struct text *t, const char *path) {
-  struct mux_rows rows;
-  int rc = mux_rows_read(&rows, path, t->why, t->why_bytes);
-  if (rc != 0)
+  if (mux_rows_read(&t->rows, path, t->why, t->why_bytes) != 0)
     return -EINVAL;
-  for (size_t i = 0; rc == 0 && i < rows.count; i++) {
-    const struct mux_row *row = &rows.rows[i];
+  for (size_t i = 0; i < t->rows.count; i++) {
+    const struct mux_row *row = &t->rows.rows[i];
     struct text_entry *entry =
         find_entry(t, mux_row_text(row, MUX_COL_cell_id), mux_row_text(row, MUX_COL_label), true);
     if (entry == NULL) {
       snprintf(t->why, t->why_bytes, "%s: more than %d cells and labels", path, ENTRIES_MAX);
-      rc = -EINVAL;
-      break;
+      return -EINVAL;
     }
     snprintf(entry->status, sizeof entry->status, "%s", mux_row_text(row, MUX_COL_status));
     char *flags = strdup(mux_row_text(row, MUX_COL_flags));
@@ -99,8 +98,7 @@ static int read_measurements(struct text *t, const char *path) {
         mux_row_flag(&entry->seen, flag);
     free(flags);
   }
-  mux_rows_free(&rows);
-  return rc;
+  return 0;
 }
 
 /* Where the columns of summary.csv are; -1: not there (ranks may be missing). */
@@ -256,8 +254,22 @@ static void print_figures(const struct text_entry *entry, double most, bool utf8
     fprintf(to, " %s", text);
 }
 
+/* What else the experiment asks for, by its names in measurements.csv. */
+static void print_columns(const struct text *t, const struct text_entry *entry, FILE *to) {
+  size_t i;
+  const json_t *name;
+  json_array_foreach(t->columns, i, name) {
+    char value[SHOWN_TEXT];
+    enum mux_column column = shown_column(json_is_string(name) ? json_string_value(name) : "");
+    if (column != MUX_COLUMN_COUNT)
+      fprintf(to, "  %s %s", mux_column_names[column],
+              shown_value(value, &t->rows, entry->cell, entry->label, column));
+  }
+}
+
 /* The entries of one cell, best first; bars share the cell's largest median. */
-static void print_cell(struct text_entry **entries, int count, bool utf8, FILE *to) {
+static void print_cell(const struct text *t, struct text_entry **entries, int count, bool utf8,
+                       FILE *to) {
   char shown[SHOWN];
   int width = 0;
   double most = 0;
@@ -273,11 +285,13 @@ static void print_cell(struct text_entry **entries, int count, bool utf8, FILE *
     char status[32];
     print_rank(entry, to);
     fprintf(to, "%-*s  ", width, mux_printable(shown, sizeof shown, entry->label));
-    if (!isnan(entry->figure[MEDIAN]) && most > 0)
+    if (!isnan(entry->figure[MEDIAN]) && most > 0) {
       print_figures(entry, most, utf8, to);
-    else
+      print_columns(t, entry, to);
+    } else {
       fprintf(to, "%s%s%s", mux_printable(status, sizeof status, entry->status),
               *entry->reason != 0 ? ": " : "", entry->reason);
+    }
     fputc('\n', to);
   }
 }
@@ -330,7 +344,7 @@ static void print_all(struct text *t, const json_t *run, FILE *to) {
   for (int i = 0, end; i < t->count; i = end) {
     for (end = i + 1; end < t->count && strcmp(t->entries[end]->cell, t->entries[i]->cell) == 0;)
       end++;
-    print_cell(t->entries + i, end - i, utf8, to);
+    print_cell(t, t->entries + i, end - i, utf8, to);
   }
 }
 
@@ -341,6 +355,7 @@ int mux_report_text(const struct rundir *dir, FILE *to, char *why, size_t why_by
   if (t.entries == NULL)
     abort();
   json_t *effective = rundir_read_json(dir, "effective.json", why, why_bytes);
+  t.columns = json_object_get(effective, "columns");
   json_t *run = effective == NULL ? NULL : rundir_read_json(dir, "run.json", why, why_bytes);
   int rc = run == NULL ? -EINVAL : 0;
   const char *objective = json_string_value(json_object_get(effective, "objective"));
@@ -356,6 +371,7 @@ int mux_report_text(const struct rundir *dir, FILE *to, char *why, size_t why_by
   }
   json_decref(run);
   json_decref(effective);
+  mux_rows_free(&t.rows);
   tdestroy(t.index, free_entry);
   free(t.entries);
   return rc;

@@ -22,7 +22,7 @@ static void print_cell(const struct plan *plan, const struct plan_cell *cell, FI
   for (int i = 0; i < e->axis_count; i++) {
     const struct experiment_axis *axis = &e->axes[i];
     const struct experiment_value *value = &axis->values[cell->choice[i]];
-    if (axis->count < 2)
+    if (axis->count < 2 || plan_is_moot(e, cell, axis->option))
       continue;
     if (!first)
       fputs(", ", to);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "backends/accept.h"
 #include "backends/registry.h"
 #include "common/addr.h"
 #include "common/cli.h"
@@ -182,6 +183,13 @@ static int64_t queue_of(const struct experiment *e, const struct plan_cell *cell
   return backlog < most ? backlog : most;
 }
 
+static int64_t workers_of(const struct experiment *e, const struct plan_cell *cell,
+                          const struct experiment_server *server,
+                          const struct mux_backend *backend) {
+  int64_t usual = backend->default_workers > 0 ? backend->default_workers : 1;
+  return number_of(e, cell, server, OPTION_SERVE, "workers", usual);
+}
+
 static int64_t at_a_time(const struct experiment *e, const struct plan_cell *cell,
                          const struct experiment_server *server,
                          const struct mux_backend *backend) {
@@ -189,8 +197,7 @@ static int64_t at_a_time(const struct experiment *e, const struct plan_cell *cel
   const struct experiment_value *mode = value_of(e, cell, NULL, OPTION_LOAD, "mode");
   bool stays = mode == NULL || strcmp(mode->text, "crr") != 0;
   bool queues = !listens_on(e, cell, server, &addr) || addr.kind != MUX_ADDR_UDP;
-  int64_t usual = backend->default_workers > 0 ? backend->default_workers : 1;
-  int64_t workers = number_of(e, cell, server, OPTION_SERVE, "workers", usual);
+  int64_t workers = workers_of(e, cell, server, backend);
   bool one_each = (backend->flags & MUX_ONE_AT_A_TIME) != 0;
   return one_each && stays && queues && workers < connections_of(e, cell) ? workers : 0;
 }
@@ -219,12 +226,23 @@ char *servers_skip(const struct experiment *e, const struct plan_cell *cell,
   const struct mux_backend *backend = is_own(server) ? backend_of(server, why, sizeof why) : NULL;
   if (backend == NULL)
     return NULL;
+  if (backend->max_workers > 0 && workers_of(e, cell, server, backend) > backend->max_workers)
+    return reason("%s serves with at most %u worker%s", backend->name, backend->max_workers,
+                  backend->max_workers == 1 ? "" : "s");
   if (listens_on(e, cell, server, &addr)) {
     unsigned needed = addr.kind == MUX_ADDR_UDP    ? MUX_UDP
                       : addr.kind == MUX_ADDR_UNIX ? MUX_UNIX
                                                    : MUX_TCP;
     if ((backend->transports & needed) == 0)
       return reason("%s does not serve %s", backend->name, mux_addr_transport(&addr));
+    const struct experiment_value *accept = value_of(e, cell, server, OPTION_SERVE, "accept");
+    const char *refusal =
+        accept != NULL
+            ? mux_accept_refusal(backend, addr.kind,
+                                 (enum mux_accept)(MUX_ACCEPT_REUSEPORT + accept->number))
+            : NULL;
+    if (refusal != NULL)
+      return reason("%s cannot accept '%s': %s", backend->name, accept->text, refusal);
   }
   int64_t connections = connections_of(e, cell);
   if (backend->fd_limit > 0 && connections + OWN_DESCRIPTORS > backend->fd_limit)

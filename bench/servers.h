@@ -15,7 +15,8 @@ int servers_resolve(struct experiment *experiment, const char *only, char *why, 
 int64_t servers_at_a_time(const struct experiment *experiment, const struct plan_cell *cell,
                           const struct experiment_server *server);
 
-/* The plan's rule: transports, select's descriptors, more waiting than the accept queue holds. */
+/* The plan's rule: transports, --accept policies, select's descriptors, more waiting than the
+ * accept queue holds. */
 char *servers_skip(const struct experiment *experiment, const struct plan_cell *cell,
                    const struct experiment_server *server);
 

@@ -6,12 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/shown.h"
 #include "common/units.h"
 
-enum { BACKEND, THROUGHPUT, P50, P99, CPU, VERDICT, FLAGS, COLUMNS };
+/* The usual columns; those that the experiment asks for stand before the last two. */
+enum { BACKEND, THROUGHPUT, P50, P99, CPU, USUAL };
 
-static const char *const heads[COLUMNS] = {"BACKEND",        "REQUESTS/S",  "P50",  "P99",
-                                           "SERVER CPU/REQ", "VS BASELINE", "FLAGS"};
+static const char *const heads[USUAL] = {"BACKEND", "REQUESTS/S", "P50", "P99", "SERVER CPU/REQ"};
 
 static int metric_of(enum mux_column column) {
   int i = 0;
@@ -66,7 +67,10 @@ static void verdict_text(const struct summary_entry *entry, char *out, size_t ou
 static void add_line(struct libscols_table *table, const struct summary *s,
                      const struct mux_rows *rows, int cell, int label) {
   struct libscols_line *line = scols_table_new_line(table, NULL);
+  const struct experiment *e = s->plan->experiment;
+  size_t next = USUAL;
   char text[256];
+  char shown[SHOWN_TEXT];
   const struct summary_entry *rate = summary_at(s, cell, metric_of(MUX_COL_completed_per_s), label);
   const struct summary_entry *cpu =
       summary_at(s, cell, metric_of(MUX_COL_server_cpu_us_per_req), label);
@@ -77,23 +81,35 @@ static void add_line(struct libscols_table *table, const struct summary *s,
   set_time(line, P50, summary_at(s, cell, metric_of(MUX_COL_response_p50_us), label)->median);
   set_time(line, P99, summary_at(s, cell, metric_of(MUX_COL_response_p99_us), label)->median);
   set_time(line, CPU, cpu->median);
-  const struct summary_metric *objective = summary_metric_find(s->plan->experiment->objective);
+  for (int i = 0; i < e->column_count; i++)
+    scols_line_set_data(line, next++,
+                        shown_value(shown, rows, s->plan->cells[cell].id,
+                                    s->plan->labels[label].name, e->columns[i]));
+  const struct summary_metric *objective = summary_metric_find(e->objective);
   const struct summary_entry *judged =
       summary_at(s, cell, objective != NULL ? (int)(objective - summary_metrics) : 0, label);
   verdict_text(judged, text, sizeof text);
-  scols_line_set_data(line, VERDICT, text);
+  scols_line_set_data(line, next++, text);
   flags_of(s->plan, rows, cell, label, text, sizeof text);
-  scols_line_set_data(line, FLAGS, text);
+  scols_line_set_data(line, next, text);
+}
+
+static void add_column(struct libscols_table *table, const char *head, bool right) {
+  if (scols_table_new_column(table, head, 0, right ? SCOLS_FL_RIGHT : 0) == NULL)
+    abort();
 }
 
 static void print_cell(const struct summary *s, const struct mux_rows *rows, int cell, FILE *to) {
   struct libscols_table *table = scols_new_table();
+  const struct experiment *e = s->plan->experiment;
   if (table == NULL)
     abort();
-  for (size_t i = 0; i < COLUMNS; i++)
-    if (scols_table_new_column(table, heads[i], 0,
-                               i >= THROUGHPUT && i <= CPU ? SCOLS_FL_RIGHT : 0) == NULL)
-      abort();
+  for (size_t i = 0; i < USUAL; i++)
+    add_column(table, heads[i], i != BACKEND);
+  for (int i = 0; i < e->column_count; i++)
+    add_column(table, mux_column_names[e->columns[i]], true);
+  add_column(table, "VS BASELINE", false);
+  add_column(table, "FLAGS", false);
   for (int label = 0; label < s->plan->label_count; label++)
     add_line(table, s, rows, cell, label);
   scols_table_set_stream(table, to);

@@ -1,5 +1,5 @@
 /* table.h: the closing table of a run, per cell: backend, throughput, p50, p99, server CPU per
- * request, flags. */
+ * request, what else the experiment asks for, verdict, flags. */
 #ifndef MUX_TABLE_H
 #define MUX_TABLE_H
 

@@ -112,6 +112,14 @@ static void take_edge(const struct session *session, struct trial_edge *edge) {
   edge->took_ns = mux_thread_cpu_ns() - began_ns;
 }
 
+static void count_connections(const struct session *session, struct trial_measurement *m) {
+  const struct mux_counters *counters = mux_server_counters(session->server, &m->workers);
+  if (counters == NULL || m->workers > WORKERS_MAX)
+    m->workers = 0;
+  for (int i = 0; i < m->workers; i++)
+    m->accepted[i] = __atomic_load_n(&counters[i].accepted, __ATOMIC_RELAXED);
+}
+
 static int measure(struct trial_setting *setting, const struct plan_trial *trial,
                    struct plan_times times, struct session *session, struct trial_measurement *m) {
   const struct plan *plan = setting->plan;
@@ -143,6 +151,7 @@ static int measure(struct trial_setting *setting, const struct plan_trial *trial
   }
   if (rc == 0) {
     take_edge(session, &m->end);
+    count_connections(session, m);
     rc = session_finish(session, trial_timeout_ns(plan, trial, times) + EDGE_LIMIT_NS);
   }
   return rc;

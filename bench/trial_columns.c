@@ -5,6 +5,7 @@
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -166,6 +167,28 @@ static void host_columns(struct mux_row *row, const struct trial_measurement *m)
     mux_row_flag(row, "noisy_host");
 }
 
+/* How connections were spread over several workers. */
+static void worker_columns(struct mux_row *row, const struct trial_measurement *m) {
+  char *text = NULL;
+  size_t length;
+  double sum = 0;
+  double squares = 0;
+  FILE *list = m->workers > 1 ? open_memstream(&text, &length) : NULL;
+  if (list == NULL)
+    return;
+  for (int i = 0; i < m->workers; i++) {
+    double accepted = (double)m->accepted[i];
+    fprintf(list, "%s%.0f", i > 0 ? "/" : "", accepted);
+    sum += accepted;
+    squares += accepted * accepted;
+  }
+  if (fclose(list) == 0 && sum > 0) {
+    mux_row_set(row, MUX_COL_connections_per_worker, "%s", text);
+    mux_row_set_number(row, MUX_COL_worker_balance_jain, sum * sum / (m->workers * squares));
+  }
+  free(text);
+}
+
 /* The load flags itself client_bound when it is busy; that matters only if the server is less so.
  */
 static void judge_client(struct mux_row *row) {
@@ -211,6 +234,7 @@ void trial_columns(const struct trial_setting *setting, const struct trial_measu
   cpu_columns(row, m);
   memory_columns(row, m);
   host_columns(row, m);
+  worker_columns(row, m);
   judge_client(row);
   if (setting->shared_core)
     mux_row_flag(row, "shared_core");

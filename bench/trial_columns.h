@@ -9,7 +9,7 @@
 
 /* Growth of memory is told per connection from this many on: below, noise would be divided by
  * little. */
-enum { MEMORY_CONNECTIONS_MIN = 100 };
+enum { MEMORY_CONNECTIONS_MIN = 100, WORKERS_MAX = 1024 };
 
 struct trial_edge {
   struct accounting_cpu cpu;
@@ -23,6 +23,8 @@ struct trial_measurement {
   int64_t memory_before, memory_with;
   struct accounting_host before, with; /* the connections */
   struct trial_edge start, end;
+  int workers;                    /* that count their connections; 0: none does */
+  uint64_t accepted[WORKERS_MAX]; /* by each of them until the end of the phase */
 };
 
 /* The cell's value of an option for this trial's server, "" if it is left to the command. */

@@ -179,7 +179,7 @@ static void prefork_has_its_processes_beforehand(void **state) {
   (void)state;
   struct test_server server;
   test_serve(&server, "--backend prefork --workers 5");
-  struct parent parent = {server.process.pid, 4}; /* the first worker is the server itself */
+  struct parent parent = {server.process.pid, 5};
   assert_true(test_wait_until(has_children, &parent));
   test_stop(&server);
 }
@@ -190,7 +190,7 @@ static void handoff_deals_in_turn(void **state) {
   (void)state;
   char stats[160];
   snprintf(stats, sizeof stats, "%s/stats", test_directory());
-  static const char *const names[] = {"epoll-lt", "epoll-et", "poll", "threads"};
+  static const char *const names[] = {"epoll-lt", "epoll-et", "poll", "threads", "prefork", "fork"};
   for (size_t i = 0; i < TEST_COUNT(names); i++) {
     struct test_server server;
     test_serve(&server, "--backend %s --workers 3 --accept handoff --stats %s", names[i], stats);

@@ -89,12 +89,61 @@ static void turns_come_to_short_connections(void **state) {
   mux_rows_free(&rows);
 }
 
+/* One cell with one worker, one per policy with two; what a backend refuses is skipped, and why. */
+static void workers_and_policies_span_a_matrix(void **state) {
+  (void)state;
+  test_write_config(
+      "workers",
+      "servers = ( \"epoll-lt\", \"poll\", \"iterative\", \"prefork\" );\n"
+      "baseline = \"\"; blocks = 1; count = 0;\n"
+      "columns = [ \"connections_per_worker\", \"worker_balance_jain\" ];\n"
+      "load = { connections = 6; mode = \"crr\"; duration = \"400ms\";\n"
+      "         warmup = \"50ms\"; linger0 = \"yes\"; };\n"
+      "serve = { workers = [ 1, 2 ];\n"
+      "          accept = [ \"reuseport\", \"shared\", \"exclusive\", \"handoff\" ]; };\n");
+  test_run_experiment(&result, "workers", "workers");
+  assert_non_null(strstr(result.out, "connections_per_worker"));
+  struct mux_rows rows = test_read_rows("workers");
+  json_t *run = test_read_run("workers");
+  assert_int_equal(rows.count, 5 * 4);
+  for (size_t i = 0; i < rows.count; i++) {
+    const struct mux_row *row = &rows.rows[i];
+    const char *cell = mux_row_text(row, MUX_COL_cell_id);
+    const char *label = mux_row_text(row, MUX_COL_label);
+    const char *reason = test_reason(run, atoi(mux_row_text(row, MUX_COL_trial)));
+    bool one = strcmp(cell, "workers=1") == 0;
+    bool exclusive = strstr(cell, "exclusive") != NULL;
+    const char *says = strcmp(label, "iterative") == 0 && !one       ? "at most 1 worker"
+                       : strcmp(label, "epoll-lt") != 0 && exclusive ? "only epoll"
+                                                                     : NULL;
+    bool skipped = strcmp(mux_row_text(row, MUX_COL_status), "skipped") == 0;
+    if (skipped != (says != NULL) || (says != NULL && strstr(reason, says) == NULL))
+      fail_msg("%s, %s: %s, %s", cell, label, mux_row_text(row, MUX_COL_status), reason);
+    unsigned accepted[2] = {0, 0};
+    int workers = sscanf(mux_row_text(row, MUX_COL_connections_per_worker), "%u/%u", &accepted[0],
+                         &accepted[1]);
+    double balance = mux_row_number(row, MUX_COL_worker_balance_jain);
+    if (one || skipped) {
+      assert_int_equal(workers, EOF);
+      continue;
+    }
+    assert_int_equal(workers, 2);
+    assert_true(accepted[0] + accepted[1] >= mux_row_number(row, MUX_COL_completed));
+    assert_true(balance >= 0.5 && balance <= 1);
+    if (strstr(cell, "handoff") != NULL && !(balance > 0.99))
+      fail_msg("%s: dealt in turn, but %u and %u", label, accepted[0], accepted[1]);
+  }
+  json_decref(run);
+  mux_rows_free(&rows);
+}
+
 int main(void) {
   alarm(280);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(who_waits_in_turn_is_shown),
       cmocka_unit_test(more_than_the_queue_holds_is_skipped),
       cmocka_unit_test(turns_come_to_short_connections),
+      cmocka_unit_test(workers_and_policies_span_a_matrix),
   };
   return cmocka_run_group_tests(tests, test_make_directory, test_remove_directory);
 }

@@ -43,6 +43,7 @@ static struct experiment *read_good(const char *text, char *const *sets, int n) 
 static const char full[] =
     "question = \"What?\";\n"
     "objective = \"completed_per_s\";\n"
+    "columns = [ \"never_served\", \"flags\" ];\n"
     "baseline = \"b\";\n"
     "blocks = 7;\n"
     "budget = \"90s\";\n"
@@ -56,6 +57,9 @@ static void reads_what_is_there_and_fills_in_the_rest(void **state) {
   (void)state;
   struct experiment *e = read_good(full, NULL, 0);
   assert_string_equal(e->objective, "completed_per_s");
+  assert_int_equal(e->column_count, 2);
+  assert_int_equal(e->columns[0], MUX_COL_never_served);
+  assert_int_equal(e->columns[1], MUX_COL_flags);
   assert_int_equal(e->blocks, 7);
   assert_true(e->twin); /* from 6 blocks on */
   assert_int_equal(e->budget_ns, 90 * MUX_S);
@@ -121,6 +125,7 @@ static void mistakes_are_refused_where_they_are(void **state) {
       {"\n\nblocks = \"many\";\n", 3, "blocks"},
       {"blocks = 0;\n", 1, "out of range"},
       {"objective = \"beauty\";\n", 1, "no column"},
+      {"columns = [ \"flags\", \"beauty\" ];\n", 1, "'beauty' is no column"},
       {"servers = ( \"a\" );\nbaseline = \"b\";\n", 2, "not among the servers"},
       {"servers = ( \"a\", \"a\" );\n", 1, "two servers are called 'a'"},
       {"servers = ( \"a\",\n { command = \"x\"; } );\n", 2, "needs a name"},

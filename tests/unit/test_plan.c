@@ -166,6 +166,27 @@ static void skipped_trials_stay_in_the_plan(void **state) {
   experiment_free(e);
 }
 
+static void what_is_moot_makes_no_cells(void **state) {
+  (void)state;
+  struct experiment *e =
+      experiment_of("{\"servers\": [\"a\"], \"blocks\": 1, \"serve\": {\"accept\": "
+                    "[\"reuseport\", \"shared\", \"handoff\"], \"workers\": [1, 2, 4]}}");
+  struct plan *plan = plan_new(e, 1, NULL);
+  assert_int_equal(plan->cell_count, 1 + 2 * 3);
+  int alone = 0;
+  for (int i = 0; i < plan->cell_count; i++) {
+    const struct plan_cell *cell = &plan->cells[i];
+    bool one = strcmp(cell->id, "workers=1") == 0;
+    alone += one;
+    assert_int_equal(strstr(cell->id, "accept=") != NULL, !one);
+    assert_int_equal(strstr(cell->params, "accept=") != NULL, !one);
+    assert_int_equal(plan_value(plan, cell, NULL, OPTION_SERVE, "accept") != NULL, !one);
+  }
+  assert_int_equal(alone, 1);
+  plan_free(plan);
+  experiment_free(e);
+}
+
 /* ---- Verdicts ---------------------------------------------------------------------------------
  */
 
@@ -325,6 +346,7 @@ int main(void) {
       cmocka_unit_test(a_budget_holds_for_any_number_of_servers),
       cmocka_unit_test(late_trials_get_less_and_never_below_the_least),
       cmocka_unit_test(skipped_trials_stay_in_the_plan),
+      cmocka_unit_test(what_is_moot_makes_no_cells),
       cmocka_unit_test(twins_are_not_told_apart),
       cmocka_unit_test(a_slower_server_is_found),
       cmocka_unit_test(flags_void_claims),
