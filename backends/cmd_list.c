@@ -25,6 +25,7 @@ static const char *model_of(const struct mux_backend *backend) {
       {MUX_COMPLETION, "completion"},
       {MUX_SPINS, "busy polling"},
       {MUX_EDGE_TRIGGERED, "readiness, edge-triggered"},
+      {MUX_ONESHOT, "readiness, one-shot"},
   };
   for (size_t i = 0; i < sizeof models / sizeof *models; i++)
     if ((backend->flags & models[i].flag) != 0)
@@ -54,10 +55,28 @@ static char *workers_of(char out[16], const struct mux_backend *backend) {
 }
 
 static char *limit_of(char out[32], const struct mux_backend *backend) {
+  uint32_t limit = mux_backend_fd_limit_of(backend, NULL);
   out[0] = 0;
-  if (backend->fd_limit > 0)
-    snprintf(out, 32, "fd < %u", backend->fd_limit);
+  if (limit > 0)
+    snprintf(out, 32, "fd < %u", limit);
   return out;
+}
+
+/* fd_limit with one option at this choice and the others at their defaults. */
+static uint32_t limit_with(const struct mux_backend *backend, const struct mux_option *option,
+                           size_t choice) {
+  char text[128];
+  snprintf(text, sizeof text, "%s=%s", option->key, option->choices[choice]);
+  return mux_backend_fd_limit_of(backend, text);
+}
+
+/* How many choices an option has that could change the limit. */
+static size_t choices_of(const struct mux_backend *backend, const struct mux_option *option) {
+  size_t count = 0;
+  if (backend->fd_limit_with != NULL && option->kind == MUX_OPT_CHOICE)
+    while (option->choices[count] != NULL)
+      count++;
+  return count;
 }
 
 /* ---- As a table ----------------------------------------------------------------------------- */
@@ -83,8 +102,12 @@ static void print_options(const struct mux_backend *backend) {
   for (size_t row = 0; row < mux_options_count(backend->options); row++) {
     const struct mux_option *option = &backend->options[row];
     char domain[256];
-    printf("%s --options %s=%s (default %s): %s\n", backend->name, option->key,
+    printf("%s --options %s=%s (default %s): %s", backend->name, option->key,
            mux_options_domain(domain, sizeof domain, option), option->fallback, option->help);
+    for (size_t i = 0; i < choices_of(backend, option); i++)
+      if (limit_with(backend, option, i) > 0)
+        printf("; %s: fd < %u", option->choices[i], limit_with(backend, option, i));
+    putchar('\n');
   }
 }
 
@@ -111,14 +134,24 @@ static int print_table(void) {
 
 /* ---- As JSON -------------------------------------------------------------------------------- */
 
+static json_t *limits_json(const struct mux_backend *backend, const struct mux_option *option) {
+  json_t *object = json_object();
+  for (size_t i = 0; i < choices_of(backend, option); i++)
+    if (limit_with(backend, option, i) > 0)
+      json_object_set_new(object, option->choices[i], json_integer(limit_with(backend, option, i)));
+  return object;
+}
+
 static json_t *options_json(const struct mux_backend *backend) {
   json_t *array = json_array();
   for (size_t row = 0; row < mux_options_count(backend->options); row++) {
     const struct mux_option *option = &backend->options[row];
     char domain[256];
-    json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:s}", "key", option->key, "values",
-                                           mux_options_domain(domain, sizeof domain, option),
-                                           "default", option->fallback, "help", option->help));
+    json_array_append_new(array,
+                          json_pack("{s:s, s:s, s:s, s:s, s:o}", "key", option->key, "values",
+                                    mux_options_domain(domain, sizeof domain, option), "default",
+                                    option->fallback, "help", option->help, "fd_limits",
+                                    limits_json(backend, option)));
   }
   return array;
 }
@@ -145,14 +178,14 @@ static json_t *backend_json(const struct mux_backend *backend) {
   char why[256];
   bool available = mux_backend_probe(backend, why, sizeof why) == 0;
   uint32_t workers = backend->default_workers > 0 ? backend->default_workers : 1;
+  uint32_t limit = mux_backend_fd_limit_of(backend, NULL);
   json_t *object = json_pack(
       "{s:s, s:s, s:s, s:o, s:o, s:i, s:o, s:b, s:o, s:o, s:o}", "name", backend->name, "summary",
       backend->summary, "model", model_of(backend), "transports", transports_json(backend),
       "max_workers", backend->max_workers > 0 ? json_integer(backend->max_workers) : json_null(),
-      "default_workers", (int)workers, "fd_limit",
-      backend->fd_limit > 0 ? json_integer(backend->fd_limit) : json_null(), "available", available,
-      "reason", available ? json_null() : json_string(why), "options", options_json(backend),
-      "exemptions", exemptions_json(backend));
+      "default_workers", (int)workers, "fd_limit", limit > 0 ? json_integer(limit) : json_null(),
+      "available", available, "reason", available ? json_null() : json_string(why), "options",
+      options_json(backend), "exemptions", exemptions_json(backend));
   return object;
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "backends/dealer.h"
+#include "backends/registry.h"
 #include "common/cli.h"
 #include "common/clock.h"
 
@@ -116,7 +117,7 @@ __attribute__((format(printf, 2, 3))) static void host_log(const struct mux_work
 
 /* Says so once; the rest is counted. */
 static void say_refused(const struct mux_worker *worker, int fd) {
-  uint32_t limit = worker->backend->fd_limit;
+  uint32_t limit = mux_backend_fd_limit(worker->backend, worker->options);
   if (limit != 0 && fd >= (int)limit)
     host_log(worker, "refuses connections: it cannot hold descriptors from %u on", limit);
   else

@@ -1,8 +1,9 @@
 /* libevent.c: libevent 2's plain events (no bufferevents): one read event per connection, and a
  * write event while its peer does not take what is echoed. The callback moves the bytes itself.
  *
- * The base is built for this use: no environment, no locks, no cached time. The select method is
- * left out, it aborts beyond FD_SETSIZE.
+ * The base is built for this use: no environment, no locks, no cached time. The library's select
+ * grows its sets with the descriptors, but marks them by FD_SET(), which a build with
+ * _FORTIFY_SOURCE aborts beyond FD_SETSIZE: with it, such connections are refused.
  * mux-library: event2/event.h -levent_core libevent-dev */
 #include "backends/mux_backend.h"
 
@@ -19,7 +20,8 @@ static int libevent_run(struct mux_worker *worker) {
   (void)worker;
   return -ENOSYS;
 }
-#define OPTIONS NULL
+#define OPTIONS       NULL
+#define FD_LIMIT_WITH NULL
 
 #else
 
@@ -28,13 +30,15 @@ static int libevent_run(struct mux_worker *worker) {
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 
 enum { OPTION_BACKEND };
 enum { BATCH = 256, DRAIN_BATCH = 1 << 16 }; /* connections accepted in one go */
 
-static const char *const methods[] = {"epoll", "poll", NULL};
-static const char *const never[] = {"select", "epoll (with changelist)", NULL};
+enum { EPOLL, POLL, SELECT };
+static const char *const methods[] = {
+    [EPOLL] = "epoll", [POLL] = "poll", [SELECT] = "select", NULL};
 
 static const struct mux_option option_table[] = {
     [OPTION_BACKEND] = {.key = "backend",
@@ -44,7 +48,12 @@ static const struct mux_option option_table[] = {
                         .choices = methods},
     {0},
 };
-#define OPTIONS option_table
+#define OPTIONS       option_table
+
+static uint32_t fd_limit_with(const int64_t *options) {
+  return options[OPTION_BACKEND] == SELECT ? FD_SETSIZE : 0;
+}
+#define FD_LIMIT_WITH fd_limit_with
 
 struct server {
   struct mux_worker *worker;
@@ -54,6 +63,7 @@ struct server {
   struct event resume;   /* timer: accepting is paused */
   struct event deadline; /* timer: of draining */
   struct connection *first;
+  int fd_limit;    /* first descriptor that is refused; 0: none */
   uint64_t events; /* callbacks since the last wait */
   bool draining;
   bool expired; /* the deadline has passed */
@@ -121,7 +131,8 @@ static void on_ready(evutil_socket_t fd, short what, void *argument) {
 }
 
 static void add_connection(struct server *server, int fd) {
-  struct connection *connection = calloc(1, sizeof *connection);
+  bool fits = server->fd_limit == 0 || fd < server->fd_limit;
+  struct connection *connection = fits ? calloc(1, sizeof *connection) : NULL;
   if (connection == NULL) {
     server->worker->host->refuse(server->worker, fd);
     return;
@@ -205,8 +216,6 @@ static struct event_base *make_base(const struct mux_worker *worker) {
   for (size_t i = 0; methods[i] != NULL; i++)
     if (strcmp(methods[i], method) != 0)
       event_config_avoid_method(config, methods[i]);
-  for (size_t i = 0; never[i] != NULL; i++)
-    event_config_avoid_method(config, never[i]);
   struct event_base *base = event_base_new_with_config(config);
   event_config_free(config);
   return base;
@@ -225,7 +234,8 @@ static int serve(struct server *server) {
 }
 
 static int libevent_run(struct mux_worker *worker) {
-  struct server server = {.worker = worker, .base = make_base(worker)};
+  struct server server = {
+      .worker = worker, .base = make_base(worker), .fd_limit = (int)fd_limit_with(worker->options)};
   if (server.base == NULL)
     return -ENOMEM;
   event_assign(&server.listener, server.base, worker->listen_fd, EV_READ | EV_PERSIST, on_connect,
@@ -255,5 +265,6 @@ static const struct mux_backend backend = {
     .probe = libevent_probe,
 #endif
     .run = libevent_run,
+    .fd_limit_with = FD_LIMIT_WITH,
 };
 MUX_BACKEND(backend);

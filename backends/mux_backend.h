@@ -305,6 +305,9 @@ struct mux_backend {
    * return 0 or -errno. It is called in a thread of its own for each worker. */
   const struct mux_poller *poller;
   int (*run)(struct mux_worker *worker);
+
+  /* fd_limit if it depends on the options: returns it for these values. NULL: it does not. */
+  uint32_t (*fd_limit_with)(const int64_t *options);
 };
 
 /* The one symbol a plug-in exports. */

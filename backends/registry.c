@@ -61,6 +61,18 @@ int mux_backend_probe(const struct mux_backend *backend, char *why, size_t why_b
   return rc;
 }
 
+uint32_t mux_backend_fd_limit(const struct mux_backend *backend, const int64_t *options) {
+  return backend->fd_limit_with != NULL ? backend->fd_limit_with(options) : backend->fd_limit;
+}
+
+uint32_t mux_backend_fd_limit_of(const struct mux_backend *backend, const char *options) {
+  int64_t values[MUX_MAX_OPTIONS];
+  char why[512];
+  if (mux_options_parse(backend->options, options, values, why, sizeof why) != 0)
+    mux_options_parse(backend->options, NULL, values, why, sizeof why);
+  return mux_backend_fd_limit(backend, values);
+}
+
 static bool is_name(const char *name) {
   size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
   return length > 0 && length <= NAME_BYTES && name[length] == 0;

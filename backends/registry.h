@@ -20,6 +20,12 @@ char *mux_registry_names(char *out, size_t out_bytes);
 /* Whether it can run here, asking its probe. Returns 0 or -errno with the reason in why. */
 int mux_backend_probe(const struct mux_backend *backend, char *why, size_t why_bytes);
 
+/* The first descriptor it cannot hold, 0 if there is none: with these values of its options, or
+ * with
+ * --options as typed (NULL, or what does not parse: the defaults). */
+uint32_t mux_backend_fd_limit(const struct mux_backend *backend, const int64_t *options);
+uint32_t mux_backend_fd_limit_of(const struct mux_backend *backend, const char *options);
+
 /* Whether it keeps to the interface. Returns 0, or -EINVAL and what is wrong in why. */
 int mux_backend_validate(const struct mux_backend *backend, char *why, size_t why_bytes);
 

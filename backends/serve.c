@@ -28,6 +28,7 @@
 
 #include "backends/core.h"
 #include "backends/dealer.h"
+#include "backends/registry.h"
 #include "common/cli.h"
 #include "common/clock.h"
 
@@ -170,7 +171,7 @@ static int listen_once(struct server *server, bool reuseport) {
       strcmp(server->congestion, config->sock_options.congestion) != 0)
     mux_die(MUX_EXIT_USAGE, "--congestion: only root may choose '%s' here",
             config->sock_options.congestion);
-  uint32_t limit = config->backend->fd_limit;
+  uint32_t limit = mux_backend_fd_limit(config->backend, config->options);
   if (limit != 0 && fd >= (int)limit)
     mux_die(MUX_EXIT_USAGE,
             "%s holds descriptors below %u only and the listener got %d: close those inherited",

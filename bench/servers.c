@@ -245,8 +245,10 @@ char *servers_skip(const struct experiment *e, const struct plan_cell *cell,
       return reason("%s cannot accept '%s': %s", backend->name, accept->text, refusal);
   }
   int64_t connections = connections_of(e, cell);
-  if (backend->fd_limit > 0 && connections + OWN_DESCRIPTORS > backend->fd_limit)
-    return reason("%s holds descriptors below %u only", backend->name, backend->fd_limit);
+  const struct experiment_value *options = value_of(e, cell, server, OPTION_SERVE, "options");
+  uint32_t limit = mux_backend_fd_limit_of(backend, options != NULL ? options->text : NULL);
+  if (limit > 0 && connections + OWN_DESCRIPTORS > limit)
+    return reason("%s holds descriptors below %u only", backend->name, limit);
   int64_t served = at_a_time(e, cell, server, backend);
   int64_t queue = queue_of(e, cell, server);
   if (served > 0 && connections > served + queue)

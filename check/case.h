@@ -85,6 +85,7 @@ struct check_result {
 struct check {
   const struct check_case *self;
   const struct mux_backend *backend; /* NULL: not one of ours */
+  uint32_t fd_limit;                 /* first descriptor it cannot hold; 0: none is known */
   struct mux_server_spec spec;       /* a CHECK_STARTS case may change it before check_start */
   struct mux_server *server;         /* NULL: none runs */
   struct mux_addr addr;              /* where it serves */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backends/registry.h"
 #include "bench/commands.h"
 #include "check/report.h"
 #include "common/addr.h"
@@ -176,6 +177,9 @@ static void settle(struct arguments *arguments) {
   char why[256];
   if (check_describe(&arguments->setup, why, sizeof why) != 0)
     mux_die(MUX_EXIT_USAGE, "--backend %s: %s", spec->backend, why);
+  if (arguments->setup.backend != NULL)
+    arguments->setup.fd_limit =
+        mux_backend_fd_limit_of(arguments->setup.backend, arguments->options);
 }
 
 static bool selected(const struct arguments *arguments, const struct check_case *one) {

@@ -27,7 +27,7 @@ static int fewer(const struct check *check, int n) {
   if (HAS_TSAN && check->backend != NULL && n > TSAN_MOST)
     n = TSAN_MOST;
   long fds = mux_raise_nofile() - 200;
-  int limit = check->backend != NULL ? (int)check->backend->fd_limit : 0;
+  int limit = (int)check->fd_limit;
   if (limit > 0 && limit - 64 < n)
     n = limit - 64;
   return fds < n ? (int)fds : n;

@@ -263,6 +263,7 @@ int check_run(const struct check_setup *setup, const struct check_case *one, int
   struct check check = {
       .self = one,
       .backend = setup->backend,
+      .fd_limit = setup->fd_limit,
       .spec = setup->spec,
       .pattern = mux_pattern_new(setup->seed),
       .random = setup->seed,

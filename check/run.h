@@ -8,6 +8,7 @@
 struct check_setup {
   struct mux_server_spec spec;
   const struct mux_backend *backend; /* spec.backend's own description; NULL: foreign */
+  uint32_t fd_limit;                 /* of the backend, with its options; 0: none is known */
   uint64_t seed;
   int64_t patience_ns; /* how long bytes may stand still; 0: 3 s */
 };

@@ -108,40 +108,73 @@ static long long refused(const char *path) {
 
 /* A backend with a limit closes what it cannot hold, says so once, counts every one, and serves the
  * others as if nothing had happened. */
+static void assert_refuses_beyond(int limit, const char *backend) {
+  char stats[128];
+  struct test_server server;
+  snprintf(stats, sizeof stats, "%s/stats", test_directory());
+  test_serve(&server, "--backend %s --stats %s", backend, stats);
+  json_t *json = load(&server, limit + 500);
+  test_expect(&result, 1);
+  long long lost = test_json_int(json, "connections_lost");
+  assert_in_range(lost, 500, 600);
+  assert_int_equal(test_json_int(json, "errors.mismatch"), 0);
+  assert_true(test_json_int(json, "completed") > 0);
+  json_decref(json);
+
+  json = load(&server, limit - 100); /* it goes on serving */
+  assert_all_served(backend, json, limit - 100);
+  json_decref(json);
+
+  kill(server.process.pid, SIGTERM);
+  test_wait(&server.process, &result);
+  test_expect(&result, 0);
+  assert_int_equal(refused(stats), lost);
+  char says[64];
+  snprintf(says, sizeof says, "descriptors from %d on", limit);
+  assert_non_null(strstr(result.err, says));
+  assert_ptr_equal(strchr(result.err, '\n'), result.err + strlen(result.err) - 1);
+}
+
 static void beyond_its_limit_a_backend_refuses(void **state) {
   (void)state;
   size_t i;
   json_t *backend;
   json_array_foreach(backends, i, backend) {
     const char *name = json_string_value(json_object_get(backend, "name"));
-    int limit = limit_of(backend);
-    if (limit == 0 || !serves_many(backend))
+    if (!serves_many(backend))
       continue;
-    char stats[128];
-    struct test_server server;
-    snprintf(stats, sizeof stats, "%s/stats", test_directory());
-    test_serve(&server, "--backend %s --stats %s", name, stats);
-    json_t *json = load(&server, limit + 500);
-    test_expect(&result, 1);
-    long long lost = test_json_int(json, "connections_lost");
-    assert_in_range(lost, 500, 600);
-    assert_int_equal(test_json_int(json, "errors.mismatch"), 0);
-    assert_true(test_json_int(json, "completed") > 0);
-    json_decref(json);
-
-    json = load(&server, limit - 100); /* it goes on serving */
-    assert_all_served(name, json, limit - 100);
-    json_decref(json);
-
-    kill(server.process.pid, SIGTERM);
-    test_wait(&server.process, &result);
-    test_expect(&result, 0);
-    assert_int_equal(refused(stats), lost);
-    char says[64];
-    snprintf(says, sizeof says, "descriptors from %d on", limit);
-    assert_non_null(strstr(result.err, says));
-    assert_ptr_equal(strchr(result.err, '\n'), result.err + strlen(result.err) - 1);
+    if (limit_of(backend) > 0)
+      assert_refuses_beyond(limit_of(backend), name);
+    size_t j;
+    json_t *option;
+    json_array_foreach(json_object_get(backend, "options"), j, option) {
+      const char *key = json_string_value(json_object_get(option, "key"));
+      const char *choice;
+      json_t *limit;
+      json_object_foreach(json_object_get(option, "fd_limits"), choice, limit) {
+        char with[128];
+        snprintf(with, sizeof with, "%s --options %s=%s", name, key, choice);
+        assert_refuses_beyond((int)json_integer_value(limit), with);
+      }
+    }
   }
+}
+
+/* Libraries that can wait by select: one beyond 1,024 descriptors, the other up to there. */
+static void libraries_wait_as_they_are_told(void **state) {
+  (void)state;
+  static const char *const names[] = {"libev", "libevent"};
+  static const char *const methods[] = {"epoll", "poll", "select"};
+  for (size_t i = 0; i < TEST_COUNT(names); i++)
+    for (size_t j = 0; j < TEST_COUNT(methods); j++) {
+      int connections = i == 0 ? test_connections(3000) : 900;
+      struct test_server server;
+      test_serve(&server, "--backend %s --options backend=%s", names[i], methods[j]);
+      json_t *json = load(&server, connections);
+      assert_all_served(names[i], json, connections);
+      json_decref(json);
+      test_stop(&server);
+    }
 }
 
 int main(void) {
@@ -151,6 +184,7 @@ int main(void) {
       cmocka_unit_test(ten_thousand_connections_over_ipv6),
       cmocka_unit_test(ten_thousand_connections_over_unix),
       cmocka_unit_test(beyond_its_limit_a_backend_refuses),
+      cmocka_unit_test(libraries_wait_as_they_are_told),
   };
   return cmocka_run_group_tests(tests, list_backends, forget_backends);
 }
