@@ -4,6 +4,8 @@
  *   uring-multishot  one accept request for all connections and one receive request for all
  *                    messages of a connection: only sends are submitted
  *
+ * Over UDP the second has one receive request for all datagrams.
+ *
  * Both are one engine (uring_engine.h), so that they differ in those requests alone.
  *
  * mux-library: liburing.h -luring liburing-dev */
@@ -64,11 +66,7 @@ static int probe_multishot(char *why, size_t why_bytes) {
   int error = probe_single(why, why_bytes);
   if (error < 0)
     return error;
-  /* No probe tells of multishot receive; it came with this operation, in Linux 6.0. */
-  struct io_uring_probe *probe = io_uring_get_probe();
-  bool recent = probe != NULL && io_uring_opcode_supported(probe, IORING_OP_SEND_ZC);
-  io_uring_free_probe(probe);
-  if (recent)
+  if (mux_uring_knows(IORING_OP_SEND_ZC)) /* with which multishot receive came */
     return 0;
   snprintf(why, why_bytes, "this kernel's io_uring has no multishot receive (Linux 6.0 has)");
   return -ENOSYS;
@@ -96,7 +94,8 @@ static const struct mux_option options_table[] = {
                          "16384", MUX_OPT_COUNT, 16, 65536},
     [OPT_BUFFERS] = {"buffers", "most receive buffers provided at a time", "1024", MUX_OPT_COUNT,
                      64, 32768},
-    [OPT_BUFFER] = {"buffer", "size of a receive buffer", "4KiB", MUX_OPT_SIZE, 64, 1 << 20},
+    [OPT_BUFFER] = {"buffer", "size of a receive buffer; for UDP 64 KiB", "4KiB", MUX_OPT_SIZE, 64,
+                    1 << 20},
     [OPT_DEFER_TASKRUN] = {"defer-taskrun", "complete only when asked to (Linux 6.1)", "on",
                            MUX_OPT_FLAG},
     [OPT_SQPOLL] = {"sqpoll", "a kernel thread submits; it spins, and defer-taskrun is off", "off",
@@ -112,7 +111,7 @@ static const struct mux_backend uring = {
     .name = "uring",
     .summary = "io_uring: one receive and one send request per message, provided buffers",
     .flags = MUX_COMPLETION | MUX_WAKES_ONE, /* as the kernel has it for every accept request */
-    .transports = MUX_TCP | MUX_UNIX,
+    .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .options = options_table,
     .probe = probe_single,
     .run = run_single,
@@ -125,7 +124,7 @@ static const struct mux_backend uring_multishot = {
     .name = "uring-multishot",
     .summary = "io_uring: one accept and one receive request for everything to come",
     .flags = MUX_COMPLETION | MUX_WAKES_ONE,
-    .transports = MUX_TCP | MUX_UNIX,
+    .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .options = options_table,
     .probe = probe_multishot,
     .run = run_multishot,

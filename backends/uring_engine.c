@@ -44,6 +44,11 @@ static void submit_accept(struct uring_engine *engine) {
     pause_accepting(engine);
     return;
   }
+  engine->resume_ns = 0;
+  if (engine->datagrams) {
+    uring_receive_datagrams(engine);
+    return;
+  }
   struct io_uring_sqe *sqe = mux_uring_sqe(&engine->uring);
   if (engine->worker->accept == MUX_ACCEPT_HANDOFF) /* of a pipe: see there is something to take */
     io_uring_prep_poll_add(sqe, listener, POLLIN);
@@ -55,10 +60,10 @@ static void submit_accept(struct uring_engine *engine) {
     sqe->file_index = IORING_FILE_INDEX_ALLOC; /* liburing 2.3's helper does not know it */
   uring_tag(sqe, NULL, OP_ACCEPT);
   engine->accepting = true;
-  engine->resume_ns = 0;
 }
 
-/* When the server stops, those who wait in the queue are served like those accepted before. */
+/* When the server stops, those who wait in the queue are served like those accepted before. For
+ * UDP, accept() of the host echoes them all. */
 static void accept_leftovers(struct uring_engine *engine) {
   set_listener_nonblocking(engine, true);
   accept_waiting(engine);
@@ -67,7 +72,9 @@ static void accept_leftovers(struct uring_engine *engine) {
 static void on_accept(struct uring_engine *engine, const struct io_uring_cqe *cqe) {
   struct mux_worker *worker = engine->worker;
   engine->accepting = (cqe->flags & IORING_CQE_F_MORE) != 0;
-  if (cqe->res >= 0 && worker->accept == MUX_ACCEPT_HANDOFF) {
+  if (engine->datagrams) {
+    uring_on_datagram(engine, cqe);
+  } else if (cqe->res >= 0 && worker->accept == MUX_ACCEPT_HANDOFF) {
     accept_waiting(engine);
   } else if (cqe->res >= 0) {
     if (engine->direct) { /* there is no fd to set options of: they are the listener's */
@@ -107,13 +114,16 @@ static void start_draining(struct uring_engine *engine) {
 
 static void handle(struct uring_engine *engine, const struct io_uring_cqe *cqe) {
   uint64_t data = io_uring_cqe_get_data64(cqe);
-  struct uring_connection *conn = (void *)(uintptr_t)(data & ~(uint64_t)OP_MASK);
+  void *object = (void *)(uintptr_t)(data & ~(uint64_t)OP_MASK);
   switch ((enum uring_op)(data & OP_MASK)) {
   case OP_RECEIVE:
-    uring_on_receive(engine, conn, cqe);
+    uring_on_receive(engine, object, cqe);
     break;
   case OP_SEND:
-    uring_on_send(engine, conn, cqe);
+    uring_on_send(engine, object, cqe);
+    break;
+  case OP_SEND_DATAGRAM:
+    uring_on_datagram_sent(engine, object);
     break;
   case OP_ACCEPT:
     on_accept(engine, cqe);
@@ -161,7 +171,8 @@ static int64_t run_timers(struct uring_engine *engine) {
 }
 
 static bool is_over(const struct uring_engine *engine) {
-  return engine->draining && !engine->accepting && engine->connections == NULL;
+  return engine->draining && !engine->accepting && engine->connections == NULL &&
+         engine->echoes == 0;
 }
 
 static int loop(struct uring_engine *engine) {
@@ -184,11 +195,10 @@ static int loop(struct uring_engine *engine) {
   return 0;
 }
 
-/* Their connections inherit no options of the listener, so direct ones would be without. */
-static bool is_unix(int fd) {
-  int domain = 0;
-  socklen_t length = sizeof domain;
-  return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_UNIX;
+static bool socket_is(int fd, int option, int value) {
+  int actual = -1;
+  socklen_t length = sizeof actual;
+  return getsockopt(fd, SOL_SOCKET, option, &actual, &length) == 0 && actual == value;
 }
 
 int uring_serve(struct mux_worker *worker, struct mux_uring_config *config, bool multishot,
@@ -196,17 +206,23 @@ int uring_serve(struct mux_worker *worker, struct mux_uring_config *config, bool
   struct uring_engine engine = {
       .worker = worker,
       .multishot = multishot,
-      .direct = direct && worker->accept != MUX_ACCEPT_HANDOFF && !is_unix(worker->listen_fd),
+      .datagrams = socket_is(worker->listen_fd, SO_TYPE, SOCK_DGRAM),
       /* As much as other backends hold; without multishot the model is a receive at a time. */
       .limit = multishot ? (uint32_t)(worker->buffer_bytes / config->buffer_bytes) + 1 : 1,
   };
   if (multishot)
     engine.receive_bytes = engine.limit * config->buffer_bytes;
+  int error = engine.datagrams ? uring_prepare_datagrams(&engine, config) : 0;
+  if (error < 0)
+    return error;
+  /* Connections of a Unix socket inherit no options of the listener: direct ones had none. */
+  engine.direct = direct && !engine.datagrams && worker->accept != MUX_ACCEPT_HANDOFF &&
+                  !socket_is(worker->listen_fd, SO_DOMAIN, AF_UNIX);
   struct rlimit files;
   if (engine.direct && getrlimit(RLIMIT_NOFILE, &files) == 0)
     engine.free_files = config->files = (unsigned)files.rlim_cur;
   char why[160];
-  int error = mux_uring_open(&engine.uring, config, why, sizeof why);
+  error = mux_uring_open(&engine.uring, config, why, sizeof why);
   if (error < 0) {
     worker->host->log(worker, "%s", why);
     return error;

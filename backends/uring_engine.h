@@ -15,13 +15,23 @@
 #ifndef MUX_URING_ENGINE_H
 #define MUX_URING_ENGINE_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
+#include <sys/socket.h>
 
 #include "backends/mux_backend.h"
 #include "common/uring.h"
 
 /* In the low bits of user_data; above them the connection, if it is one's. */
-enum uring_op { OP_IGNORE, OP_ACCEPT, OP_STOP, OP_RECEIVE, OP_SEND, OP_MASK = 7 };
+enum uring_op {
+  OP_IGNORE,
+  OP_ACCEPT, /* or what takes its place for UDP */
+  OP_STOP,
+  OP_RECEIVE,
+  OP_SEND,
+  OP_SEND_DATAGRAM, /* above it the chunk */
+  OP_MASK = 7,
+};
 
 struct uring_connection {
   struct uring_connection *next, *prev; /* in engine.connections */
@@ -48,12 +58,22 @@ struct uring_engine {
    * after the limit is reached. 0: this kernel cannot (Linux 6.17 can). */
   uint32_t receive_bytes;
   struct uring_connection *connections;
-  bool accepting; /* the kernel holds an accept request */
+  bool accepting; /* the kernel holds an accept request, or a receive request of UDP */
   bool draining;
   bool expired;        /* the drain's deadline has passed */
   int64_t resume_ns;   /* when accepting is tried again; 0: it is not paused */
   int64_t deadline_ns; /* of the drain */
   int error;           /* of the listener */
+
+  /* UDP only. */
+  bool datagrams;
+  uint32_t echoes; /* that are being sent */
+  struct msghdr message;
+  union uring_address {
+    struct sockaddr any;
+    struct sockaddr_in6 v6;
+  } own, sender;
+  socklen_t own_bytes;
 };
 
 /* Says whose completion it will be. */
@@ -78,6 +98,15 @@ void uring_on_send(struct uring_engine *engine, struct uring_connection *conn,
 void uring_drain_connections(struct uring_engine *engine);
 /* Ends every connection as soon as the kernel has let go of it. */
 void uring_abort_connections(struct uring_engine *engine, int error);
+
+/* ---- uring_datagram.c */
+
+/* Before the ring is opened: what it needs for UDP. Returns 0 or -errno. */
+int uring_prepare_datagrams(struct uring_engine *engine, struct mux_uring_config *config);
+void uring_receive_datagrams(struct uring_engine *engine);
+/* Completions. */
+void uring_on_datagram(struct uring_engine *engine, const struct io_uring_cqe *cqe);
+void uring_on_datagram_sent(struct uring_engine *engine, struct mux_uring_chunk *chunk);
 
 /* ---- uring_engine.c: the whole run() of a backend. `direct`: connections without an fd. */
 int uring_serve(struct mux_worker *worker, struct mux_uring_config *config, bool multishot,

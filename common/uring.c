@@ -225,6 +225,13 @@ out:
   return error;
 }
 
+bool mux_uring_knows(int operation) {
+  struct io_uring_probe *probe = io_uring_get_probe();
+  bool known = probe != NULL && io_uring_opcode_supported(probe, operation);
+  io_uring_free_probe(probe);
+  return known;
+}
+
 void mux_uring_close(struct mux_uring *uring) {
   io_uring_queue_exit(&uring->ring);
   close_buffers(uring);

@@ -60,6 +60,10 @@ int mux_uring_open(struct mux_uring *uring, const struct mux_uring_config *confi
                    size_t why_bytes);
 void mux_uring_close(struct mux_uring *uring);
 
+/* Whether this kernel has an operation. It does not tell of flags: ask for an operation that came
+ * with them. */
+bool mux_uring_knows(int operation);
+
 /* The next submission, never NULL; queued ones are submitted when there is no room. */
 struct io_uring_sqe *mux_uring_sqe(struct mux_uring *uring);
 

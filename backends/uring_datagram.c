@@ -1,0 +1,114 @@
+/* uring_datagram.c: UDP for uring_engine.h (RFC 862: a datagram goes back to where it came from).
+ *
+ * There are no connections. What is asked of the listener is a receive instead of an accept, one
+ * for all datagrams to come or one for each; either takes a provided buffer that any datagram fits
+ * into. The echo is sent from that buffer by a request that does not wait: if the network refuses
+ * it, or if the datagram claims to come from this very socket, which would be an echo without end,
+ * it is lost, as in datagram.c. So no more is held than a batch or two.
+ *
+ * Sources: RFC 768; io_uring_prep_recvmsg_multishot(3), io_uring_prep_send_set_addr(3). */
+#if __has_include(<liburing.h>)
+
+#include "backends/uring_engine.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+/* UDP's length field has 16 bits. In front, a receive for many puts a header and the sender. */
+enum {
+  SENDER_BYTES = sizeof(struct sockaddr_in6),
+  BUFFER_BYTES = 65536 + sizeof(struct io_uring_recvmsg_out) + SENDER_BYTES,
+  BUFFERS = 64,     /* most that are received before the first of them is looked at */
+  SENDS_MOST = 512, /* in flight; a kernel thread (sqpoll) may be late */
+};
+
+int uring_prepare_datagrams(struct uring_engine *engine, struct mux_uring_config *config) {
+  if (!mux_uring_knows(IORING_OP_SEND_ZC)) { /* with which sending to an address came */
+    engine->worker->host->log(engine->worker, "UDP needs Linux 6.0 here");
+    return -ENOSYS;
+  }
+  config->buffer_bytes = BUFFER_BYTES;
+  config->buffers = BUFFERS;
+  engine->own_bytes = sizeof engine->own;
+  if (getsockname(engine->worker->listen_fd, &engine->own.any, &engine->own_bytes) < 0)
+    return -errno;
+  engine->message.msg_name = &engine->sender;
+  return 0;
+}
+
+void uring_receive_datagrams(struct uring_engine *engine) {
+  struct io_uring_sqe *sqe = mux_uring_sqe(&engine->uring);
+  engine->message.msg_namelen = SENDER_BYTES; /* a receive for one has overwritten it */
+  if (engine->multishot)
+    io_uring_prep_recvmsg_multishot(sqe, engine->worker->listen_fd, &engine->message, 0);
+  else
+    io_uring_prep_recvmsg(sqe, engine->worker->listen_fd, &engine->message, 0);
+  sqe->flags |= IOSQE_BUFFER_SELECT;
+  sqe->buf_group = MUX_URING_BUFFER_GROUP;
+  uring_tag(sqe, NULL, OP_ACCEPT);
+  engine->accepting = true;
+}
+
+/* An empty datagram may come without a buffer. */
+static void put(struct uring_engine *engine, struct mux_uring_chunk *chunk) {
+  if (chunk != NULL)
+    mux_uring_put(&engine->uring, chunk);
+}
+
+/* The requests are carried out in the order in which they were queued: the sender's address has
+ * been read before the next receive for one overwrites it. */
+static void send_back(struct uring_engine *engine, struct mux_uring_chunk *chunk,
+                      const void *payload, size_t bytes, const struct sockaddr *to,
+                      socklen_t to_bytes) {
+  struct mux_worker *worker = engine->worker;
+  MUX_COUNT(worker, datagrams, 1);
+  if (worker->work_ns > 0)
+    worker->host->work(worker);
+  bool is_own = to_bytes == engine->own_bytes && memcmp(to, &engine->own, to_bytes) == 0;
+  if (is_own || engine->echoes >= SENDS_MOST) {
+    put(engine, chunk);
+    return;
+  }
+  struct io_uring_sqe *sqe = mux_uring_sqe(&engine->uring);
+  io_uring_prep_send(sqe, worker->listen_fd, payload, bytes, MSG_DONTWAIT);
+  io_uring_prep_send_set_addr(sqe, to, (uint16_t)to_bytes);
+  uring_tag(sqe, chunk, OP_SEND_DATAGRAM);
+  engine->echoes++;
+}
+
+static void echo_datagram(struct uring_engine *engine, struct mux_uring_chunk *chunk, int bytes) {
+  struct msghdr *message = &engine->message;
+  if (!engine->multishot) {
+    send_back(engine, chunk, chunk != NULL ? chunk->bytes : NULL, (size_t)bytes,
+              &engine->sender.any, message->msg_namelen);
+    return;
+  }
+  struct io_uring_recvmsg_out *out = io_uring_recvmsg_validate(chunk->bytes, bytes, message);
+  assert(out != NULL && out->namelen <= SENDER_BYTES);
+  send_back(engine, chunk, io_uring_recvmsg_payload(out, message),
+            io_uring_recvmsg_payload_length(out, bytes, message), io_uring_recvmsg_name(out),
+            out->namelen);
+}
+
+void uring_on_datagram(struct uring_engine *engine, const struct io_uring_cqe *cqe) {
+  struct mux_uring_chunk *chunk = NULL;
+  if ((cqe->flags & IORING_CQE_F_BUFFER) != 0)
+    chunk = mux_uring_take(&engine->uring, cqe);
+  if (cqe->res >= 0 && (chunk != NULL || !engine->multishot))
+    echo_datagram(engine, chunk, cqe->res);
+  else
+    put(engine, chunk);
+  if (cqe->res == -EBADF || cqe->res == -ENOTSOCK || cqe->res == -EINVAL)
+    engine->error = cqe->res; /* else it is about an earlier datagram, or no buffer was left */
+  else if (cqe->res == -ENOBUFS && !mux_uring_provide_more(&engine->uring))
+    engine->error = -ENOMEM;
+}
+
+void uring_on_datagram_sent(struct uring_engine *engine, struct mux_uring_chunk *chunk) {
+  engine->echoes--;
+  put(engine, chunk);
+}
+
+#endif
