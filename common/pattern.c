@@ -67,23 +67,14 @@ size_t mux_pattern_match(const struct mux_pattern *pattern, uint32_t connection,
   return n;
 }
 
-static uint64_t unmix(const struct mux_pattern *pattern, uint64_t x) {
-  x = (x ^ x >> 31 ^ x >> 62) * UINT64_C(0x319642b2d24d8ec3);
-  x = (x ^ x >> 27 ^ x >> 54) * UINT64_C(0x96de1b173f119089);
-  return (x ^ x >> 30 ^ x >> 60) ^ pattern->key;
-}
-
 /* Reads the whole word at data+at as a position. Offsets start `at` bytes before it. */
 static bool locate(const struct mux_pattern *pattern, const unsigned char *data, size_t at,
                    uint32_t connections, uint64_t sent, struct mux_diagnosis *found) {
-  uint64_t word;
-  memcpy(&word, data + at, 8);
-  uint64_t id = unmix(pattern, word);
-  uint64_t offset = (id & ((UINT64_C(1) << 40) - 1)) * 8;
-  if (id >> 40 >= connections || offset >= sent || offset < at)
+  struct mux_pattern_place place = mux_pattern_place(pattern, data + at);
+  if (place.connection >= connections || place.offset >= sent || place.offset < at)
     return false;
-  found->from_connection = (uint32_t)(id >> 40);
-  found->from_offset = offset - at;
+  found->from_connection = place.connection;
+  found->from_offset = place.offset - at;
   return true;
 }
 

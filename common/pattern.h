@@ -11,6 +11,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum { MUX_PATTERN_CONNECTIONS = 1 << 24 };
 
@@ -28,6 +29,25 @@ static inline uint64_t mux_pattern_word(const struct mux_pattern *pattern, uint3
   x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
   x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
   return x ^ x >> 31;
+}
+
+/* Where the word at `data`, 8 bytes, stands in which stream: the mixing turned back. Nonsense if
+ * the bytes are none of the pattern's whole words. */
+struct mux_pattern_place {
+  uint32_t connection;
+  uint64_t offset; /* below MUX_PATTERN_BYTES */
+};
+#define MUX_PATTERN_BYTES (UINT64_C(1) << 43)
+
+static inline struct mux_pattern_place mux_pattern_place(const struct mux_pattern *pattern,
+                                                         const void *data) {
+  uint64_t x;
+  memcpy(&x, data, 8);
+  x = (x ^ x >> 31 ^ x >> 62) * UINT64_C(0x319642b2d24d8ec3);
+  x = (x ^ x >> 27 ^ x >> 54) * UINT64_C(0x96de1b173f119089);
+  x = (x ^ x >> 30 ^ x >> 60) ^ pattern->key;
+  return (struct mux_pattern_place){.connection = (uint32_t)(x >> 40),
+                                    .offset = x * 8 & (MUX_PATTERN_BYTES - 1)};
 }
 
 /* Writes bytes [offset, offset+n) of the connection's stream to out. */

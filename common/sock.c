@@ -14,6 +14,8 @@
 
 #include "common/clock.h"
 
+enum { UDP_QUEUE_BYTES = 16 << 20 }; /* 20,000 small datagrams */
+
 static int set_int(int fd, int level, int name, int value) {
   return setsockopt(fd, level, name, &value, sizeof value) == 0 ? 0 : -errno;
 }
@@ -24,12 +26,21 @@ static int open_socket(const struct mux_addr *addr) {
   return fd >= 0 ? fd : -errno;
 }
 
+/* For UDP what does not fit is lost, and the default holds some 280 small datagrams (each takes
+ * 768 bytes). It is a limit, nothing is allocated. Unprivileged, net.core.rmem_max caps it. */
+static void widen_receive_queue(int fd) {
+  if (set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, UDP_QUEUE_BYTES) != 0)
+    set_int(fd, SOL_SOCKET, SO_RCVBUF, UDP_QUEUE_BYTES);
+}
+
 int mux_sock_apply(int fd, const struct mux_addr *addr, const struct mux_sock_options *options) {
   int rc = 0;
   if (options->sndbuf_bytes > 0)
     rc = set_int(fd, SOL_SOCKET, SO_SNDBUF, options->sndbuf_bytes);
   if (rc == 0 && options->rcvbuf_bytes > 0)
     rc = set_int(fd, SOL_SOCKET, SO_RCVBUF, options->rcvbuf_bytes);
+  else if (rc == 0 && addr->kind == MUX_ADDR_UDP)
+    widen_receive_queue(fd);
   if (rc == 0 && options->rcvlowat_bytes > 0)
     rc = set_int(fd, SOL_SOCKET, SO_RCVLOWAT, options->rcvlowat_bytes);
   if (rc == 0 && options->busy_poll_us > 0)

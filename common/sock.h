@@ -13,7 +13,7 @@ struct mux_sock_options {
   const char *congestion; /* TCP_CONGESTION, NULL leaves the system's default */
   bool nagle;             /* leave TCP_NODELAY off */
   int sndbuf_bytes;       /* 0: system default */
-  int rcvbuf_bytes;
+  int rcvbuf_bytes;       /* 0: system default; UDP: 16 MiB, as far as permitted */
   int rcvlowat_bytes;
   int busy_poll_us;
   bool quickack;

@@ -112,7 +112,7 @@ static uint64_t syn_retransmits(int fd) {
 
 void load_connection_connected(struct load_worker *w, struct load_connection *c, int error,
                                int64_t now) {
-  if (error == 0 && !w->crr && w->config->target.kind == MUX_ADDR_TCP &&
+  if (error == 0 && !w->crr && w->config->target.kind != MUX_ADDR_UNIX &&
       mux_sock_is_self_connected(c->fd))
     error = ECONNREFUSED; /* nobody listens: the port met itself */
   if (error != 0) {

@@ -7,6 +7,7 @@
 
 #include "common/cli.h"
 #include "common/clock.h"
+#include "loadgen/datagram.h"
 #include "loadgen/worker.h"
 
 const char *const load_error_names[LOAD_ERRORS] = {"connect", "reset", "timeout", "mismatch",
@@ -29,7 +30,7 @@ static uint32_t pool_take(struct load_pool *pool) {
   return pool->used++;
 }
 
-static void pool_give(struct load_pool *pool, uint32_t i) {
+inline void load_pool_give(struct load_pool *pool, uint32_t i) {
   pool->at[i].next = pool->free;
   pool->free = i;
 }
@@ -46,7 +47,7 @@ void load_connection_queue(struct load_worker *w, struct load_connection *c, int
                            int64_t now) {
   uint32_t i = pool_take(&w->pool);
   struct load_message *m = &w->pool.at[i];
-  *m = (struct load_message){.intended_ns = intended, .next = LOAD_NONE};
+  *m = (struct load_message){.intended_ns = intended, .next = LOAD_NONE, .prev = c->tail};
   if (c->head == LOAD_NONE) {
     c->head = i;
     c->head_end = c->queued + w->payload_bytes;
@@ -102,10 +103,8 @@ void load_connection_blocked(struct load_worker *w, struct load_connection *c, i
   }
 }
 
-/* The head has come back in full. */
-static void complete(struct load_worker *w, struct load_connection *c, int64_t now) {
-  uint32_t i = c->head;
-  const struct load_message *m = &w->pool.at[i];
+inline void load_message_echoed(struct load_worker *w, struct load_connection *c,
+                                const struct load_message *m, int64_t now) {
   if (load_in_window(w, m->intended_ns)) {
     w->count.completed++;
     record(w, LOAD_RESPONSE, now - m->intended_ns);
@@ -117,12 +116,22 @@ static void complete(struct load_worker *w, struct load_connection *c, int64_t n
     w->interval->completed++;
     c->served++;
   }
-  c->head = m->next;
-  c->head_end += w->payload_bytes;
+}
+
+inline void load_message_settled(struct load_worker *w, struct load_connection *c) {
   c->outstanding--;
-  pool_give(&w->pool, i);
   if (--w->outstanding == 0 && w->stage == LOAD_DRAIN)
     load_worker_due(w, 0);
+}
+
+/* The head has come back in full. */
+static void complete(struct load_worker *w, struct load_connection *c, int64_t now) {
+  uint32_t i = c->head;
+  load_message_echoed(w, c, &w->pool.at[i], now);
+  c->head = w->pool.at[i].next;
+  c->head_end += w->payload_bytes;
+  load_pool_give(&w->pool, i);
+  load_message_settled(w, c);
 }
 
 static void tell_mismatch(struct load_worker *w, const struct load_connection *c, const void *data,
@@ -151,8 +160,7 @@ void load_connection_next(struct load_worker *w, struct load_connection *c, int6
     load_connection_queue(w, c, now, now);
 }
 
-/* A request has come back. A closed loop goes on at once, or when it has thought; crr closes. */
-static void after_completion(struct load_worker *w, struct load_connection *c, int64_t now) {
+inline void load_connection_go_on(struct load_worker *w, struct load_connection *c, int64_t now) {
   if (w->crr)
     load_connection_close(w, c);
   if (w->open_loop) {
@@ -180,7 +188,7 @@ bool load_connection_received(struct load_worker *w, struct load_connection *c, 
   c->received += n;
   while (c->head != LOAD_NONE && c->received >= c->head_end) {
     complete(w, c, now);
-    after_completion(w, c, now);
+    load_connection_go_on(w, c, now);
     if (w->crr)
       return false;
   }
@@ -235,7 +243,9 @@ void load_connection_end(struct load_worker *w, struct load_connection *c, enum 
     if (counts && (error == LOAD_ERR_TIMEOUT || !sent)) /* a lower bound */
       record(w, LOAD_RESPONSE, now - m->intended_ns);
     c->head = m->next;
-    pool_give(&w->pool, i);
+    if (w->datagrams != NULL && sent)
+      load_datagram_forget(w, i);
+    load_pool_give(&w->pool, i);
   }
   w->outstanding -= c->outstanding;
   c->outstanding = 0;

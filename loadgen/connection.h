@@ -6,7 +6,8 @@
  * nothing is allocated while traffic flows.
  * Invariants: head == LOAD_NONE iff outstanding == 0; unsent == LOAD_NONE iff every outstanding
  * message has begun to be sent; untried stands at or behind unsent; head_end is the stream offset
- * at which the head is complete, unsent_start that at which the first unsent message begins. */
+ * at which the head is complete, unsent_start that at which the first unsent message begins.
+ * Over UDP messages leave the list in any order; see datagram.h. */
 #ifndef MUX_CONNECTION_H
 #define MUX_CONNECTION_H
 
@@ -23,9 +24,9 @@ enum load_state {
 
 struct load_message {
   int64_t intended_ns;
-  int64_t actual_ns; /* when it was sent; before that 0, or minus the time at which the socket
-                        first refused it */
-  uint32_t next;
+  int64_t actual_ns;   /* when it was sent; before that 0, or minus the time at which the socket
+                          first refused it */
+  uint32_t next, prev; /* prev is of use only behind the head */
 };
 
 struct load_connection {
@@ -50,10 +51,12 @@ struct load_connection {
   uint32_t generation; /* raised when the fd is closed: events of before are stale */
   uint32_t live_at;    /* place in the worker's list of live connections */
   uint32_t engine[2];  /* the engine's own */
-  bool asked;          /* had a message outstanding during the window */
-  bool ever;           /* was connected at least once */
-  bool live;           /* stands in the worker's list at live_at */
-  bool retry;          /* crr: a request failed, the next sweep starts another */
+  uint32_t wrong; /* UDP: echoes that no message could be read from, and none has expired for */
+  bool refused;   /* UDP: the target's port was closed when last heard of */
+  bool asked;     /* had a message outstanding during the window */
+  bool ever;      /* was connected at least once */
+  bool live;      /* stands in the worker's list at live_at */
+  bool retry;     /* crr: a request failed, the next sweep starts another */
 };
 _Static_assert(sizeof(struct load_connection) <= 128, "a connection takes at most 128 bytes");
 

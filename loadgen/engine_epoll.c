@@ -2,7 +2,8 @@
  *
  * A message costs one recv, one send and its share of an epoll_pwait2: the fd is registered once
  * for both directions and never changed; a recv that returns less than the buffer holds has emptied
- * the socket (epoll(7)), unless the peer has closed, which EPOLLRDHUP says. */
+ * the socket (epoll(7)), unless the peer has closed, which EPOLLRDHUP says. A UDP socket reports
+ * room for more after each datagram that leaves, so it is asked only while that is waited for. */
 #include <errno.h>
 #include <linux/net_tstamp.h>
 #include <stdlib.h>
@@ -14,12 +15,14 @@
 
 #include "common/clock.h"
 #include "common/sock.h"
+#include "loadgen/datagram.h"
 #include "loadgen/worker.h"
 
 enum {
   BATCH = 512,
-  RECEIVES_MOST = 16, /* per event, so that one firehose does not starve the others */
-  SCRATCH_BYTES = 64 << 10,
+  RECEIVES_MOST = 16,       /* per event, so that one firehose does not starve the others */
+  SCRATCH_BYTES = 64 << 10, /* more than any datagram has */
+  SEND_TRIES = 2,
 };
 #define WAKE_TOKEN UINT64_MAX
 
@@ -72,9 +75,19 @@ static int epoll_engine_open(struct load_worker *w) {
 
 static int control(struct load_worker *w, struct load_connection *c, int operation) {
   struct epoll_engine *e = w->engine_state;
-  struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-                              .data.u64 = token_of(w, c)};
+  struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.u64 = token_of(w, c)};
+  if (w->datagrams == NULL || c->state == LOAD_CONNECTING || c->blocked)
+    event.events |= EPOLLOUT;
   return epoll_ctl(e->fd, operation, c->fd, &event) == 0 ? 0 : -errno;
+}
+
+/* Sets the registration anew: what is ready is an event again. Returns false if the connection is
+ * closed now. */
+static bool rearm(struct load_worker *w, struct load_connection *c) {
+  int rc = control(w, c, EPOLL_CTL_MOD);
+  if (rc != 0)
+    load_connection_lost(w, c, -rc);
+  return rc == 0;
 }
 
 static int epoll_engine_watch(struct load_worker *w, struct load_connection *c) {
@@ -86,8 +99,40 @@ static void epoll_engine_release(struct load_worker *w, struct load_connection *
   close(c->fd); /* the only descriptor of the socket: epoll forgets it */
 }
 
+/* One datagram. Returns 0 or -errno; an error that is about an earlier one is taken note of, and
+ * this one sent. What the network refuses is sent and lost. */
+static int send_datagram(struct load_worker *w, struct load_connection *c, size_t bytes) {
+  struct epoll_engine *e = w->engine_state;
+  load_datagram_fill(w, c, e->out);
+  for (int tries = 0; tries < SEND_TRIES; tries++) {
+    w->count.calls++;
+    if (socket_send(c->fd, e->out, bytes) >= 0)
+      return 0;
+    if (errno == EAGAIN)
+      return -EAGAIN;
+    if (errno != EINTR)
+      load_datagram_refused(c);
+  }
+  return 0;
+}
+
+static void flush_datagrams(struct load_worker *w, struct load_connection *c, int64_t now) {
+  while (c->sent < c->queued) {
+    if (send_datagram(w, c, (size_t)w->config->payload_bytes) != 0) {
+      load_connection_blocked(w, c, now);
+      rearm(w, c);
+      return;
+    }
+    load_datagram_sent(w, c, now);
+  }
+}
+
 static void epoll_engine_flush(struct load_worker *w, struct load_connection *c, int64_t now) {
   struct epoll_engine *e = w->engine_state;
+  if (w->datagrams != NULL) {
+    flush_datagrams(w, c, now);
+    return;
+  }
   while (c->sent < c->queued) {
     uint64_t left = c->queued - c->sent;
     size_t n = left < SCRATCH_BYTES ? (size_t)left : SCRATCH_BYTES;
@@ -133,15 +178,38 @@ static ssize_t receive_stamped(struct load_worker *w, struct load_connection *c,
   return n;
 }
 
+static inline ssize_t receive_some(struct load_worker *w, struct load_connection *c, int64_t *now) {
+  struct epoll_engine *e = w->engine_state;
+  ssize_t n =
+      c->stamped ? receive_stamped(w, c, e->in) : socket_receive(c->fd, e->in, SCRATCH_BYTES);
+  *now = mux_now_ns();
+  w->count.calls++;
+  return n;
+}
+
+/* Receives the datagrams there are; when no message is out, none is expected. */
+static bool receive_datagrams(struct load_worker *w, struct load_connection *c, int64_t *now) {
+  struct epoll_engine *e = w->engine_state;
+  for (int i = 0; i < RECEIVES_MOST; i++) {
+    ssize_t n = receive_some(w, c, now);
+    if (n >= 0)
+      load_datagram_received(w, c, e->in, (size_t)n, *now);
+    else if (errno == EAGAIN)
+      return true;
+    else if (errno != EINTR)
+      load_datagram_refused(c);
+    if (!load_datagrams_out(c))
+      return true;
+  }
+  return rearm(w, c);
+}
+
 /* Receives what there is. Returns false if the connection is closed now. */
 static bool receive(struct load_worker *w, struct load_connection *c, bool to_the_end,
                     int64_t *now) {
   struct epoll_engine *e = w->engine_state;
   for (int i = 0; i < RECEIVES_MOST; i++) {
-    ssize_t n =
-        c->stamped ? receive_stamped(w, c, e->in) : socket_receive(c->fd, e->in, SCRATCH_BYTES);
-    *now = mux_now_ns();
-    w->count.calls++;
+    ssize_t n = receive_some(w, c, now);
     if (n > 0) {
       if (!load_connection_received(w, c, e->in, (size_t)n, *now))
         return false;
@@ -154,11 +222,7 @@ static bool receive(struct load_worker *w, struct load_connection *c, bool to_th
       return true;
     }
   }
-  /* More is there: setting the registration anew makes it an event again. */
-  int rc = control(w, c, EPOLL_CTL_MOD);
-  if (rc != 0)
-    load_connection_lost(w, c, -rc);
-  return rc == 0;
+  return rearm(w, c);
 }
 
 static int64_t handle(struct load_worker *w, const struct epoll_event *event, int64_t now) {
@@ -175,11 +239,16 @@ static int64_t handle(struct load_worker *w, const struct epoll_event *event, in
     if (c->state != LOAD_OPEN)
       return now;
   }
-  if (ready & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
-    if (!receive(w, c, (ready & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0, &now))
+  if (ready & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
+    bool to_the_end = (ready & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+    if (w->datagrams != NULL ? !receive_datagrams(w, c, &now) : !receive(w, c, to_the_end, &now))
       return now;
-  if (ready & EPOLLOUT)
+  }
+  if (ready & EPOLLOUT) {
     c->blocked = false;
+    if (w->datagrams != NULL && !rearm(w, c))
+      return now;
+  }
   if (c->sent < c->queued && !c->blocked)
     epoll_engine_flush(w, c, now);
   return now;

@@ -5,7 +5,8 @@
  * reach the kernel with the call that waits. A send is stamped when it is put into the queue, a
  * little before the kernel sees it, so that what the batch costs counts as response time.
  * With one message outstanding, its echo proves that the send is over, and the send's own
- * completion is not asked for (IOSQE_CQE_SKIP_SUCCESS).
+ * completion is not asked for (IOSQE_CQE_SKIP_SUCCESS). Over UDP a send is one datagram, and so is
+ * what a receive completes with.
  *
  * mux-library: liburing.h -luring liburing-dev */
 #if __has_include(<liburing.h>)
@@ -23,6 +24,7 @@
 #include "common/uring.h"
 #include "common/clock.h"
 #include "common/sock.h"
+#include "loadgen/datagram.h"
 #include "loadgen/worker.h"
 
 enum {
@@ -31,7 +33,8 @@ enum {
   BUFFERS = 4096,
   BUFFER_BYTES_LEAST = 2048,
   OPEN_LOOP_BYTES = 4096,
-  BUFFER_BYTES_MOST = 64 << 10,
+  BUFFER_BYTES_MOST = 64 << 10, /* more than any datagram has */
+  SEND_TRIES = 2,               /* of a datagram */
 };
 
 enum operation { CONNECT, RECEIVE, SEND, OTHER };
@@ -45,7 +48,7 @@ struct uring_engine {
 };
 
 /* What the engine keeps in a connection: bytes of the send in flight, and how many of its buffer
- * the kernel has taken before (a short send). */
+ * the kernel has taken before (a short send); of a datagram, how often it has refused it. */
 enum { IN_FLIGHT, TAKEN };
 
 static uint64_t token_of(const struct load_worker *w, const struct load_connection *c,
@@ -97,7 +100,9 @@ static int uring_engine_open(struct load_worker *w) {
     return -ENOMEM;
   w->engine_state = e;
   uint64_t bytes = w->payload_bytes * (uint64_t)w->config->depth;
-  if (w->open_loop && bytes < OPEN_LOOP_BYTES)
+  if (w->datagrams != NULL)
+    bytes = w->payload_bytes;
+  else if (w->open_loop && bytes < OPEN_LOOP_BYTES)
     bytes = OPEN_LOOP_BYTES; /* late messages of a connection go out together */
   bytes = bytes < BUFFER_BYTES_MOST ? bytes : BUFFER_BYTES_MOST;
   e->out_bytes = bytes;
@@ -106,7 +111,9 @@ static int uring_engine_open(struct load_worker *w) {
       .entries = ENTRIES,
       .completions = COMPLETIONS,
       .buffers = BUFFERS,
-      .buffer_bytes = bytes > BUFFER_BYTES_LEAST ? (uint32_t)bytes : BUFFER_BYTES_LEAST,
+      /* A datagram that is too long shows by a byte more. */
+      .buffer_bytes = bytes >= BUFFER_BYTES_LEAST ? (uint32_t)bytes + (w->datagrams != NULL)
+                                                  : BUFFER_BYTES_LEAST,
       .defer_taskrun = true,
   };
   char why[160];
@@ -160,15 +167,34 @@ static void uring_engine_release(struct load_worker *w, struct load_connection *
   sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
 }
 
+static unsigned char *out_of(const struct load_worker *w, const struct load_connection *c) {
+  const struct uring_engine *e = w->engine_state;
+  return e->out + (size_t)(c - w->connections) * e->out_bytes;
+}
+
 static void submit_send(struct load_worker *w, struct load_connection *c) {
   struct uring_engine *e = w->engine_state;
   struct io_uring_sqe *sqe = next_entry(w);
-  const unsigned char *from =
-      e->out + (size_t)(c - w->connections) * e->out_bytes + c->engine[TAKEN];
+  const unsigned char *from = out_of(w, c) + (w->datagrams == NULL ? c->engine[TAKEN] : 0);
   io_uring_prep_send(sqe, c->fd, from, c->engine[IN_FLIGHT], MSG_NOSIGNAL | MSG_WAITALL);
   io_uring_sqe_set_data64(sqe, token_of(w, c, SEND));
   if (e->quiet_sends)
     sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+}
+
+static void flush_datagrams(struct load_worker *w, struct load_connection *c, int64_t now) {
+  struct uring_engine *e = w->engine_state;
+  if (e->quiet_sends && !load_datagrams_out(c))
+    c->engine[IN_FLIGHT] = 0;
+  if (c->engine[IN_FLIGHT] == 0) {
+    load_datagram_fill(w, c, out_of(w, c));
+    c->engine[IN_FLIGHT] = (uint32_t)w->config->payload_bytes;
+    c->engine[TAKEN] = 0;
+    submit_send(w, c);
+    load_datagram_sent(w, c, now);
+  }
+  if (c->sent < c->queued)
+    load_connection_blocked(w, c, now);
 }
 
 static void uring_engine_flush(struct load_worker *w, struct load_connection *c, int64_t now) {
@@ -176,12 +202,15 @@ static void uring_engine_flush(struct load_worker *w, struct load_connection *c,
   uint64_t left = c->queued - c->sent;
   if (left == 0)
     return;
+  if (w->datagrams != NULL) {
+    flush_datagrams(w, c, now);
+    return;
+  }
   if (e->quiet_sends && c->received == c->sent)
     c->engine[IN_FLIGHT] = 0;
   if (c->engine[IN_FLIGHT] == 0) {
     size_t n = left < e->out_bytes ? (size_t)left : e->out_bytes;
-    mux_pattern_fill(&w->pattern, c->id, c->sent,
-                     e->out + (size_t)(c - w->connections) * e->out_bytes, n);
+    mux_pattern_fill(&w->pattern, c->id, c->sent, out_of(w, c), n);
     c->engine[IN_FLIGHT] = (uint32_t)n;
     c->engine[TAKEN] = 0;
     submit_send(w, c);
@@ -213,12 +242,17 @@ static void received(struct load_worker *w, struct load_connection *c,
       arm_receive(w, c);
     return;
   }
-  if (cqe->res <= 0) {
+  if (w->datagrams != NULL) {
+    if (cqe->res < 0)
+      load_datagram_refused(c);
+    else
+      load_datagram_received(w, c, chunk != NULL ? chunk->bytes : NULL, (size_t)cqe->res, now);
+  } else if (cqe->res <= 0) {
     load_connection_lost(w, c, -cqe->res);
     return;
-  }
-  if (!load_connection_received(w, c, chunk->bytes, (size_t)cqe->res, now))
+  } else if (!load_connection_received(w, c, chunk->bytes, (size_t)cqe->res, now)) {
     return;
+  }
   if (!(cqe->flags & IORING_CQE_F_MORE))
     arm_receive(w, c);
   if (!c->blocked)
@@ -226,12 +260,18 @@ static void received(struct load_worker *w, struct load_connection *c,
 }
 
 static void sent(struct load_worker *w, struct load_connection *c, int result, int64_t now) {
-  if (result < 0) {
+  if (result < 0 && w->datagrams == NULL) {
     load_connection_lost(w, c, -result);
     return;
   }
-  c->engine[IN_FLIGHT] -= (uint32_t)result;
-  c->engine[TAKEN] += (uint32_t)result;
+  if (result >= 0) {
+    c->engine[IN_FLIGHT] -= (uint32_t)result;
+    c->engine[TAKEN] += (uint32_t)result;
+  } else { /* about an earlier datagram; what is refused again is sent and lost */
+    load_datagram_refused(c);
+    if (++c->engine[TAKEN] == SEND_TRIES)
+      c->engine[IN_FLIGHT] = 0;
+  }
   if (c->engine[IN_FLIGHT] > 0) {
     submit_send(w, c);
     return;

@@ -87,6 +87,13 @@ struct load_counters {
   uint64_t syn_retransmits; /* SYNs sent again while connecting */
   uint64_t waits, events;   /* returns of the waiting call in the window, and what they brought */
   uint64_t calls;           /* system calls for messages in the window */
+  struct load_losses {      /* UDP, messages of the window */
+    uint64_t lost;          /* no echo within --timeout, nor a wrong one */
+    uint64_t reordered;     /* echoed in time, behind one that was sent later (RFC 4737) */
+    uint64_t duplicated;    /* echoes more than one, whenever their message was sent */
+    uint64_t late;          /* lost, and echoed after all */
+    int64_t waited_ns;      /* time of the window in which lost messages were waited for */
+  } datagrams;
 };
 
 struct load_point { /* of the time series */
@@ -124,6 +131,7 @@ enum load_flag {
   LOAD_SLIP_HIGH = 1 << 2,
   LOAD_SHORT_OF_CONNECTIONS = 1 << 3,
   LOAD_UNANSWERED = 1 << 4, /* response holds lower bounds */
+  LOAD_DATAGRAMS_LOST = 1 << 5,
 };
 extern const char *const load_flag_names[];
 
@@ -141,6 +149,8 @@ double load_per_s(const struct load_result *result); /* completions per second o
  * NaN without --timestamps. */
 double load_wakeup_share(const struct load_result *result);
 uint64_t load_errors_total(const struct load_result *result);
+/* UDP, closed loop: part of the connections' time that passed waiting for lost messages. */
+double load_waited_share(const struct load_config *config, const struct load_result *result);
 
 int load_result_json(const struct load_config *config, const struct load_result *result, FILE *to);
 void load_result_text(const struct load_config *config, const struct load_result *result, FILE *to);

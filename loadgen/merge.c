@@ -18,6 +18,11 @@ static void add_counters(struct load_counters *to, const struct load_worker *w) 
   for (int i = 0; i < LOAD_ERRORS; i++)
     to->errors[i] += from->errors[i];
   to->lost += from->lost;
+  to->datagrams.lost += from->datagrams.lost;
+  to->datagrams.reordered += from->datagrams.reordered;
+  to->datagrams.duplicated += from->datagrams.duplicated;
+  to->datagrams.late += from->datagrams.late;
+  to->datagrams.waited_ns += from->datagrams.waited_ns;
   to->syn_retransmits += from->syn_retransmits;
   to->waits += w->at_close.waits;
   to->events += w->at_close.events;

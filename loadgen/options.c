@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/pattern.h"
 #include "common/units.h"
+#include "loadgen/datagram.h"
 
 enum {
   OPT_TARGET = 256,
@@ -47,13 +48,15 @@ enum {
 enum { DEPTH_MOST = 1024, STREAM_BYTES = 4 << 20 };
 
 static const struct argp_option table[] = {
-    {"target", OPT_TARGET, "ADDR", 0, "Echo server: tcp://HOST:PORT or unix:///PATH (required)", 1},
+    {"target", OPT_TARGET, "ADDR", 0,
+     "Echo server: tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH (required)", 1},
     {"connections", OPT_CONNECTIONS, "N", 0, "Connections that carry traffic (1)", 1},
     {"threads", OPT_THREADS, "N", 0,
      "Load threads, one CPU of --cpus each (1; no more than connections)", 1},
     {"mode", OPT_MODE, "MODE", 0,
      "echo; crr: connect, one echo, close; stream: as many bytes as go, 4 MiB under way (echo)", 1},
-    {"payload", OPT_PAYLOAD, "BYTES", 0, "Bytes of a message (64; stream: 64KiB)", 1},
+    {"payload", OPT_PAYLOAD, "BYTES", 0,
+     "Bytes of a message (64; stream: 64KiB; udp: a datagram, 8 to 65507)", 1},
     {"depth", OPT_DEPTH, "N", 0,
      "Closed loop: messages outstanding per connection, 1 to 1024 (1; stream: 4 MiB of them)", 1},
     {"think", OPT_THINK, "TIME", 0, "Closed loop: pause between an echo and the next message (0)",
@@ -65,7 +68,9 @@ static const struct argp_option table[] = {
     {"duration", OPT_DURATION, "TIME", 0, "Length of the measured window (10s)", 3},
     {"warmup", OPT_WARMUP, "TIME", 0, "Traffic before it, verified but not recorded (1s)", 3},
     {"timeout", OPT_TIMEOUT, "TIME", 0,
-     "For a connect, for an echo, and for what is out when the window ends (5s)", 3},
+     "For a connect, for an echo (udp: one that comes later is lost), and for what is out when the "
+     "window ends (5s)",
+     3},
     {"interval", OPT_INTERVAL, "TIME", 0, "Of the time series and of --hlog (1s)", 3},
     {"ramp", OPT_RAMP, "CONNS_PER_S", 0, "Connect at this pace (absent: as fast as it goes)", 4},
     {"congestion", OPT_CONGESTION, "NAME", 0,
@@ -78,7 +83,8 @@ static const struct argp_option table[] = {
      "Open loop: poll instead of sleeping when a slot is due so soon; a sleep takes longer (20us)",
      5},
     {"timestamps", OPT_TIMESTAMPS, "1/N", 0,
-     "TCP: on every N-th connection, tell the client's wake-up from the rest (kernel timestamps)",
+     "TCP, UDP: on every N-th connection, tell the client's wake-up from the rest (kernel "
+     "timestamps)",
      5},
     {"engine", OPT_ENGINE, "NAME", 0, "epoll or uring (epoll)", 5},
     {"seed", OPT_SEED, "N", 0, "Of the bytes and the schedule (1)", 6},
@@ -304,15 +310,28 @@ static void fill_in(struct load_options *options) {
   }
 }
 
+static void check_datagrams(const struct load_config *config) {
+  if (config->mode != LOAD_ECHO)
+    mux_die(MUX_EXIT_USAGE, "--mode %s: only over connections, tcp:// or unix://",
+            modes[config->mode]);
+  if (config->payload_bytes < LOAD_DATAGRAM_LEAST || config->payload_bytes > LOAD_DATAGRAM_MOST)
+    mux_die(MUX_EXIT_USAGE,
+            "--payload: %lld; over udp:// a message is one datagram of %d (it carries its number) "
+            "to %d bytes",
+            (long long)config->payload_bytes, LOAD_DATAGRAM_LEAST, LOAD_DATAGRAM_MOST);
+}
+
 /* What only makes sense, or not, together. */
 static void check(const struct load_config *config) {
   bool open = config->rate_per_s > 0;
+  if (config->target.kind == MUX_ADDR_UDP)
+    check_datagrams(config);
   if (open && config->think_ns > 0)
     mux_die(MUX_EXIT_USAGE, "--think has no meaning with --rate: the schedule says when to send");
   if (config->mode == LOAD_CRR && config->depth > 1)
     mux_die(MUX_EXIT_USAGE, "--depth has no meaning with --mode crr: a connection has one request");
-  if (config->stamp_one_in > 0 && (config->target.kind != MUX_ADDR_TCP || !config->engine->stamps))
-    mux_die(MUX_EXIT_USAGE, "--timestamps: only with tcp:// and --engine epoll");
+  if (config->stamp_one_in > 0 && (config->target.kind == MUX_ADDR_UNIX || !config->engine->stamps))
+    mux_die(MUX_EXIT_USAGE, "--timestamps: only with tcp:// or udp:// and --engine epoll");
   if (config->sources.count > 0 &&
       config->sources.first.socket.any.sa_family != config->target.socket.any.sa_family)
     mux_die(MUX_EXIT_USAGE, "--sources: its addresses are of another family than the target's");
@@ -366,8 +385,6 @@ void load_options_parse(struct load_options *options, int argc, char **argv) {
   if (parsed.target == NULL)
     mux_die(MUX_EXIT_USAGE, "load: --target ADDR is required");
   mux_option_addr(&options->config.target, "--target", parsed.target, parsed.allow_remote);
-  if (options->config.target.kind == MUX_ADDR_UDP)
-    mux_die(MUX_EXIT_USAGE, "--target: load speaks over connections, tcp:// or unix://");
   if (options->find_rate && options->config.rate_per_s > 0)
     mux_die(MUX_EXIT_USAGE, "--rate and --find-rate: one of them");
   options->config.rate_per_s += options->find_rate; /* any: it is an open loop */

@@ -78,6 +78,19 @@ static void add_setup(json_t *root, const struct load_config *config, const stru
   json_object_set_new(root, "duration_s", number(r->duration_s));
 }
 
+/* null for streams: nothing can get lost there. */
+static json_t *datagrams(const struct load_config *config, const struct load_losses *n) {
+  if (config->target.kind != MUX_ADDR_UDP)
+    return json_null();
+  json_t *object = json_object();
+  json_object_set_new(object, "lost", count(n->lost));
+  json_object_set_new(object, "reordered", count(n->reordered));
+  json_object_set_new(object, "duplicated", count(n->duplicated));
+  json_object_set_new(object, "late", count(n->late));
+  json_object_set_new(object, "waited_s", json_real((double)n->waited_ns / 1e9));
+  return object;
+}
+
 static void add_counts(json_t *root, const struct load_config *config,
                        const struct load_result *r) {
   const struct load_counters *n = &r->count;
@@ -91,6 +104,7 @@ static void add_counts(json_t *root, const struct load_config *config,
   for (int i = 0; i < LOAD_ERRORS; i++)
     json_object_set_new(errors, load_error_names[i], count(n->errors[i]));
   json_object_set_new(root, "errors", errors);
+  json_object_set_new(root, "datagrams", datagrams(config, &n->datagrams));
   json_object_set_new(root, "connections_lost", count(n->lost));
   json_object_set_new(root, "syn_retransmits", count(n->syn_retransmits));
 }

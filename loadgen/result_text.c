@@ -52,6 +52,13 @@ void load_result_text(const struct load_config *config, const struct load_result
   for (int i = 0; i < LOAD_ERRORS; i++)
     fprintf(to, " %s %llu", load_error_names[i], (unsigned long long)n->errors[i]);
   fprintf(to, "; SYN retransmits %llu\n", (unsigned long long)n->syn_retransmits);
+  const struct load_losses *d = &n->datagrams;
+  if (config->target.kind == MUX_ADDR_UDP)
+    fprintf(to, "  datagrams: lost %llu (%.3g %%), late %llu, reordered %llu, duplicated %llu\n",
+            (unsigned long long)d->lost,
+            n->sent > 0 ? 100.0 * (double)d->lost / (double)n->sent : 0,
+            (unsigned long long)d->late, (unsigned long long)d->reordered,
+            (unsigned long long)d->duplicated);
   double requests = (double)n->completed_within;
   double cpu_s = r->client_cpu_s - r->spin_s;
   if (requests > 0) {

@@ -12,7 +12,9 @@
 
 #include "common/clock.h"
 
-enum { INODES_MOST = 64, DESCRIPTORS_MOST = 128, LISTENING = 0x0a };
+enum { INODES_MOST = 64, DESCRIPTORS_MOST = 128 };
+/* Of a socket, enum tcp_state: UDP knows no LISTEN. */
+enum { LISTENING = 0x0a, UNCONNECTED = 0x07 };
 
 struct inodes {
   unsigned long at[INODES_MOST];
@@ -25,9 +27,9 @@ static void add_inode(struct inodes *inodes, unsigned long inode) {
 }
 
 /* Listeners on the port; several share it with SO_REUSEPORT. Another one on the same port of
- * another address counts too: it is hardly there, and harmless. The kernel lists listeners first,
- * so the rest, perhaps 100,000 lines, is not read. */
-static void find_tcp(struct inodes *inodes, const char *path, int port) {
+ * another address counts too: it is hardly there, and harmless. The kernel lists TCP's listeners
+ * first, so the rest, perhaps 100,000 lines, is not read. */
+static void find_port(struct inodes *inodes, const char *path, int port, unsigned wanted) {
   FILE *file = fopen(path, "re");
   char line[512];
   while (file != NULL && fgets(line, sizeof line, file) != NULL) {
@@ -37,9 +39,9 @@ static void find_tcp(struct inodes *inodes, const char *path, int port) {
     if (sscanf(line, " %*d: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x %*s %*s %*s %*d %*d %lu", &local,
                &state, &inode) != 3)
       continue; /* the headings */
-    if (state != LISTENING)
+    if (state != wanted && wanted == LISTENING)
       break;
-    if ((int)local == port)
+    if (state == wanted && (int)local == port)
       add_inode(inodes, inode);
   }
   if (file != NULL)
@@ -106,9 +108,12 @@ void load_server_find(struct load_server *server, const struct mux_addr *target)
   struct inodes inodes = {0};
   if (target->kind == MUX_ADDR_UNIX) {
     find_unix(&inodes, ((const struct sockaddr_un *)&target->socket.storage)->sun_path);
+  } else if (target->kind == MUX_ADDR_UDP) {
+    find_port(&inodes, "/proc/net/udp", mux_addr_port(target), UNCONNECTED);
+    find_port(&inodes, "/proc/net/udp6", mux_addr_port(target), UNCONNECTED);
   } else {
-    find_tcp(&inodes, "/proc/net/tcp", mux_addr_port(target));
-    find_tcp(&inodes, "/proc/net/tcp6", mux_addr_port(target));
+    find_port(&inodes, "/proc/net/tcp", mux_addr_port(target), LISTENING);
+    find_port(&inodes, "/proc/net/tcp6", mux_addr_port(target), LISTENING);
   }
   DIR *directory = inodes.count > 0 ? opendir("/proc") : NULL;
   if (directory == NULL)

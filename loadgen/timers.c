@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "loadgen/datagram.h"
 #include "loadgen/worker.h"
 
 enum {
@@ -149,6 +150,10 @@ static void look_at(struct load_worker *w, struct load_connection *c, int64_t no
   if (now - since < w->config->timeout_ns)
     return;
   bool connecting = c->state == LOAD_CONNECTING;
+  if (!connecting && w->datagrams != NULL) {
+    load_datagrams_expire(w, c, now);
+    return;
+  }
   if (connecting && w->connect_errno == 0)
     w->connect_errno = ETIMEDOUT;
   load_connection_end(w, c, connecting ? LOAD_ERR_CONNECT : LOAD_ERR_TIMEOUT, now);

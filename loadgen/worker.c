@@ -12,18 +12,28 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "loadgen/datagram.h"
 
 /* ---- Set-up --------------------------------------------------------------------------------- */
 
 /* Messages of this thread that can be outstanding at once: all of the schedule, or the depth. */
 static uint64_t pool_capacity(const struct load_worker *w) {
   const struct load_config *config = w->config;
+  uint64_t places = (uint64_t)w->active * (uint64_t)config->depth;
+  if (!w->open_loop && config->target.kind == MUX_ADDR_UDP)
+    return places + load_datagrams_remembered(config, places);
   if (!w->open_loop)
-    return (uint64_t)w->active * (uint64_t)config->depth;
+    return places;
   double slots = (double)config->rate_per_s * (double)(config->warmup_ns + config->duration_ns) /
                  (double)MUX_S / w->threads;
   /* A Poisson process may have more than its mean: eight standard deviations. */
   return (uint64_t)(slots + 8 * __builtin_sqrt(slots)) + 64;
+}
+
+void *load_reserve(size_t bytes) {
+  void *at =
+      mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return at != MAP_FAILED ? at : NULL;
 }
 
 static int pool_init(struct load_pool *pool, uint64_t capacity) {
@@ -32,13 +42,9 @@ static int pool_init(struct load_pool *pool, uint64_t capacity) {
   pool->capacity = (uint32_t)capacity;
   pool->bytes = capacity * sizeof *pool->at;
   pool->free = LOAD_NONE;
-  /* Address space only: pages come as a backlog grows to its highest mark. */
-  void *at = mmap(NULL, pool->bytes, PROT_READ | PROT_WRITE,
-                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (at == MAP_FAILED)
-    return -errno;
-  pool->at = at;
-  return 0;
+  /* Pages come as a backlog grows to its highest mark. */
+  pool->at = load_reserve(pool->bytes);
+  return pool->at != NULL ? 0 : -ENOMEM;
 }
 
 static int interval_init(struct load_interval *interval) {
@@ -59,7 +65,7 @@ int load_worker_init(struct load_worker *w, struct load_shared *shared, int inde
       .config = config,
       .engine = config->engine,
       .pattern = shared->pattern,
-      .payload_bytes = (uint64_t)config->payload_bytes,
+      .payload_bytes = load_message_bytes(config),
       .open_loop = config->rate_per_s > 0,
       .crr = config->mode == LOAD_CRR,
       .active = share_of(config->connections, index, config->threads),
@@ -97,6 +103,8 @@ int load_worker_init(struct load_worker *w, struct load_shared *shared, int inde
       return -ENOMEM;
   }
   int rc = pool_init(&w->pool, pool_capacity(w));
+  if (rc == 0 && config->target.kind == MUX_ADDR_UDP)
+    rc = load_datagrams_init(w);
   for (int i = 0; rc == 0 && i < 2; i++)
     rc = interval_init(&w->intervals[i]);
   if (rc != 0)
@@ -111,6 +119,7 @@ void load_worker_destroy(struct load_worker *w) {
   for (int i = 0; i < 2; i++)
     for (int kind = 0; kind < LOAD_KINDS; kind++)
       mux_hdr_free(w->intervals[i].hdr[kind]);
+  load_datagrams_free(w);
   if (w->pool.at != NULL)
     munmap(w->pool.at, w->pool.bytes);
   if (w->wake_fd >= 0)
@@ -126,7 +135,9 @@ void load_worker_destroy(struct load_worker *w) {
  * slots that no connection ever took as well. */
 static void settle(struct load_worker *w, int64_t now) {
   for (uint32_t n = 0; n < w->active; n++) {
-    const struct load_connection *c = &w->connections[n];
+    struct load_connection *c = &w->connections[n];
+    if (w->datagrams != NULL)
+      load_datagrams_expire(w, c, now);
     for (uint32_t i = c->head; i != LOAD_NONE; i = w->pool.at[i].next) {
       const struct load_message *m = &w->pool.at[i];
       bool sent = m->actual_ns > 0;

@@ -31,6 +31,9 @@ struct load_interval {
   struct mux_hdr *hdr[LOAD_KINDS];
 };
 
+/* Address space for what is touched only as far as needed. NULL: none left. */
+void *load_reserve(size_t bytes);
+
 /* Shared by the threads of a run. */
 struct load_shared {
   const struct load_config *config;
@@ -58,7 +61,8 @@ struct load_worker {
   struct load_interval *interval;
   struct load_pool pool;
   struct mux_pattern pattern;
-  uint64_t payload_bytes;
+  uint64_t payload_bytes;           /* that a message takes in the stream */
+  struct load_datagrams *datagrams; /* UDP; NULL: a stream */
   int64_t timer_ns;
   int64_t window_start_ns;
   uint64_t window_ns; /* length; 0 before traffic starts */
@@ -167,6 +171,14 @@ void load_connection_end(struct load_worker *worker, struct load_connection *c,
                          enum load_error error, int64_t now);
 /* Closes the fd without an error. */
 void load_connection_close(struct load_worker *worker, struct load_connection *c);
+/* A message of a closed loop is echoed or lost: its next one, at once or after thinking; crr
+ * closes. What this queues, the caller flushes. */
+void load_connection_go_on(struct load_worker *worker, struct load_connection *c, int64_t now);
+/* The parts of completing a message: it is recorded; it is no longer outstanding; it is free. */
+void load_message_echoed(struct load_worker *worker, struct load_connection *c,
+                         const struct load_message *m, int64_t now);
+void load_message_settled(struct load_worker *worker, struct load_connection *c);
+void load_pool_give(struct load_pool *pool, uint32_t i);
 /* Into and out of the list of connections that traffic may use. */
 void load_live_add(struct load_worker *worker, struct load_connection *c);
 void load_live_remove(struct load_worker *worker, struct load_connection *c);
