@@ -217,6 +217,8 @@ static int64_t edges(struct load_worker *w, int64_t now) {
     if (w->window_open)
       close_window(w, now);
     w->drain_end_ns = w->traffic_end_ns + w->config->timeout_ns;
+    if (w->datagrams != NULL) /* each is echoed or lost within that time, late slots a bit later */
+      w->drain_end_ns += w->config->timeout_ns;
     load_worker_enter(w, LOAD_DRAIN);
   }
   int64_t next = w->stage == LOAD_TRAFFIC ? w->traffic_end_ns : w->drain_end_ns;

@@ -136,7 +136,7 @@ void load_worker_destroy(struct load_worker *w) {
 static void settle(struct load_worker *w, int64_t now) {
   for (uint32_t n = 0; n < w->active; n++) {
     struct load_connection *c = &w->connections[n];
-    if (w->datagrams != NULL)
+    if (w->datagrams != NULL) /* what no sweep has looked at in time */
       load_datagrams_expire(w, c, now);
     for (uint32_t i = c->head; i != LOAD_NONE; i = w->pool.at[i].next) {
       const struct load_message *m = &w->pool.at[i];

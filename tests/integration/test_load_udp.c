@@ -1,0 +1,450 @@
+/* test_load_udp.c: the command load over UDP: against every backend that serves it, and against a
+ * peer that loses, doubles, holds back and damages datagrams on purpose and keeps count of it. */
+#include "tests/support.h"
+
+#include <jansson.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "backends/registry.h"
+#include "common/clock.h"
+#include "common/sock.h"
+#include "loadgen/engine.h"
+#include "tests/process.h"
+
+static struct test_result result;
+
+/* ---- A peer ----------------------------------------------------------------------------------
+ */
+
+enum {
+  DATAGRAM = 256, /* bytes, more than the tests send */
+  HELD_MOST = 256,
+  OUT_MOST = 4 * 32, /* messages of a closed loop */
+  /* Misdeeds are done to the first so many datagrams, so that their consequences come to light
+   * before the run ends. */
+  MISDEEDS_AMONG = 1000,
+};
+static const int64_t late_ns = 1500 * MUX_MS; /* with --timeout=1s */
+
+enum misdeed { NOTHING, LOSE, DOUBLE, DELAY, REORDER, SHORTEN, LENGTHEN, FLIP, EMPTY, MISDEEDS };
+
+struct peer_counts { /* shared with the test */
+  long long received, done[MISDEEDS];
+};
+
+struct plan {
+  enum misdeed misdeed; /* MISDEEDS: each in turn */
+  int every;            /* done to each so-manieth datagram */
+  bool always;          /* not only among the first */
+};
+
+struct held {
+  int64_t due_ns;
+  int after; /* REORDER: so many others of this sender first */
+  size_t bytes;
+  struct mux_addr to;
+  char data[DATAGRAM];
+};
+
+struct peer {
+  int fd;
+  pid_t pid;
+  struct plan plan;
+  struct peer_counts *counts;
+  struct held held[HELD_MOST];
+  int held_count;
+  char target[MUX_ADDR_TEXT];
+};
+
+static bool is_same(const struct mux_addr *a, const struct mux_addr *b) {
+  return a->length == b->length && memcmp(&a->socket, &b->socket, a->length) == 0;
+}
+
+static void send_to(const struct peer *peer, const char *data, size_t bytes,
+                    const struct mux_addr *to) {
+  sendto(peer->fd, data, bytes, 0, &to->socket.any, to->length);
+}
+
+static void hold(struct peer *peer, int64_t due_ns, int after, const char *data, size_t bytes,
+                 const struct mux_addr *to) {
+  struct held *held = &peer->held[peer->held_count++];
+  *held = (struct held){.due_ns = due_ns, .after = after, .bytes = bytes, .to = *to};
+  memcpy(held->data, data, bytes);
+}
+
+/* Sends what was held back and is due, or has been overtaken often enough by `sender`. */
+static void release(struct peer *peer, const struct mux_addr *sender) {
+  for (int i = 0; i < peer->held_count; i++) {
+    struct held *held = &peer->held[i];
+    if (sender != NULL && held->due_ns == INT64_MAX && is_same(sender, &held->to))
+      held->after--;
+    if (held->due_ns == INT64_MAX ? held->after > 0 : held->due_ns > mux_now_ns())
+      continue;
+    send_to(peer, held->data, held->bytes, &held->to);
+    peer->held[i--] = peer->held[--peer->held_count];
+  }
+}
+
+static void echo(struct peer *peer, enum misdeed misdeed, char *data, size_t bytes,
+                 const struct mux_addr *to) {
+  switch (misdeed) {
+  case LOSE:
+    return;
+  case DOUBLE:
+    send_to(peer, data, bytes, to);
+    break;
+  case DELAY:
+    hold(peer, mux_now_ns() + late_ns, 0, data, bytes, to);
+    return;
+  case REORDER:
+    hold(peer, INT64_MAX, 2, data, bytes, to);
+    return;
+  case SHORTEN:
+    bytes--;
+    break;
+  case LENGTHEN:
+    data[bytes++] = 0;
+    break;
+  case FLIP:
+    data[bytes - 1] ^= 1;
+    break;
+  case EMPTY:
+    bytes = 0;
+    break;
+  default:
+    break;
+  }
+  send_to(peer, data, bytes, to);
+}
+
+static enum misdeed choose(const struct peer *peer) {
+  const struct plan *plan = &peer->plan;
+  long long n = peer->counts->received;
+  if (plan->every == 0 || n % plan->every != 0 || (n > MISDEEDS_AMONG && !plan->always))
+    return NOTHING;
+  if (plan->misdeed < MISDEEDS)
+    return plan->misdeed;
+  return (enum misdeed)(1 + n / plan->every % (MISDEEDS - 1));
+}
+
+_Noreturn static void peer_main(struct peer *peer) {
+  char data[DATAGRAM + 1];
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  for (;;) {
+    struct pollfd wait = {.fd = peer->fd, .events = POLLIN};
+    poll(&wait, 1, peer->held_count > 0 ? 10 : 1000);
+    struct mux_addr from = {.length = sizeof from.socket};
+    ssize_t n;
+    while ((n = recvfrom(peer->fd, data, DATAGRAM, 0, &from.socket.any, &from.length)) >= 0) {
+      peer->counts->received++;
+      enum misdeed misdeed = choose(peer);
+      peer->counts->done[misdeed]++;
+      release(peer, &from);
+      echo(peer, misdeed, data, (size_t)n, &from);
+    }
+    release(peer, NULL);
+  }
+}
+
+static struct peer *start_peer(struct plan plan) {
+  struct peer *peer = calloc(1, sizeof *peer);
+  struct mux_addr addr;
+  char why[160];
+  peer->plan = plan;
+  peer->counts =
+      mmap(NULL, sizeof *peer->counts, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  assert_true(peer->counts != MAP_FAILED);
+  assert_int_equal(mux_addr_parse(&addr, "udp://127.0.0.1:0", false, why, sizeof why), 0);
+  peer->fd = mux_sock_listen(&addr, false, 0, &MUX_SOCK_DEFAULTS);
+  assert_true(peer->fd >= 0);
+  mux_addr_print(peer->target, &addr);
+  fflush(NULL);
+  peer->pid = fork();
+  assert_true(peer->pid >= 0);
+  if (peer->pid == 0)
+    peer_main(peer);
+  close(peer->fd);
+  return peer;
+}
+
+static void end_peer(struct peer *peer) {
+  kill(peer->pid, SIGKILL);
+  waitpid(peer->pid, NULL, 0);
+  munmap(peer->counts, sizeof *peer->counts);
+  free(peer);
+}
+
+/* ---- What comes of it ------------------------------------------------------------------------
+ */
+
+static void assert_sum(const json_t *json) {
+  static const char *const parts[] = {"completed",    "in_flight_end",  "errors.connect",
+                                      "errors.reset", "errors.timeout", "errors.mismatch",
+                                      "errors.closed"};
+  long long sum = 0;
+  for (size_t i = 0; i < TEST_COUNT(parts); i++)
+    sum += test_json_int(json, parts[i]);
+  if (test_json_int(json, "sent") != sum)
+    fail_msg("sent is not completed, in flight and errors together: %s", result.out);
+}
+
+static void assert_count(const json_t *json, const char *path, long long want) {
+  long long seen = test_json_int(json, path);
+  if (seen != want)
+    fail_msg("%s: %lld instead of %lld in: %s", path, seen, want, result.out);
+}
+
+/* Every count is exactly what the peer has done. */
+static void assert_counts(const json_t *json, const struct peer_counts *did) {
+  const long long *n = did->done;
+  /* What leaves at the very end of the window belongs to it no more. */
+  long long beyond = did->received - test_json_int(json, "sent");
+  if (beyond < 0 || beyond > OUT_MOST)
+    fail_msg("%lld messages sent, %lld received", test_json_int(json, "sent"), did->received);
+  assert_count(json, "datagrams.lost", n[LOSE] + n[DELAY]);
+  assert_count(json, "datagrams.late", n[DELAY]);
+  assert_count(json, "datagrams.duplicated", n[DOUBLE]);
+  assert_count(json, "datagrams.reordered", n[REORDER]);
+  assert_count(json, "errors.timeout", n[LOSE] + n[DELAY]);
+  assert_count(json, "errors.mismatch", n[SHORTEN] + n[LENGTHEN] + n[FLIP] + n[EMPTY]);
+  assert_count(json, "errors.reset", 0);
+  assert_count(json, "connections_lost", 0);
+  assert_count(json, "in_flight_end", 0);
+  assert_count(json, "response_us.count", test_json_int(json, "completed"));
+  assert_sum(json);
+  assert_true(test_json_real(json, "response_us.max") < 1e6); /* no loss is a latency */
+}
+
+static json_t *run_against(const struct peer *peer, const char *engine, const char *args,
+                           int status) {
+  test_command(&result, "load --target %s --engine %s --warmup 0 --timeout 1s --json %s",
+               peer->target, engine, args);
+  if (status >= 0)
+    test_expect(&result, status);
+  return test_json(&result);
+}
+
+/* Names of the engines that work here; NULL: no more. */
+static const char *engine_name(int i) {
+  char why[160];
+  const struct load_engine *engine = load_engines[i];
+  if (engine == NULL)
+    return NULL;
+  if (engine->probe != NULL && engine->probe(why, sizeof why) != 0)
+    return engine_name(i + 1);
+  return engine->name;
+}
+
+static void every_misdeed_is_counted_exactly(void **state) {
+  (void)state;
+  static const char *const shapes[] = {
+      "--connections 1 --depth 32 --payload 64 --duration 2s",
+      "--connections 4 --depth 32 --payload 61 --threads 2 --duration 2s",
+      "--connections 3 --rate 5k --payload 9 --duration 2s",
+  };
+  for (int e = 0; engine_name(e) != NULL; e++)
+    for (size_t i = 0; i < TEST_COUNT(shapes); i++) {
+      struct peer *peer = start_peer((struct plan){.misdeed = MISDEEDS, .every = 20});
+      json_t *json = run_against(peer, engine_name(e), shapes[i], 1);
+      assert_counts(json, peer->counts);
+      for (int k = 1; k < MISDEEDS; k++)
+        assert_true(peer->counts->done[k] > 0);
+      json_decref(json);
+      end_peer(peer);
+    }
+}
+
+/* Depth 1: every place waits for one message. */
+static void a_lost_message_frees_its_place(void **state) {
+  (void)state;
+  for (int e = 0; engine_name(e) != NULL; e++) {
+    struct peer *peer = start_peer((struct plan){.misdeed = LOSE, .every = 50});
+    json_t *json = run_against(peer, engine_name(e), "--connections 4 --duration 3s", 1);
+    assert_counts(json, peer->counts);
+    assert_true(test_json_int(json, "datagrams.lost") >= 8); /* more than once on a connection */
+    assert_count(json, "never_served", 0);
+    assert_non_null(strstr(result.err, "datagrams_lost"));
+    json_decref(json);
+    end_peer(peer);
+  }
+}
+
+static void a_mute_peer_ends_in_time(void **state) {
+  (void)state;
+  for (int e = 0; engine_name(e) != NULL; e++) {
+    struct peer *peer = start_peer((struct plan){.misdeed = LOSE, .every = 1, .always = true});
+    int64_t began_ns = mux_now_ns();
+    json_t *json = run_against(peer, engine_name(e),
+                               "--connections 8 --depth 3 --duration 500ms --timeout 100ms", 1);
+    assert_true(mux_now_ns() - began_ns < 5 * MUX_S);
+    assert_count(json, "completed", 0);
+    assert_count(json, "errors.timeout", test_json_int(json, "sent"));
+    assert_count(json, "datagrams.lost", peer->counts->received);
+    assert_true(test_json_int(json, "sent") >= 8 * 3 * 2);
+    assert_count(json, "never_served", 8);
+    json_decref(json);
+    test_command(&result, "load --target %s --warmup 0 --duration 200ms --timeout 100ms",
+                 peer->target);
+    test_expect(&result, 1);
+    assert_non_null(strstr(result.out, "datagrams: lost"));
+    assert_non_null(strstr(result.out, "(100 %)"));
+    end_peer(peer);
+  }
+}
+
+static void an_open_loop_with_loss_keeps_its_schedule(void **state) {
+  (void)state;
+  for (int e = 0; engine_name(e) != NULL; e++) {
+    struct peer *peer = start_peer((struct plan){.misdeed = LOSE, .every = 3, .always = true});
+    json_t *json = run_against(peer, engine_name(e), "--connections 5 --rate 2k --duration 1s", 1);
+    assert_counts(json, peer->counts);
+    assert_count(json, "sent", 2000);
+    assert_count(json, "errors.timeout", 2000 / 3);
+    json_decref(json);
+    end_peer(peer);
+  }
+}
+
+/* UDP may lose something: one in a thousand is counted, and the run stands. */
+static void a_rare_loss_is_counted_and_forgiven(void **state) {
+  (void)state;
+  struct peer *peer = start_peer((struct plan){.misdeed = LOSE, .every = 900});
+  json_t *json = run_against(peer, "epoll", "--connections 5 --rate 2k --duration 1s", -1);
+  assert_counts(json, peer->counts);
+  assert_count(json, "datagrams.lost", 1);
+  size_t i;
+  json_t *flag;
+  json_array_foreach(json_object_get(json, "flags"), i, flag)
+      assert_string_not_equal(json_string_value(flag), "datagrams_lost");
+  assert_true(json_is_true(json_object_get(json, "valid")) ==
+              (json_array_size(json_object_get(json, "flags")) == 0));
+  json_decref(json);
+  end_peer(peer);
+}
+
+/* Nobody has the port: ICMP says so, and each message counts once. */
+static void a_closed_port_is_reset(void **state) {
+  (void)state;
+  struct mux_addr addr;
+  char why[160];
+  char target[MUX_ADDR_TEXT];
+  assert_int_equal(mux_addr_parse(&addr, "udp://127.0.0.1:0", false, why, sizeof why), 0);
+  int fd = mux_sock_listen(&addr, false, 0, &MUX_SOCK_DEFAULTS);
+  assert_true(fd >= 0);
+  close(fd);
+  mux_addr_print(target, &addr);
+  for (int e = 0; engine_name(e) != NULL; e++) {
+    test_command(&result,
+                 "load --target %s --engine %s --connections 4 --depth 2 --warmup 0 --duration "
+                 "300ms --timeout 100ms --json",
+                 target, engine_name(e));
+    test_expect(&result, 1);
+    assert_non_null(strstr(result.err, "nobody listens"));
+    json_t *json = test_json(&result);
+    assert_count(json, "errors.reset", test_json_int(json, "sent"));
+    assert_true(test_json_int(json, "sent") >= 8);
+    assert_sum(json);
+    json_decref(json);
+  }
+}
+
+/* ---- Good servers ---------------------------------------------------------------------------- */
+
+static void serve_and_load(const struct mux_backend *backend, const char *engine,
+                           const char *listen, const char *args) {
+  struct test_server server;
+  test_serve(&server, "--backend %s --listen %s", backend->name, listen);
+  test_command(&result,
+               "load --target %s --engine %s --duration 200ms --warmup 50ms --timeout 2s --json %s",
+               server.target, engine, args);
+  json_t *json = test_json(&result);
+  if (test_json_int(json, "errors.mismatch") != 0 || test_json_int(json, "completed") == 0)
+    fail_msg("%s over %s: %s", backend->name, server.target, result.out);
+  assert_count(json, "errors.reset", 0);
+  assert_count(json, "datagrams.duplicated", 0);
+  assert_sum(json);
+  json_decref(json);
+  test_stop(&server);
+}
+
+static void every_backend_echoes_datagrams(void **state) {
+  (void)state;
+  size_t count;
+  const struct mux_backend *const *all = mux_registry_all(&count);
+  char many[64];
+  char why[200];
+  snprintf(many, sizeof many, "--connections %d", test_connections(1000));
+  int served = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (!(all[i]->transports & MUX_UDP) || mux_backend_probe(all[i], why, sizeof why) != 0)
+      continue;
+    int engines = engine_name(1) != NULL ? 2 : 1;
+    serve_and_load(all[i], engine_name(served % engines), "udp://127.0.0.1:0", "");
+    serve_and_load(all[i], engine_name((served + 1) % engines), "udp://127.0.0.1:0", many);
+    serve_and_load(all[i], engine_name(served % engines), "udp://[::1]:0",
+                   "--payload 65507 --depth 2");
+    served++;
+  }
+  assert_true(served > 5);
+}
+
+/* Everything else that load can do with connections. */
+static void every_shape_of_load_is_echoed(void **state) {
+  (void)state;
+  static const char *const shapes[] = {
+      "--payload 8 --depth 100",      "--payload 9 --connections 7 --threads 3",
+      "--think 5ms --connections 50", "--idle 20 --connections 2",
+      "--sources 127.0.0.0/8",        "--ramp 200 --connections 20",
+      "--rate 3k --arrival poisson",
+  };
+  const struct mux_backend *backend = mux_registry_find("epoll-lt");
+  for (int e = 0; engine_name(e) != NULL; e++)
+    for (size_t i = 0; i < TEST_COUNT(shapes); i++)
+      serve_and_load(backend, engine_name(e), "udp://127.0.0.1:0", shapes[i]);
+  struct test_server server;
+  test_serve(&server, "--backend epoll-lt --listen udp://127.0.0.1:0");
+  test_command(&result, "load --target %s --duration 200ms --warmup 0 --timestamps 1/1 --json",
+               server.target);
+  json_t *json = test_json(&result);
+  assert_true(test_json_int(json, "wakeup_us.count") > 0);
+  json_decref(json);
+  test_stop(&server);
+}
+
+static void what_udp_cannot_is_refused(void **state) {
+  (void)state;
+  static const struct {
+    const char *args, *says;
+  } rows[] = {
+      {"--payload 7", "--payload"},
+      {"--payload 65508", "--payload"},
+      {"--mode crr", "--mode crr"},
+      {"--mode stream", "--mode stream"},
+  };
+  for (size_t i = 0; i < TEST_COUNT(rows); i++) {
+    test_command(&result, "load --target udp://127.0.0.1:7 %s", rows[i].args);
+    test_expect_error(&result, 2, rows[i].says);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(every_misdeed_is_counted_exactly),
+      cmocka_unit_test(a_lost_message_frees_its_place),
+      cmocka_unit_test(a_mute_peer_ends_in_time),
+      cmocka_unit_test(an_open_loop_with_loss_keeps_its_schedule),
+      cmocka_unit_test(a_rare_loss_is_counted_and_forgiven),
+      cmocka_unit_test(a_closed_port_is_reset),
+      cmocka_unit_test(every_backend_echoes_datagrams),
+      cmocka_unit_test(every_shape_of_load_is_echoed),
+      cmocka_unit_test(what_udp_cannot_is_refused),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
