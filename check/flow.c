@@ -141,29 +141,39 @@ CHECK_CASE(firehose_fairness, .name = "firehose-fairness", .theme = CHECK_FLOW,
              (double)p99 / 1e6, (double)limit / 1e6);
 }
 
+/* Median of the round trips of a message. */
+static int64_t median_round_trip_ns(struct peer *peer, size_t bytes) {
+  enum { TIMES = 7 };
+  int64_t times[TIMES];
+  for (int i = 0; i < TIMES; i++) {
+    int off = 0; /* acknowledges late, as a kernel does on interactive connections */
+    if (peer->check->addr.kind == MUX_ADDR_TCP)
+      setsockopt(peer->fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off);
+    times[i] = peer_round_trip_ns(peer, bytes);
+  }
+  qsort(times, TIMES, sizeof *times, by_value);
+  return times[TIMES / 2];
+}
+
 /* With Nagle's algorithm (RFC 896) at the server, the small rest of a message that was sent in two
  * parts waits until the first part is acknowledged, which the client's kernel delays by 40 ms. A
- * server's buffer has some power of two of bytes: a message just longer comes in two parts. */
+ * server's buffer has some power of two of bytes: a message just longer comes in two parts. A timer
+ * delays in every round; a busy machine does not. */
 CHECK_CASE(echo_is_prompt, .name = "echo-is-prompt", .theme = CHECK_FLOW,
            .property = "a message of any size comes back without a timer's delay",
            .advice = "set TCP_NODELAY on accepted sockets; wait for events, do not sleep",
            .bound_s = 20, .quick = true) {
-  enum { TIMES = 7, LEAST = 64, MOST = 128 * 1024, REST = 100 };
+  enum { ROUNDS = 3, LEAST = 64, MOST = 128 * 1024, REST = 100 };
   struct peer peer = peer_open(check, 0);
+  int64_t limit = 25 * MUX_MS * check_slowness();
   int64_t slowest = 0;
   for (size_t size = LEAST; size <= MOST; size *= 2) {
-    int64_t times[TIMES];
-    for (int i = 0; i < TIMES; i++) {
-      int off = 0; /* acknowledges late, as a kernel does on interactive connections */
-      if (check->addr.kind == MUX_ADDR_TCP)
-        setsockopt(peer.fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off);
-      times[i] = peer_round_trip_ns(&peer, size + REST);
-    }
-    qsort(times, TIMES, sizeof *times, by_value);
-    int64_t median = times[TIMES / 2];
-    if (median > 25 * MUX_MS * check_slowness())
-      check_fail(check, "messages of %zu bytes take %.0f ms (median of %d)", size + REST,
-                 (double)median / 1e6, TIMES);
+    int64_t median = INT64_MAX;
+    for (int round = 0; round < ROUNDS && median > limit; round++)
+      median = median_round_trip_ns(&peer, size + REST);
+    if (median > limit)
+      check_fail(check, "messages of %zu bytes take %.0f ms (median)", size + REST,
+                 (double)median / 1e6);
     slowest = median > slowest ? median : slowest;
   }
   check_note(check, "%.2f ms at most, medians of 64 bytes to 128 KiB", (double)slowest / 1e6);

@@ -4,7 +4,7 @@ MUTANT  := $(BUILD)/tests/mutants/mutant
 FAULTS  := $(BUILD)/tests/shims/faults.so
 CONFORMANCE := tests/conformance/backends.sh
 QUICK   := $(CONFORMANCE) -j 3 tcp://127.0.0.1:0 --quick
-SOUND   := $(BUILD)/muxbench check --tap --exec '$(abspath $(MUTANT)) sound {port}'
+SOUND   := tests/conformance/sound.sh $(abspath $(MUTANT))
 MUTANTS := tests/conformance/mutants.sh -m $(abspath $(MUTANT))
 SHIM    := tests/conformance/shim.sh $(abspath $(FAULTS)) $(abspath $(MUTANT))
 
@@ -22,12 +22,12 @@ $(BUILD)/tests/integration/test_check: | $(MUTANT)
 
 # The mutants prove the cases, not the backends: their timing is that of an ordinary build.
 PROOF := $(if $(SAN),,'$(MUTANTS)')
-TEST_COMMANDS += '$(QUICK)' "$(SOUND) --quick" $(PROOF) '$(SHIM) quick'
+TEST_COMMANDS += '$(QUICK)' '$(SOUND) quick' $(PROOF) '$(SHIM) quick'
 
 # Every case over every transport, and on every mutant.
 ALL_CONFORMANCE := $(foreach address,tcp://127.0.0.1:0 tcp://[::1]:0 \
   unix:///tmp/muxbench-conformance-{}.sock udp://127.0.0.1:0 udp://[::1]:0, \
-  '$(CONFORMANCE) -j 3 $(address)') "$(SOUND)" $(if $(SAN),,'$(MUTANTS) -a -j 2') '$(SHIM) all'
+  '$(CONFORMANCE) -j 3 $(address)') '$(SOUND)' $(if $(SAN),,'$(MUTANTS) -a -j 2') '$(SHIM) all'
 
 .PHONY: conformance conformance-all mutants
 ## make conformance         the quick conformance cases of every backend
@@ -36,7 +36,7 @@ conformance: $(BUILD)/muxbench $(RUN_TESTS) $(CONFORMANCE_TOOLS)
 
 ## make mutants             every deliberately broken server is caught, the sound one passes
 mutants: $(BUILD)/muxbench $(RUN_TESTS) $(CONFORMANCE_TOOLS)
-	@$(TEST_ENV) $(RUN_TESTS) "$(SOUND)" '$(MUTANTS)'
+	@$(TEST_ENV) $(RUN_TESTS) '$(SOUND)' '$(MUTANTS)'
 
 # Every case, backend and transport.
 conformance-all: $(BUILD)/muxbench $(RUN_TESTS) $(CONFORMANCE_TOOLS)
