@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "check/peer.h"
 #include "check/server.h"
@@ -84,14 +85,25 @@ CHECK_CASE(stalled_peer_does_not_block_others, .name = "stalled-peer-does-not-bl
     peer_expect(&stalled[i], stalled[i].sent);
 }
 
-/* Sends and reads as fast as it can until it is killed. */
+/* Sends and reads as fast as it can until it is killed. Returns when it is in full flow. */
 static pid_t start_firehose(struct check *check) {
+  int flows[2];
+  if (pipe(flows) != 0)
+    check_skip(check, "no pipe");
   pid_t child = check_fork(check);
-  if (child != 0)
-    return child;
-  struct peer peer = peer_open(check, 0);
-  for (;;)
-    peer_echo(&peer, 64 * MIB);
+  if (child == 0) {
+    struct peer peer = peer_open(check, 0);
+    peer_echo(&peer, 4 * MIB);
+    close(flows[1]);
+    for (;;)
+      peer_echo(&peer, 64 * MIB);
+  }
+  char byte;
+  close(flows[1]);
+  ssize_t end = read(flows[0], &byte, 1); /* nobody has the other end any more */
+  (void)end;
+  close(flows[0]);
+  return child;
 }
 
 static int by_value(const void *a, const void *b) {
@@ -127,8 +139,8 @@ CHECK_CASE(firehose_fairness, .name = "firehose-fairness", .theme = CHECK_FLOW,
     check_doing(check, "measuring the others before the flood");
     limit = 10 * probe_p99_ns(peers, INT64_MAX);
     limit = (limit > 20 * MUX_MS ? limit : 20 * MUX_MS) * check_slowness();
+    check_doing(check, "starting a flood");
     pid_t firehose = start_firehose(check);
-    check_sleep(100 * MUX_MS);
     check_doing(check, "measuring the others beside a flood");
     p99 = probe_p99_ns(peers, limit);
     check_end_helper(firehose);

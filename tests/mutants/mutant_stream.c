@@ -172,12 +172,12 @@ static enum step receive(struct conn *conn) {
   return is(FLAW_SHORT_READ_IS_ALL) && (size_t)n < most ? NOTHING : MORE;
 }
 
-/* The firehose flaw: who has sent a MiB is served for as long as it goes on, a pause of 100 ms and
+/* The firehose flaw: who has sent a MiB is served for as long as it goes on, pauses of a second and
  * all others notwithstanding. */
 static bool goes_on(const struct conn *conn) {
   if (!is(FLAW_NO_BUDGET) || conn->received < 1 << 20)
     return false;
-  return poll(&(struct pollfd){.fd = conn->fd, .events = POLLIN}, 1, 100) > 0;
+  return poll(&(struct pollfd){.fd = conn->fd, .events = POLLIN}, 1, 1000) > 0;
 }
 
 static void serve(struct conn *conn, unsigned events) {
