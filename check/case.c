@@ -82,6 +82,17 @@ static void name_death(struct check *check, char *out, size_t out_bytes) {
   }
 }
 
+/* The verdict is known: nothing of its server is left for the next case, which may want its
+ * address. */
+static _Noreturn void end_early(struct check *check, enum check_verdict verdict) {
+  check->result->verdict = verdict;
+  if (check->server != NULL && check->spec.target == NULL && !check->is_helper) {
+    kill(mux_server_pid(check->server), SIGKILL);
+    mux_server_stop(check->server);
+  }
+  _exit(0);
+}
+
 _Noreturn void check_fail(struct check *check, const char *format, ...) {
   struct check_result *result = check->result;
   char death[400];
@@ -92,8 +103,7 @@ _Noreturn void check_fail(struct check *check, const char *format, ...) {
   va_end(args);
   name_death(check, death, sizeof death);
   snprintf(result->reason, sizeof result->reason, "%s%s%s", death, death[0] != 0 ? "; " : "", what);
-  result->verdict = CHECK_FAIL;
-  _exit(0);
+  end_early(check, CHECK_FAIL);
 }
 
 _Noreturn void check_skip(struct check *check, const char *format, ...) {
@@ -101,8 +111,7 @@ _Noreturn void check_skip(struct check *check, const char *format, ...) {
   va_start(args, format);
   vsnprintf(check->result->reason, sizeof check->result->reason, format, args);
   va_end(args);
-  check->result->verdict = CHECK_SKIP;
-  _exit(0);
+  end_early(check, CHECK_SKIP);
 }
 
 void check_note(struct check *check, const char *format, ...) {

@@ -204,17 +204,17 @@ static int await_child(pid_t child, int64_t deadline_ns) {
 }
 
 static void judge_end(struct check_result *result, int rc, int status, int64_t bound_ns) {
-  if (rc == -ETIMEDOUT) {
-    result->verdict = CHECK_FAIL;
+  if (result->verdict != CHECK_RUNNING)
+    return;
+  result->verdict = CHECK_FAIL;
+  if (rc == -ETIMEDOUT)
     snprintf(result->reason, sizeof result->reason, "not done after %" PRId64 " s%s%.*s",
              bound_ns / MUX_S, result->doing[0] != 0 ? ", while " : "",
              (int)sizeof result->doing - 1, result->doing);
-  } else if (result->verdict == CHECK_RUNNING) {
-    result->verdict = CHECK_FAIL;
+  else
     snprintf(result->reason, sizeof result->reason,
              "the case itself ended early (wait status %#x)%s%.*s: please report this", status,
              result->doing[0] != 0 ? ", while " : "", (int)sizeof result->doing - 1, result->doing);
-  }
 }
 
 /* Signals we wait for are blocked for the whole run, and back in the child. */
