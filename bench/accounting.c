@@ -11,6 +11,9 @@
 
 #include "common/clock.h"
 
+/* Reading a file of each of more would take longer than a phase may be disturbed for. */
+enum { PROCESSES_ASKED = 256 };
+
 /* A whole small file of /proc. Returns its length or -errno. */
 static ssize_t read_file(const char *path, char *text, size_t bytes) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -57,26 +60,30 @@ static void add_ended(struct accounting_cpu *out, const struct ticks *ticks) {
   out->system_ticks += ticks->children_system;
 }
 
-static void add_process(pid_t pid, void *data) {
-  struct accounting_cpu *out = data;
+int accounting_cpu(struct accounting_tree *tree, struct accounting_cpu *out) {
   struct ticks ticks;
-  int64_t ns = mux_process_cpu_ns(pid);
-  if (ns < 0 || !read_ticks(pid, &ticks))
-    return; /* it has just ended: its parent's numbers have it */
-  out->total_ns += ns;
-  out->user_ticks += ticks.user;
-  out->system_ticks += ticks.system;
-  out->processes++;
-  add_ended(out, &ticks);
-}
-
-int accounting_cpu(pid_t root, struct accounting_cpu *out) {
-  struct ticks ticks;
-  *out = (struct accounting_cpu){.at_ns = mux_now_ns()};
-  int rc = accounting_walk(root, add_process, out);
-  if (read_ticks(root, &ticks))
-    add_ended(out, &ticks);
+  *out = (struct accounting_cpu){0};
+  int rc = tree->many ? 0 : accounting_tree_find(tree);
+  out->at_ns = mux_now_ns();
+  for (int i = 0; i < tree->count; i++) {
+    struct timespec time;
+    if (clock_gettime(tree->clocks[i], &time) != 0)
+      continue; /* it has just ended: its parent's numbers have it */
+    out->total_ns += mux_timespec_ns(&time);
+    out->processes++;
+  }
   out->done_ns = mux_now_ns();
+  if (tree->many && out->processes < tree->count)
+    out->processes = 0; /* who had their time is not known */
+  for (int i = 0; i < tree->count && tree->count <= PROCESSES_ASKED; i++) {
+    if (!read_ticks(tree->pids[i], &ticks))
+      continue;
+    out->user_ticks += ticks.user;
+    out->system_ticks += ticks.system;
+    add_ended(out, &ticks);
+  }
+  if (read_ticks(tree->root, &ticks))
+    add_ended(out, &ticks);
   return rc != 0 ? rc : out->processes > 0 ? 0 : -ESRCH;
 }
 
@@ -138,7 +145,7 @@ static int64_t find_pair(const char *text, const char *prefix, const char *name)
 void accounting_host(struct accounting_host *out) {
   char text[16384];
   int64_t t[8] = {0};
-  *out = (struct accounting_host){-1, -1, -1, -1, -1, -1, -1, -1};
+  *out = (struct accounting_host){-1, -1, -1, -1, -1, -1, -1, -1, -1};
   if (read_file("/proc/stat", text, sizeof text) > 0 &&
       sscanf(text,
              "cpu %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64
@@ -157,8 +164,12 @@ void accounting_host(struct accounting_host *out) {
     out->retransmits = find_pair(text, "Tcp:", "RetransSegs");
   if (read_file("/proc/net/netstat", text, sizeof text) > 0)
     out->listen_overflows = find_pair(text, "TcpExt:", "ListenOverflows");
-  if (read_file("/proc/meminfo", text, sizeof text) > 0)
+  if (read_file("/proc/meminfo", text, sizeof text) > 0) {
+    int64_t stacks = find_kb(text, "KernelStack");
+    int64_t tables = find_kb(text, "PageTables");
     out->slab_bytes = find_kb(text, "Slab");
+    out->task_bytes = stacks >= 0 && tables >= 0 ? stacks + tables : -1;
+  }
   if (read_file("/proc/net/sockstat", text, sizeof text) > 0) {
     const char *tcp = strstr(text, "TCP: ");
     const char *pages = tcp != NULL ? strstr(tcp, " mem ") : NULL;

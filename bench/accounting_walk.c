@@ -12,42 +12,37 @@
 
 #include "bench/accounting.h"
 
-enum { FEW_THREADS = 64, PIDS_MAX = 1 << 22 };
+enum { FEW_THREADS = 64, FEW_PROCESSES = 64, PIDS_MAX = 1 << 22 };
 
-struct pids {
-  pid_t *list;
-  int count, room;
-  bool no_memory;
-};
-
-static void add(struct pids *pids, pid_t pid) {
-  if (pids->count == pids->room) {
-    int room = pids->room > 0 ? pids->room * 2 : 64;
-    pid_t *grown = room > PIDS_MAX ? NULL : realloc(pids->list, (size_t)room * sizeof *grown);
+/* While it is looked for, tree->pids begins with the root. */
+static void add(struct accounting_tree *tree, pid_t pid) {
+  if (tree->count == tree->room) {
+    int room = tree->room > 0 ? tree->room * 2 : 64;
+    pid_t *grown = room > PIDS_MAX ? NULL : realloc(tree->pids, (size_t)room * sizeof *grown);
     if (grown == NULL) {
-      pids->no_memory = true;
+      tree->no_memory = true;
       return;
     }
-    pids->list = grown;
-    pids->room = room;
+    tree->pids = grown;
+    tree->room = room;
   }
-  pids->list[pids->count++] = pid;
+  tree->pids[tree->count++] = pid;
 }
 
 /* Adds the children that one thread has made. */
-static void add_children_of_task(struct pids *pids, pid_t pid, const char *tid) {
+static void add_children_of_task(struct accounting_tree *tree, pid_t pid, const char *tid) {
   char path[64];
   snprintf(path, sizeof path, "/proc/%d/task/%.16s/children", (int)pid, tid);
   FILE *file = fopen(path, "re");
   int child;
   while (file != NULL && fscanf(file, "%d", &child) == 1)
-    add(pids, child);
+    add(tree, child);
   if (file != NULL)
     fclose(file);
 }
 
 /* Returns false when the process has too many threads for this. */
-static bool add_children(struct pids *pids, pid_t pid) {
+static bool add_children(struct accounting_tree *tree, pid_t pid) {
   char path[64];
   char tids[FEW_THREADS][16];
   int count = 0;
@@ -66,7 +61,7 @@ static bool add_children(struct pids *pids, pid_t pid) {
   if (dir != NULL)
     closedir(dir);
   for (int i = 0; i < count; i++)
-    add_children_of_task(pids, pid, tids[i]);
+    add_children_of_task(tree, pid, tids[i]);
   return true;
 }
 
@@ -86,24 +81,53 @@ static pid_t parent_of(const char *pid) {
   return name_end != NULL && sscanf(name_end + 1, " %*c %d", &parent) == 1 ? parent : -1;
 }
 
-static void add_children_by_scan(struct pids *pids, pid_t pid) {
+static void add_children_by_scan(struct accounting_tree *tree, pid_t pid) {
   DIR *dir = opendir("/proc");
   struct dirent *entry;
   while (dir != NULL && (entry = readdir(dir)) != NULL)
     if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && parent_of(entry->d_name) == pid)
-      add(pids, (pid_t)atoi(entry->d_name));
+      add(tree, (pid_t)atoi(entry->d_name));
   if (dir != NULL)
     closedir(dir);
 }
 
+/* Puts those that live in the place of the root and the ended. */
+static void find_clocks(struct accounting_tree *tree) {
+  int found = 0;
+  tree->clocks = reallocarray(tree->clocks, (size_t)tree->room, sizeof *tree->clocks);
+  if (tree->clocks == NULL && tree->room > 0)
+    abort();
+  for (int i = 1; i < tree->count; i++)
+    if (clock_getcpuclockid(tree->pids[i], &tree->clocks[found]) == 0)
+      tree->pids[found++] = tree->pids[i];
+  tree->count = found;
+}
+
+int accounting_tree_find(struct accounting_tree *tree) {
+  tree->count = 0;
+  tree->many = tree->no_memory = false;
+  add(tree, tree->root);
+  for (int i = 0; i < tree->count; i++)
+    if (!add_children(tree, tree->pids[i])) {
+      add_children_by_scan(tree, tree->pids[i]);
+      tree->many = true;
+    }
+  find_clocks(tree);
+  tree->many = tree->many || tree->count > FEW_PROCESSES;
+  return tree->no_memory ? -ENOMEM : 0;
+}
+
+void accounting_tree_free(struct accounting_tree *tree) {
+  free(tree->pids);
+  free(tree->clocks);
+  *tree = (struct accounting_tree){.root = tree->root};
+}
+
 int accounting_walk(pid_t root, void (*visit)(pid_t pid, void *data), void *data) {
-  struct pids pids = {0};
-  add(&pids, root);
-  for (int i = 0; i < pids.count && !pids.no_memory; i++)
-    if (!add_children(&pids, pids.list[i]))
-      add_children_by_scan(&pids, pids.list[i]);
-  for (int i = 1; i < pids.count; i++)
-    visit(pids.list[i], data);
-  free(pids.list);
-  return pids.no_memory ? -ENOMEM : 0;
+  struct accounting_tree tree = {.root = root};
+  int rc = accounting_tree_find(&tree);
+  for (int i = 0; i < tree.count; i++)
+    visit(tree.pids[i], data);
+  accounting_tree_free(&tree);
+  return rc;
 }

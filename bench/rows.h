@@ -23,7 +23,7 @@
   X(events_per_wait) X(rss_bytes_per_conn) X(kernel_bytes_per_conn) X(fairness_jain)               \
   X(never_served) X(floor_us) X(floor_ratio) X(tcp_retransmits) X(listen_overflows) X(steal_pct)   \
   X(status) X(flags) X(cpu_pressure_pct) X(connections_per_worker)                       \
-  X(worker_balance_jain)
+  X(worker_balance_jain) X(task_bytes_per_conn)
 // clang-format on
 
 enum mux_column {

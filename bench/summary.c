@@ -27,6 +27,7 @@ const struct summary_metric summary_metrics[] = {
     {MUX_COL_context_switches_per_req, BETTER_LOWER, "context switches per request", ""},
     {MUX_COL_rss_bytes_per_conn, BETTER_LOWER, "resident memory per connection", " bytes"},
     {MUX_COL_kernel_bytes_per_conn, BETTER_LOWER, "kernel memory per connection", " bytes"},
+    {MUX_COL_task_bytes_per_conn, BETTER_LOWER, "memory of tasks per connection", " bytes"},
     {MUX_COL_fairness_jain, BETTER_HIGHER, "fairness", ""},
 };
 const int summary_metric_count = sizeof summary_metrics / sizeof *summary_metrics;
@@ -46,7 +47,8 @@ const struct summary_metric *summary_metric_find(const char *column) {
 enum metric_class { CLASS_SPEED, CLASS_CPU, CLASS_MEMORY, CLASS_SHARE, CLASSES };
 
 static enum metric_class class_of(enum mux_column metric) {
-  if (metric == MUX_COL_rss_bytes_per_conn || metric == MUX_COL_kernel_bytes_per_conn)
+  if (metric == MUX_COL_rss_bytes_per_conn || metric == MUX_COL_kernel_bytes_per_conn ||
+      metric == MUX_COL_task_bytes_per_conn)
     return CLASS_MEMORY;
   if (metric == MUX_COL_fairness_jain)
     return CLASS_SHARE;

@@ -74,7 +74,8 @@ static int await_connected(const struct trial_setting *setting, const struct pla
 
 /* Waits until the server has taken in its connections: it uses no more CPU. One that spins never
  * rests; its own count of accepted connections tells. */
-static void settle(const struct session *session, int64_t connections) {
+static void settle(const struct session *session, struct accounting_tree *tree,
+                   int64_t connections) {
   struct timespec pause = {.tv_nsec = 4 * MUX_MS};
   int64_t until_ns = mux_now_ns() + SETTLE_LIMIT_NS;
   int64_t before_ns = -1;
@@ -88,7 +89,7 @@ static void settle(const struct session *session, int64_t connections) {
     if (counters != NULL && taken >= (uint64_t)connections)
       return;
     struct accounting_cpu cpu;
-    if (accounting_cpu(mux_server_root(session->server), &cpu) != 0 ||
+    if (accounting_cpu(tree, &cpu) != 0 ||
         (before_ns >= 0 && cpu.total_ns - before_ns < 100 * MUX_US))
       return;
     before_ns = cpu.total_ns;
@@ -99,11 +100,12 @@ static void settle(const struct session *session, int64_t connections) {
 /* ---- The measured trial -----------------------------------------------------------------------
  */
 
-static void take_edge(const struct session *session, struct trial_edge *edge) {
+static void take_edge(const struct session *session, struct accounting_tree *tree,
+                      struct trial_edge *edge) {
   int workers;
   const struct mux_counters *counters = mux_server_counters(session->server, &workers);
   int64_t began_ns = mux_thread_cpu_ns();
-  accounting_cpu(mux_server_root(session->server), &edge->cpu);
+  accounting_cpu(tree, &edge->cpu);
   for (int i = 0; counters != NULL && i < workers; i++) {
     edge->waits += __atomic_load_n(&counters[i].waits, __ATOMIC_RELAXED);
     edge->events += __atomic_load_n(&counters[i].events, __ATOMIC_RELAXED);
@@ -122,14 +124,14 @@ static void count_connections(const struct session *session, struct trial_measur
 
 static int measure(struct trial_setting *setting, const struct plan_trial *trial,
                    struct plan_times times, struct session *session, struct trial_measurement *m) {
+  struct accounting_tree tree = {.root = -1};
   const struct plan *plan = setting->plan;
   int64_t connections =
       trial_number(plan, trial, "connections") + trial_number(plan, trial, "idle");
-  pid_t root = -1;
   int rc = start_server(setting, trial, session, "");
   if (rc == 0) {
-    root = mux_server_root(session->server);
-    m->memory_before = accounting_memory_bytes(root);
+    tree.root = mux_server_root(session->server);
+    m->memory_before = accounting_memory_bytes(tree.root);
     accounting_host(&m->before);
     rc = start_load(setting, trial, times, session, "");
   }
@@ -137,23 +139,25 @@ static int measure(struct trial_setting *setting, const struct plan_trial *trial
     rc = await_connected(setting, trial, session);
   if (rc == 0) {
     if (connections >= MEMORY_CONNECTIONS_MIN) {
-      settle(session, connections);
-      m->memory_with = accounting_memory_bytes(root);
+      settle(session, &tree, connections);
+      m->memory_with = accounting_memory_bytes(tree.root);
       accounting_host(&m->with);
     }
+    accounting_tree_find(&tree);
     rc = session_release(session);
   }
   if (rc == 0)
     rc = session_await(session, "measure", times.warmup_ns + EDGE_LIMIT_NS);
   if (rc == 0) {
-    take_edge(session, &m->start);
+    take_edge(session, &tree, &m->start);
     rc = session_await(session, "drain", times.duration_ns + EDGE_LIMIT_NS);
   }
   if (rc == 0) {
-    take_edge(session, &m->end);
+    take_edge(session, &tree, &m->end);
     count_connections(session, m);
     rc = session_finish(session, trial_timeout_ns(plan, trial, times) + EDGE_LIMIT_NS);
   }
+  accounting_tree_free(&tree);
   return rc;
 }
 

@@ -139,6 +139,9 @@ static void memory_columns(struct mux_row *row, const struct trial_measurement *
                        (double)(m->with.slab_bytes - m->before.slab_bytes + m->with.socket_bytes -
                                 m->before.socket_bytes) /
                            connections);
+  if (m->before.task_bytes >= 0)
+    mux_row_set_number(row, MUX_COL_task_bytes_per_conn,
+                       (double)(m->with.task_bytes - m->before.task_bytes) / connections);
 }
 
 static void host_columns(struct mux_row *row, const struct trial_measurement *m) {

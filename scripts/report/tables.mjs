@@ -15,7 +15,9 @@ const COLUMNS = [
   'context_switches_per_req',
   'rss_bytes_per_conn',
   'kernel_bytes_per_conn',
+  'task_bytes_per_conn',
   'fairness_jain',
+  'never_served',
   'floor_ratio',
 ];
 const SHORT = {
@@ -28,7 +30,9 @@ const SHORT = {
   context_switches_per_req: 'switches',
   rss_bytes_per_conn: 'RSS/conn',
   kernel_bytes_per_conn: 'kernel/conn',
+  task_bytes_per_conn: 'tasks/conn',
   fairness_jain: 'fairness',
+  never_served: 'never served',
   floor_ratio: '× floor',
 };
 

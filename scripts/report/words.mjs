@@ -26,6 +26,7 @@ const METRICS = {
   events_per_wait: ['Events per wait', '', 'more'],
   rss_bytes_per_conn: ['Process memory per connection', 'B', 'less'],
   kernel_bytes_per_conn: ['Kernel memory per connection', 'B', 'less'],
+  task_bytes_per_conn: ['Kernel stacks and page tables per connection', 'B', 'less'],
   fairness_jain: ['Fairness (Jain)', '', 'more'],
   never_served: ['Connections never served', '', 'less'],
   bytes_per_s: ['Bytes echoed', 'B/s', 'more'],
@@ -68,7 +69,7 @@ export const PARAMETERS = {
 export const parameter = (key) =>
   Object.hasOwn(PARAMETERS, key) ? PARAMETERS[key] : key.replaceAll('_', ' ');
 
-const MEMORY = /^(rss|kernel)_bytes_per_conn$/;
+const MEMORY = /^(rss|kernel|task)_bytes_per_conn$/;
 const CPU = /^(server|client)_.*(_per_req|_used)$|_per_req$|^events_per_wait$|^floor/;
 const speed = (key) => !MEMORY.test(key) && !CPU.test(key);
 const all = () => true;
