@@ -158,9 +158,13 @@ int session_await(struct session *session, const char *event, int64_t limit_ns) 
 
 int session_release(struct session *session) {
   ssize_t n = write(session->hold_fd, "", 1);
-  close(session->hold_fd);
-  session->hold_fd = -1;
   return n == 1 ? 0 : fail(session, -EPIPE, "the load ended before its traffic");
+}
+
+void session_let_go(struct session *session) {
+  if (session->hold_fd >= 0)
+    close(session->hold_fd);
+  session->hold_fd = -1;
 }
 
 int session_finish(struct session *session, int64_t limit_ns) {
@@ -177,9 +181,8 @@ int session_finish(struct session *session, int64_t limit_ns) {
 int session_close(struct session *session) {
   if (session->events_fd >= 0)
     close(session->events_fd);
-  if (session->hold_fd >= 0)
-    close(session->hold_fd);
-  session->events_fd = session->hold_fd = -1;
+  session->events_fd = -1;
+  session_let_go(session);
   mux_process_end(&session->load);
   int status = session->server != NULL ? mux_server_stop(session->server) : 0;
   session->server = NULL;

@@ -3,6 +3,7 @@
  *   session_start_server   the server serves
  *   session_start_load     the load connects, then holds still
  *   session_await "connected", session_release, session_await "measure", "drain"
+ *   session_let_go         the load may close its connections, which it holds till then
  *   session_finish         the load's result; session_close stops everything
  *
  * No wait is longer than its own limit, nor goes past the run's deadline, nor outlasts Ctrl-C or
@@ -39,6 +40,7 @@ int session_start_load(struct session *session, const char *const *options, cons
 /* Waits for the event of that name; earlier ones are passed over. */
 int session_await(struct session *session, const char *event, int64_t limit_ns);
 int session_release(struct session *session);
+void session_let_go(struct session *session);
 /* Waits for the load's end. Its exit status (0…255), or -errno. */
 int session_finish(struct session *session, int64_t limit_ns);
 /* Kills the load if it is still there, stops the server. Returns the server's exit status as

@@ -155,6 +155,7 @@ static int measure(struct trial_setting *setting, const struct plan_trial *trial
   if (rc == 0) {
     take_edge(session, &tree, &m->end);
     count_connections(session, m);
+    session_let_go(session);
     rc = session_finish(session, trial_timeout_ns(plan, trial, times) + EDGE_LIMIT_NS);
   }
   accounting_tree_free(&tree);
@@ -188,6 +189,7 @@ static int count_phases(struct trial_setting *setting, const struct plan_trial *
     rc = session_await(session, "drain", times.duration_ns + EDGE_LIMIT_NS);
   if (rc == 0)
     rc = accounting_probe_read(probe, &counted[1]);
+  session_let_go(session);
   if (rc == 0)
     rc = session_finish(session, trial_timeout_ns(setting->plan, trial, times) + EDGE_LIMIT_NS);
   return rc < 0 ? rc : 0;

@@ -177,8 +177,13 @@ static void wait_for(struct coordinator *k, int64_t until) {
       k->collector.error = -errno;
     if (fds[1].revents != 0)
       interrupt(k);
-    if (fds[2].revents != 0 && !atomic_load(&k->shared.give_up))
-      start_traffic(k);
+    char go;
+    if (fds[2].revents != 0 && !atomic_load(&k->shared.give_up)) {
+      if (read(k->config->hold_fd, &go, 1) == 1)
+        start_traffic(k);
+      else
+        give_up(k);
+    }
   }
   load_collector_gather(&k->collector);
   int64_t now = mux_now_ns();

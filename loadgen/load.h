@@ -70,7 +70,8 @@ struct load_config {
   bool linger0; /* close with RST, no TIME_WAIT */
   const struct load_engine *engine;
   int events_fd;     /* gets a line at each phase edge; -1: none */
-  int hold_fd;       /* traffic waits until it is readable; -1: none */
+  int hold_fd;       /* traffic waits for a byte from it, closing the connections for its EOF;
+                        -1: none */
   FILE *hlog;        /* interval histograms; NULL: none */
   const char *label; /* of progress on a terminal; NULL: no progress */
 };

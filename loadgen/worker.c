@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -13,6 +14,8 @@
 
 #include "common/clock.h"
 #include "loadgen/datagram.h"
+
+enum { LINGER_MS = 10000 };
 
 /* ---- Set-up --------------------------------------------------------------------------------- */
 
@@ -165,6 +168,14 @@ static void settle(struct load_worker *w, int64_t now) {
   assert(w->count.sent <= w->count.completed + w->count.in_flight + errors);
 }
 
+/* A server that has a process for each connection loses it with the connection: they stay open
+ * until whoever holds us has read the account of the phase. */
+static void wait_for_eof(int hold_fd) {
+  struct pollfd wait = {.fd = hold_fd, .events = POLLIN};
+  while (hold_fd >= 0 && poll(&wait, 1, LINGER_MS) < 0 && errno == EINTR)
+    ;
+}
+
 void *load_worker_main(void *argument) {
   struct load_worker *w = argument;
   prctl(PR_SET_TIMERSLACK, 1UL);
@@ -179,6 +190,8 @@ void *load_worker_main(void *argument) {
   while (rc == 0 && w->stage != LOAD_DONE)
     rc = w->engine->wait(w);
   settle(w, mux_now_ns());
+  if (rc == 0 && w->window_open)
+    wait_for_eof(w->config->hold_fd);
   for (uint32_t i = 0; i < w->total; i++)
     load_connection_close(w, &w->connections[i]);
   w->engine->close(w);
