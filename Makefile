@@ -67,12 +67,16 @@ bench: setup
 
 include tests/tests.mk
 
-## make servers             build scripts/servers/*.c, examples of foreign servers
+## make servers             build the foreign servers of scripts/servers that need it (C; Go, if here)
+FOREIGN := $(wildcard scripts/servers/*.c $(if $(shell command -v go),scripts/servers/*.go))
 .PHONY: servers
-servers: $(patsubst scripts/servers/%.c,$(BUILD)/servers/%,$(wildcard scripts/servers/*.c))
+servers: $(patsubst scripts/%,$(BUILD)/%,$(basename $(FOREIGN)))
 $(BUILD)/servers/%: scripts/servers/%.c
 	@mkdir -p $(@D)
 	$(call quiet,CC,$<)$(CC) $(ALL_CFLAGS) -o $@ $<
+$(BUILD)/servers/%: scripts/servers/%.go
+	@mkdir -p $(@D)
+	$(call quiet,GO,$<)go build -o $@ $<
 
 ## make install PREFIX=DIR  install the program, header, skeleton, examples and experiments
 SHARE = $(DESTDIR)$(PREFIX)/share/muxbench

@@ -2,6 +2,7 @@
 """Echo on asyncio's streams, of Python's standard library. Usage: asyncio_echo.py PORT"""
 import asyncio
 import signal
+import socket
 import sys
 
 
@@ -17,7 +18,10 @@ async def echo(reader, writer):
 
 
 async def main():
-    server = await asyncio.start_server(echo, "127.0.0.1", int(sys.argv[1]), backlog=4096)
+    listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+    # asyncio calls accept() `backlog` times in a row, even when out of descriptors.
+    server = await asyncio.start_server(echo, sock=listener, backlog=64)
+    listener.listen(4096)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await stop.wait()
