@@ -18,7 +18,7 @@
 #include "common/units.h"
 
 static const char *const group_names[] = {[OPTION_LOAD] = "load", [OPTION_SERVE] = "serve"};
-static const char *const answers[] = {"best", "slope", "saturation", NULL};
+static const char *const answers[] = {"best", "slope", "saturation", "contrast", NULL};
 
 /* Options that belong to the experiment itself, not to a cell. */
 static const struct experiment_option blocks_option = {
@@ -224,6 +224,11 @@ const struct experiment_axis *experiment_axis(const struct experiment *experimen
   return NULL;
 }
 
+const struct experiment_axis *experiment_along(const struct experiment *experiment) {
+  const struct experiment_axis *axis = experiment_axis(experiment, OPTION_LOAD, experiment->along);
+  return axis != NULL ? axis : experiment_axis(experiment, OPTION_SERVE, experiment->along);
+}
+
 /* ---- The whole ------------------------------------------------------------------------------- */
 
 static void check_keys(struct reader *r, const json_t *tree) {
@@ -251,6 +256,8 @@ static void check_sense(struct reader *r, const struct experiment *e) {
     reader_blame(r, "objective", "objective: '%s' is no column of measurements.csv", e->objective);
   if (e->answer == ANSWER_SLOPE && experiment_axis(e, OPTION_LOAD, e->along) == NULL)
     reader_blame(r, "along", "along: '%s' is not an option of load", e->along);
+  if (e->answer == ANSWER_CONTRAST && experiment_along(e) == NULL)
+    reader_blame(r, "along", "along: '%s' is no option that this experiment sets", e->along);
   bool found = e->all_available || *e->baseline == 0;
   for (int i = 0; i < e->server_count; i++)
     found = found || strcmp(e->servers[i].label, e->baseline) == 0;
@@ -282,7 +289,7 @@ struct experiment *experiment_from_json(const json_t *tree, const char *name,
   while (answers[e->answer] != NULL && strcmp(answers[e->answer], answer) != 0)
     e->answer++;
   if (answers[e->answer] == NULL) {
-    reader_blame(&r, "answer", "answer: expected best, slope or saturation");
+    reader_blame(&r, "answer", "answer: expected best, slope, saturation or contrast");
     e->answer = ANSWER_BEST;
   }
   free(answer);

@@ -3,6 +3,7 @@
  *   question  = "Which way of waiting costs least at 10,000 connections?";
  *   objective = "server_cpu_us_per_req";        # the column the answer is about
  *   baseline  = "epoll-lt";                     # what the others are compared with
+ *   answer    = "best";                         # or slope, saturation, contrast (sentences.h)
  *   columns   = [ "rss_bytes_per_conn" ];       # further columns for the printed tables
  *   blocks    = 10;
  *   servers   = "available";                    # or a list: names, groups (below)
@@ -81,15 +82,15 @@ struct experiment_server {
 };
 
 /* What the closing sentences answer. */
-enum experiment_answer { ANSWER_BEST, ANSWER_SLOPE, ANSWER_SATURATION };
+enum experiment_answer { ANSWER_BEST, ANSWER_SLOPE, ANSWER_SATURATION, ANSWER_CONTRAST };
 
 struct experiment {
   char *name;
   char *question;
   char *objective;
   enum experiment_answer answer;
-  char *along;                                 /* for ANSWER_SLOPE: the axis; "" otherwise */
-  char *baseline;                              /* "": none */
+  char *along;    /* for ANSWER_SLOPE and _CONTRAST: the axis; "" otherwise */
+  char *baseline; /* "": none */
   enum mux_column columns[EXPERIMENT_COLUMNS]; /* in the tables, beside the usual ones */
   int column_count;
   int blocks;
@@ -132,6 +133,8 @@ struct experiment *experiment_read(const char *path, char *const *sets, int n, c
 /* The axis of that option, or NULL. */
 const struct experiment_axis *experiment_axis(const struct experiment *experiment,
                                               enum option_group group, const char *key);
+/* The axis that `along` names, or NULL. */
+const struct experiment_axis *experiment_along(const struct experiment *experiment);
 const struct experiment_option *experiment_option_find(enum option_group group, const char *key);
 
 #endif

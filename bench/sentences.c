@@ -15,14 +15,15 @@ static int objective_of(const struct plan *plan) {
   return 0;
 }
 
-/* "10000 connections, rate 20k": the axes that vary. */
-static void print_cell(const struct plan *plan, const struct plan_cell *cell, FILE *to) {
+/* "10000 connections, rate 20k": the axes that vary, but for one (NULL: all of them). */
+static void print_cell(const struct plan *plan, const struct plan_cell *cell,
+                       const struct experiment_axis *but, FILE *to) {
   const struct experiment *e = plan->experiment;
   bool first = true;
   for (int i = 0; i < e->axis_count; i++) {
     const struct experiment_axis *axis = &e->axes[i];
     const struct experiment_value *value = &axis->values[cell->choice[i]];
-    if (axis->count < 2 || plan_is_moot(e, cell, axis->option))
+    if (axis->count < 2 || axis == but || plan_is_moot(e, cell, axis->option))
       continue;
     if (!first)
       fputs(", ", to);
@@ -100,7 +101,7 @@ static void print_best(const struct summary *s, FILE *to) {
   for (int cell = 0; cell < plan->cell_count; cell++) {
     int best = best_label(s, cell, m);
     fputs("  ", to);
-    print_cell(plan, &plan->cells[cell], to);
+    print_cell(plan, &plan->cells[cell], NULL, to);
     if (best < 0) {
       fputs(": nothing was measured\n", to);
       continue;
@@ -111,6 +112,54 @@ static void print_best(const struct summary *s, FILE *to) {
     print_claim(s, cell, m, best, to);
     fputs(".\n", to);
   }
+}
+
+/* The cell that differs from this one by having that value of the axis, or -1. */
+static int sibling(const struct plan *plan, int cell, const struct experiment_axis *axis,
+                   int value) {
+  int at = (int)(axis - plan->experiment->axes);
+  struct plan_cell wanted = plan->cells[cell];
+  wanted.choice[at] = value;
+  for (int i = 0; i < plan->cell_count; i++)
+    if (memcmp(plan->cells[i].choice, wanted.choice, sizeof wanted.choice) == 0)
+      return i;
+  return -1;
+}
+
+/* One line: what the label's objective is for each value of the axis. */
+static void print_contrast_of(const struct summary *s, int cell, int label, FILE *to) {
+  const struct plan *plan = s->plan;
+  const struct experiment_axis *axis = experiment_along(plan->experiment);
+  int m = objective_of(plan);
+  const struct summary_metric *metric = &summary_metrics[m];
+  double first = summary_at(s, cell, m, label)->median;
+  fprintf(to, "  %s, ", plan->labels[label].name);
+  print_cell(plan, &plan->cells[cell], axis, to);
+  fprintf(to, ": in the median trial %s is ", metric->what);
+  for (int value = 0; value < axis->count; value++) {
+    int other = sibling(plan, cell, axis, value);
+    double median = other >= 0 ? summary_at(s, other, m, label)->median : NAN;
+    fputs(value > 0 ? ", " : "", to);
+    if (isnan(median))
+      fputs("not measured", to);
+    else
+      print_value(metric, median, to);
+    if (value > 0 && median > 0 && first > 0)
+      fprintf(to, " (%.2f times)", median / first);
+    fprintf(to, " with %s %s", axis->option->key, axis->values[value].text);
+  }
+  fputs(".\n", to);
+}
+
+static void print_contrast(const struct summary *s, FILE *to) {
+  const struct plan *plan = s->plan;
+  const struct experiment_axis *axis = experiment_along(plan->experiment);
+  for (int label = 0; label < plan->label_count; label++)
+    for (int cell = 0; cell < plan->cell_count; cell++)
+      if ((plan->baseline < 0 || label == plan->baseline) &&
+          plan->cells[cell].choice[axis - plan->experiment->axes] == 0 &&
+          !plan_is_moot(plan->experiment, &plan->cells[cell], axis->option))
+        print_contrast_of(s, cell, label, to);
 }
 
 /* How the objective grows along one axis, per label. */
@@ -211,6 +260,8 @@ void sentences_print(const struct summary *s, const struct mux_rows *rows, FILE 
     print_slopes(s, to);
   else if (e->answer == ANSWER_SATURATION)
     print_saturation(s, rows, to);
-  else
+  if (e->answer == ANSWER_CONTRAST)
+    print_contrast(s, to);
+  if (e->answer == ANSWER_BEST || e->answer == ANSWER_CONTRAST)
     print_best(s, to);
 }

@@ -6,8 +6,12 @@
 
 #include "bench/summary.h"
 
-/* Prints the answer to the experiment's question: one line per cell, or per label for a slope or a
- * saturation. Claims nothing that the blocks do not carry. */
+/* Prints the answer to the experiment's question. Claims nothing that the blocks do not carry.
+ *   best        per cell, the label with the best objective
+ *   slope       per label, how the objective grows along an axis
+ *   saturation  per label, up to which rate it keeps up
+ *   contrast    what an option is worth: the baseline's objective for each value of an axis, per
+ *               cell, as medians without a test; then the best per cell */
 void sentences_print(const struct summary *summary, const struct mux_rows *rows, FILE *to);
 
 #endif

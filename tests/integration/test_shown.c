@@ -96,6 +96,7 @@ static void workers_and_policies_span_a_matrix(void **state) {
       "workers",
       "servers = ( \"epoll-lt\", \"poll\", \"iterative\", \"prefork\" );\n"
       "baseline = \"\"; blocks = 1; count = 0;\n"
+      "answer = \"contrast\"; along = \"accept\";\n"
       "columns = [ \"connections_per_worker\", \"worker_balance_jain\" ];\n"
       "load = { connections = 6; mode = \"crr\"; duration = \"400ms\";\n"
       "         warmup = \"50ms\"; linger0 = \"yes\"; };\n"
@@ -103,6 +104,10 @@ static void workers_and_policies_span_a_matrix(void **state) {
       "          accept = [ \"reuseport\", \"shared\", \"exclusive\", \"handoff\" ]; };\n");
   test_run_experiment(&result, "workers", "workers");
   assert_non_null(strstr(result.out, "connections_per_worker"));
+  assert_non_null(
+      strstr(result.out, "  poll, workers 2: in the median trial server CPU per request"));
+  assert_non_null(strstr(result.out, " with accept handoff.\n"));
+  assert_null(strstr(result.out, "workers 1: in the median"));
   struct mux_rows rows = test_read_rows("workers");
   json_t *run = test_read_run("workers");
   assert_int_equal(rows.count, 5 * 4);
