@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "backends/registry.h"
 #include "common/clock.h"
 #include "common/words.h"
 #include "tests/support.h"
@@ -148,6 +149,15 @@ static bool has_answered(void *arg) {
   waitid(P_PID, (id_t)server->process.pid, &info, WEXITED | WNOHANG | WNOWAIT);
   listening->ended = info.si_pid != 0;
   return listening->ended;
+}
+
+bool test_has_backend(const char *server) {
+  char name[32] = "";
+  char why[256];
+  sscanf(server, "%31s", name);
+  const struct mux_backend *backend = mux_registry_find(name);
+  assert_non_null(backend);
+  return mux_backend_probe(backend, why, sizeof why) == 0;
 }
 
 void test_serve(struct test_server *server, const char *format, ...) {

@@ -48,6 +48,8 @@ struct test_server {
   struct mux_addr addr;
   char target[MUX_ADDR_TEXT]; /* the same, as text */
 };
+/* Whether the backend of "NAME OPTION…" can run here. */
+bool test_has_backend(const char *server);
 void test_serve(struct test_server *server, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* SIGTERM; asserts exit 0 and that standard error is empty. */

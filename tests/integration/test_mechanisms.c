@@ -1,0 +1,335 @@
+/* test_mechanisms.c: does a backend wait by the system call that it is named for, by no other, and
+ * as often as its mechanism asks for? A wrong fallback would still echo, and be compared under a
+ * false name. The server's calls are seen by ptrace(2), which works where strace and tracepoints
+ * are not to be had. */
+#include "tests/support.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/sock.h"
+#include "tests/process.h"
+#include "tests/trace.h"
+
+enum { CONNECTIONS = 10 };
+
+/* ---- Counting ------------------------------------------------------------------------------- */
+
+enum way { NONE, SELECT, POLL, PPOLL, EPOLL, SIGNAL, URING, WAYS };
+static const char *const way_names[WAYS] = {"none",  "select", "poll", "ppoll",
+                                            "epoll", "signal", "uring"};
+
+static enum way way_of(long number) {
+  switch (number) {
+#ifdef SYS_select
+  case SYS_select:
+#endif
+  case SYS_pselect6:
+    return SELECT;
+#ifdef SYS_poll /* newer architectures have ppoll only */
+  case SYS_poll:
+    return POLL;
+#endif
+  case SYS_ppoll:
+    return PPOLL;
+#ifdef SYS_epoll_wait
+  case SYS_epoll_wait:
+#endif
+  case SYS_epoll_pwait:
+#ifdef SYS_epoll_pwait2
+  case SYS_epoll_pwait2:
+#endif
+    return EPOLL;
+  case SYS_rt_sigtimedwait:
+    return SIGNAL;
+  case SYS_io_uring_enter:
+    return URING;
+  default:
+    return NONE;
+  }
+}
+
+/* Calls of a server under load. */
+struct tally {
+  long waits[WAYS];
+  long sleepy;   /* epoll waits that would have slept */
+  long receives; /* that brought bytes */
+  long retries;  /* receives that would have blocked */
+  long sends;
+  long changes; /* EPOLL_CTL_MOD */
+  int loads;    /* that it took for so many */
+};
+
+static void count_call(void *arg, const struct test_call *call) {
+  struct tally *tally = arg;
+  enum way way = way_of(call->number);
+  tally->waits[way] += way != NONE;
+  tally->sleepy += way == EPOLL && (int)call->args[3] != 0;
+  if (call->number == SYS_recvfrom || call->number == SYS_recvmsg || call->number == SYS_read ||
+      call->number == SYS_readv) {
+    tally->receives += call->result > 1; /* and not an eventfd or a pipe's single byte */
+    tally->retries += call->result == -EAGAIN && call->number != SYS_read;
+  } else if (call->number == SYS_sendto || call->number == SYS_sendmsg ||
+             call->number == SYS_write || call->number == SYS_writev) {
+    tally->sends += call->result > 0;
+  } else if (call->number == SYS_epoll_ctl) {
+    tally->changes += call->args[1] == EPOLL_CTL_MOD;
+  }
+}
+
+static void trace_load(struct tally *tally, const struct test_server *server, const char *load) {
+  static struct test_result result;
+  static struct test_trace trace;
+  struct test_process loader;
+  char command[256];
+  if (!test_trace_begin(&trace, server->process.pid, count_call, tally)) {
+    print_message("no ptrace(2) of a child here: nothing can be counted\n");
+    skip();
+  }
+  snprintf(command, sizeof command, "load --target %s --warmup 0s --json %s", server->target, load);
+  test_start(&loader, command);
+  test_trace_until(&trace, loader.pid);
+  test_wait(&loader, &result);
+  json_t *json = test_json(&result);
+  assert_int_equal(test_json_int(json, "errors.mismatch"), 0);
+  json_decref(json);
+}
+
+/* Counts what a server, "NAME OPTION…", calls under `load LOAD`, which is repeated until it has
+ * sent `sends` times: a busy machine may do little in the time. False if it cannot be had. */
+static bool tally_calls(struct tally *tally, const char *backend, const char *load, long sends) {
+  struct test_server server;
+  *tally = (struct tally){0};
+  if (!test_has_backend(backend))
+    return false;
+  test_serve(&server, "--backend %s", backend);
+  while (tally->sends < sends && tally->loads < 50) {
+    trace_load(tally, &server, load);
+    tally->loads++;
+  }
+  test_stop(&server);
+  if (tally->sends < sends)
+    fail_msg("%s sends %ld times only", backend, tally->sends);
+  return true;
+}
+
+/* What the beginning and the end of each connection may add to a count. */
+static long edges_of(const struct tally *tally) {
+  return (long)tally->loads * CONNECTIONS;
+}
+
+/* ---- Which call ----------------------------------------------------------------------------- */
+
+#ifdef SYS_poll
+enum { POLL_CALL = POLL };
+#else
+enum { POLL_CALL = PPOLL };
+#endif
+
+static void each_waits_by_its_own_call_alone(void **state) {
+  (void)state;
+  static const struct {
+    const char *backend;
+    int way;
+  } rows[] = {
+      {"select", SELECT},
+      {"poll", POLL_CALL},
+      {"ppoll", PPOLL},
+      {"sigio", SIGNAL},
+      {"spin", NONE},
+      {"epoll-lt", EPOLL},
+      {"epoll-et", EPOLL},
+      {"epoll-oneshot", EPOLL},
+      {"epoll-spin", EPOLL},
+      {"libev", EPOLL},
+      {"libev --options backend=poll", POLL_CALL},
+      {"libev --options backend=select", SELECT},
+      {"libevent", EPOLL},
+      {"libevent --options backend=poll", POLL_CALL},
+      {"libevent --options backend=select", SELECT},
+      {"libevent-buffer", EPOLL},
+      {"libuv", EPOLL},
+  };
+  char load[64];
+  snprintf(load, sizeof load, "--connections %d --duration 100ms", CONNECTIONS);
+  for (size_t i = 0; i < TEST_COUNT(rows); i++) {
+    struct tally tally;
+    if (!tally_calls(&tally, rows[i].backend, load, 20))
+      continue;
+    for (int way = NONE + 1; way < WAYS; way++)
+      if ((tally.waits[way] > 0) != (way == rows[i].way))
+        fail_msg("%s makes %ld waits of the kind %s, and should wait by %s alone", rows[i].backend,
+                 tally.waits[way], way_names[way], way_names[rows[i].way]);
+  }
+}
+
+/* ---- How often ------------------------------------------------------------------------------ */
+
+/* One receive and one send for a message, and no wait between: it waits in recv(). What poll(2)
+ * there is waits for connections. */
+static void blocking_models_make_two_calls_a_message(void **state) {
+  (void)state;
+  static const char *const names[] = {"threads", "fork", "pool --workers 10"};
+  char load[64];
+  snprintf(load, sizeof load, "--connections %d --duration 100ms", CONNECTIONS);
+  for (size_t i = 0; i < TEST_COUNT(names); i++) {
+    struct tally tally;
+    assert_true(tally_calls(&tally, names[i], load, 500));
+    long waits = 0;
+    for (int way = 0; way < WAYS; way++)
+      waits += tally.waits[way];
+    long apart = labs(tally.receives - tally.sends);
+    if (apart > edges_of(&tally) || tally.retries > edges_of(&tally) || waits > tally.sends / 2)
+      fail_msg("%s: %ld receives, %ld that would block, %ld sends, %ld waits", names[i],
+               tally.receives, tally.retries, tally.sends, waits);
+  }
+}
+
+/* A message costs a receive and a send, and no receive is tried in vain: neither needs one to know
+ * that the socket is empty. */
+static void epoll_receives_once_a_message(void **state) {
+  (void)state;
+  static const char *const names[] = {"epoll-lt", "epoll-et", "epoll-oneshot"};
+  char load[64];
+  snprintf(load, sizeof load, "--connections %d --duration 100ms", CONNECTIONS);
+  for (size_t i = 0; i < TEST_COUNT(names); i++) {
+    struct tally tally;
+    assert_true(tally_calls(&tally, names[i], load, 500));
+    bool oneshot = i == 2;
+    if (tally.retries > edges_of(&tally))
+      fail_msg("%s: %ld receives would have blocked, %ld sends", names[i], tally.retries,
+               tally.sends);
+    /* One-shot, each event is asked for anew; the others were told once. */
+    if (oneshot ? labs(tally.changes - tally.sends) > edges_of(&tally) : tally.changes > 0)
+      fail_msg("%s: %ld epoll_ctl for %ld messages", names[i], tally.changes, tally.sends);
+  }
+}
+
+/* A socket that takes no more: level-triggered, its readiness to be written to is asked for, and no
+ * more once all is sent, else every wait would report it. Edge-triggered, nothing is asked. */
+static void only_level_triggers_ask_to_write(void **state) {
+  (void)state;
+  static const char load[] = "--connections 2 --payload 1MiB --duration 200ms --timeout 30s";
+  struct tally lt;
+  struct tally et;
+  assert_true(tally_calls(&lt, "epoll-lt --sndbuf 8KiB", load, 100));
+  assert_true(tally_calls(&et, "epoll-et --sndbuf 8KiB", load, 100));
+  if (lt.changes < 10 || et.changes != 0)
+    fail_msg("epoll_ctl(MOD): %ld level-triggered, %ld edge-triggered", lt.changes, et.changes);
+}
+
+static void spinners_wait_without_sleeping(void **state) {
+  (void)state;
+  struct tally tally;
+  assert_true(tally_calls(&tally, "epoll-spin", "--connections 2 --duration 100ms", 20));
+  assert_true(tally.waits[EPOLL] > 10);
+  assert_int_equal(tally.sleepy, 0);
+  assert_true(tally_calls(&tally, "spin", "--connections 1 --idle 9 --duration 100ms", 20));
+  assert_true(tally.retries > tally.receives); /* it asks the silent ones, too */
+}
+
+/* ---- What is lost, what is inherited -------------------------------------------------------- */
+
+/* Without room for a single queued signal, every event is lost and found by trying all. */
+static void sigio_survives_a_full_queue(void **state) {
+  (void)state;
+  static struct test_result result;
+  static const rlim_t rooms[] = {0, 16};
+  for (size_t i = 0; i < TEST_COUNT(rooms); i++) {
+    struct test_server server;
+    struct rlimit limit = {rooms[i], rooms[i]};
+    test_serve(&server, "--backend sigio");
+    assert_int_equal(prlimit(server.process.pid, RLIMIT_SIGPENDING, &limit, NULL), 0);
+    test_command(&result,
+                 "load --target %s --connections 100 --duration 500ms --timeout 40s --json",
+                 server.target);
+    json_t *json = test_json(&result);
+    assert_int_equal(test_json_int(json, "established"), 100);
+    assert_int_equal(test_json_int(json, "in_flight_end"), 0); /* each has got its last answer */
+    assert_int_equal(test_json_int(json, "errors.timeout"), 0);
+    assert_int_equal(test_json_int(json, "errors.mismatch"), 0);
+    assert_int_equal(test_json_int(json, "errors.closed"), 0);
+    json_decref(json);
+    test_stop(&server);
+  }
+}
+
+/* Sockets among the descriptors of a process; -1: it has ended. */
+static int sockets_of(pid_t pid) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+  DIR *fds = opendir(path);
+  if (fds == NULL)
+    return -1;
+  int count = 0;
+  const struct dirent *entry;
+  while ((entry = readdir(fds)) != NULL) {
+    char link[64] = "";
+    ssize_t n = readlinkat(dirfd(fds), entry->d_name, link, sizeof link - 1);
+    count += n > 0 && strncmp(link, "socket:", 7) == 0;
+  }
+  closedir(fds);
+  return count;
+}
+
+struct parent {
+  pid_t pid;
+  int children; /* wanted */
+  int held;     /* sockets of all children */
+};
+
+static bool has_children(void *arg) {
+  struct parent *parent = arg;
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)parent->pid, (int)parent->pid);
+  FILE *from = fopen(path, "re");
+  if (from == NULL)
+    skip(); /* a kernel without CONFIG_PROC_CHILDREN */
+  int pid;
+  int count = 0;
+  parent->held = 0;
+  for (; fscanf(from, "%d", &pid) == 1; count++)
+    parent->held += sockets_of(pid);
+  fclose(from);
+  return count == parent->children && parent->held == count;
+}
+
+/* One that a child inherited would keep another's connection open after its end. */
+static void a_forked_child_holds_its_connection_alone(void **state) {
+  (void)state;
+  int fds[CONNECTIONS];
+  struct test_server server;
+  struct mux_sock_options options = MUX_SOCK_DEFAULTS;
+  test_serve(&server, "--backend fork");
+  for (int i = 0; i < CONNECTIONS; i++) {
+    fds[i] = mux_sock_connect_within(&server.addr, &options, 5 * MUX_S);
+    assert_true(fds[i] >= 0);
+  }
+  struct parent parent = {.pid = server.process.pid, .children = CONNECTIONS};
+  if (!test_wait_until(has_children, &parent))
+    fail_msg("%d children hold %d sockets", CONNECTIONS, parent.held);
+  for (int i = 0; i < CONNECTIONS; i++)
+    close(fds[i]);
+  test_stop(&server);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(each_waits_by_its_own_call_alone),
+      cmocka_unit_test(blocking_models_make_two_calls_a_message),
+      cmocka_unit_test(epoll_receives_once_a_message),
+      cmocka_unit_test(only_level_triggers_ask_to_write),
+      cmocka_unit_test(spinners_wait_without_sleeping),
+      cmocka_unit_test(sigio_survives_a_full_queue),
+      cmocka_unit_test(a_forked_child_holds_its_connection_alone),
+  };
+  return cmocka_run_group_tests(tests, test_make_directory, test_remove_directory);
+}
