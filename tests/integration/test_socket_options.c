@@ -87,7 +87,10 @@ static bool open_server(struct test_server *server, struct sockets *sockets, int
   struct timeval patience = {.tv_sec = TEST_TIMEOUT_S};
   setsockopt(*client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   assert_int_equal(fcntl(*client, F_SETFL, 0), 0);
-  ssize_t n = recv(*client, bytes, sizeof bytes, MSG_WAITALL);
+  ssize_t n;
+  do /* tearing down the ring of uring's probe interrupts calls */
+    n = recv(*client, bytes, sizeof bytes, MSG_WAITALL);
+  while (n < 0 && errno == EINTR);
   if (n != sizeof bytes)
     fail_msg("%s: echo of %zd bytes of %zu: %s", backend, n, sizeof bytes, strerror(errno));
   *sockets = borrow(server);
