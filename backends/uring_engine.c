@@ -22,17 +22,17 @@ static void set_listener_nonblocking(const struct uring_engine *engine, bool on)
   fcntl(fd, F_SETFL, flags | (on ? O_NONBLOCK : 0));
 }
 
-/* Takes what waits in the queue without asking io_uring. */
-static void accept_waiting(struct uring_engine *engine) {
+/* Takes what waits in the queue without asking io_uring. Returns why no more: accept()'s -errno. */
+static int accept_waiting(struct uring_engine *engine) {
   struct mux_worker *worker = engine->worker;
   int fd;
   while ((fd = worker->host->accept(worker, 0)) >= 0)
     uring_add_connection(engine, fd, 0);
+  return fd;
 }
 
 /* No more connections for a while, or until one ends. */
 static void pause_accepting(struct uring_engine *engine) {
-  MUX_COUNT(engine->worker, paused, 1);
   engine->resume_ns = engine->worker->host->now_ns() + MUX_ACCEPT_PAUSE_NS;
 }
 
@@ -41,6 +41,7 @@ static void pause_accepting(struct uring_engine *engine) {
 static void submit_accept(struct uring_engine *engine) {
   int listener = engine->worker->listen_fd;
   if (engine->direct && engine->free_files == 0) {
+    MUX_COUNT(engine->worker, paused, 1);
     pause_accepting(engine);
     return;
   }
@@ -60,6 +61,21 @@ static void submit_accept(struct uring_engine *engine) {
     sqe->file_index = IORING_FILE_INDEX_ALLOC; /* liburing 2.3's helper does not know it */
   uring_tag(sqe, NULL, OP_ACCEPT);
   engine->accepting = true;
+}
+
+/* After a pause. Whether there are descriptors again is tried by hand: requests in vain would keep
+ * the kernel thread of sqpoll spinning. */
+static void resume_accepting(struct uring_engine *engine) {
+  if (!engine->direct && !engine->datagrams) {
+    set_listener_nonblocking(engine, true);
+    int error = accept_waiting(engine);
+    set_listener_nonblocking(engine, engine->worker->accept == MUX_ACCEPT_HANDOFF);
+    if (error == -EMFILE) { /* which accept() has counted */
+      pause_accepting(engine);
+      return;
+    }
+  }
+  submit_accept(engine);
 }
 
 /* When the server stops, those who wait in the queue are served like those accepted before. For
@@ -86,6 +102,7 @@ static void on_accept(struct uring_engine *engine, const struct io_uring_cqe *cq
     }
   } else if (cqe->res == -EMFILE || cqe->res == -ENFILE || cqe->res == -ENOBUFS ||
              cqe->res == -ENOMEM) {
+    MUX_COUNT(worker, paused, 1);
     pause_accepting(engine);
   } else if (cqe->res == -EBADF || cqe->res == -EINVAL || cqe->res == -ENOTSOCK ||
              cqe->res == -EOPNOTSUPP) {
@@ -166,7 +183,7 @@ static int64_t run_timers(struct uring_engine *engine) {
     uring_abort_connections(engine, -ETIMEDOUT);
     return -1;
   }
-  submit_accept(engine);
+  resume_accepting(engine);
   return engine->resume_ns != 0 ? MUX_ACCEPT_PAUSE_NS : -1;
 }
 
