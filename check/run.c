@@ -129,6 +129,8 @@ static bool settle_transport(const struct check_setup *setup, const struct check
 
 static bool applies(const struct check_setup *setup, const struct check_case *one,
                     struct mux_server_spec *spec, char path[64], struct check_result *result) {
+  if (!settle_transport(setup, one, spec, path, result))
+    return false;
   const struct mux_exemption *exempt = setup->backend != NULL ? setup->backend->exemptions : NULL;
   for (; exempt != NULL && exempt->test != NULL; exempt++)
     if (strcmp(exempt->test, one->name) == 0) {
@@ -144,7 +146,7 @@ static bool applies(const struct check_setup *setup, const struct check_case *on
     snprintf(text, sizeof text, "%d descriptors, the limit is %ld", one->fds + SPARE_FDS, fds);
     return skip(result, "needs %s (ulimit -n)", text);
   }
-  return settle_transport(setup, one, spec, path, result);
+  return true;
 }
 
 /* ---- The child ------------------------------------------------------------------------------ */

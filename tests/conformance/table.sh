@@ -1,6 +1,7 @@
 #!/bin/sh
 # Prints docs/conformance.md: every case on every backend that is available here, from a run of
-# them all over every transport; and which cases each mutant fails, as tests/mutants declares it.
+# them all over every transport (failures go to stderr, too), and which cases each mutant fails, as
+# tests/mutants declares it.
 #
 #     table.sh MUTANT       (MUXBENCH: the program)
 set -u
@@ -8,7 +9,9 @@ here=$(dirname "$0")
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cases() { # on a transport
-  "$here/backends.sh" -j 3 "$2" | sed "s/^/$1 /" >>"$work/said"
+  "$here/backends.sh" -j 3 "$2" >"$work/tap"
+  grep -A1 '^not ok' "$work/tap" >&2
+  sed "s/^/$1 /" "$work/tap" >>"$work/said"
 }
 cases tcp tcp://127.0.0.1:0
 cases tcp6 'tcp://[::1]:0'
