@@ -320,17 +320,18 @@ bool check_catches(struct check *check, int signal) {
 
 /* ---- What must hold ------------------------------------------------------------------------- */
 
+/* Its workers may open some as they start, one after the other. */
 int check_fds_settled(struct check *check) {
+  enum { LOOKS = 100, STEADY = 10 };
   check_serves(check);
-  int before = check_fds(check);
-  for (int i = 0; i < 100; i++) {
+  int fds = check_fds(check);
+  for (int i = 0, steady = 0; i < LOOKS && steady < STEADY; i++) {
+    int before = fds;
     check_sleep(10 * MUX_MS);
-    int now = check_fds(check);
-    if (now == before)
-      break;
-    before = now;
+    fds = check_fds(check);
+    steady = fds == before ? steady + 1 : 0;
   }
-  return before;
+  return fds;
 }
 
 void check_fds_return(struct check *check, int fds, const char *what) {

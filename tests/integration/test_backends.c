@@ -59,6 +59,16 @@ static bool serves_many(const json_t *backend) {
          json_object_get(json_object_get(backend, "exemptions"), "ten-thousand-idle") == NULL;
 }
 
+static bool serves(const json_t *backend, const char *transport) {
+  size_t i;
+  json_t *offered;
+  json_array_foreach(json_object_get(backend, "transports"), i, offered) {
+    if (strcmp(json_string_value(offered), transport) == 0)
+      return true;
+  }
+  return false;
+}
+
 static void all_serve(int connections, const char *listen) {
   size_t i;
   json_t *backend;
@@ -96,6 +106,40 @@ static void ten_thousand_connections_over_unix(void **state) {
   char listen[128];
   snprintf(listen, sizeof listen, "unix://%s/s", test_directory());
   all_serve(test_connections(10000), listen);
+}
+
+/* At a rate that a receive buffer can take. A machine busy with others may still lose some of it:
+ * loss is counted and no error of the server's; damage, doubles and ICMP errors are. */
+static void ten_thousand_peers_over_udp(void **state) {
+  (void)state;
+  static const char *const wrong[] = {"errors.connect", "errors.reset", "errors.mismatch",
+                                      "errors.closed", "datagrams.duplicated"};
+  size_t i;
+  json_t *backend;
+  int peers = test_connections(10000);
+  json_array_foreach(backends, i, backend) {
+    const char *name = json_string_value(json_object_get(backend, "name"));
+    if (!json_is_true(json_object_get(backend, "available")) || !serves(backend, "udp"))
+      continue;
+    struct test_server server;
+    test_serve(&server, "--backend %s --listen udp://127.0.0.1:0", name);
+    test_command(&result,
+                 "load --target %s --connections %d --rate 20k --duration 500ms --warmup 100ms "
+                 "--timeout 1s --json",
+                 server.target, peers);
+    json_t *json = test_json(&result);
+    if (test_json_int(json, "established") != peers)
+      fail_msg("%s: established %lld of %d", name, test_json_int(json, "established"), peers);
+    for (size_t k = 0; k < TEST_COUNT(wrong); k++)
+      if (test_json_int(json, wrong[k]) != 0)
+        fail_msg("%s with %d peers: %s %lld", name, peers, wrong[k], test_json_int(json, wrong[k]));
+    long long sent = test_json_int(json, "sent");
+    long long completed = test_json_int(json, "completed");
+    if (completed * 2 <= sent)
+      fail_msg("%s: %lld of %lld datagrams come back", name, completed, sent);
+    json_decref(json);
+    test_stop(&server);
+  }
 }
 
 static long long refused(const char *path) {
@@ -183,6 +227,7 @@ int main(void) {
       cmocka_unit_test(ten_thousand_connections),
       cmocka_unit_test(ten_thousand_connections_over_ipv6),
       cmocka_unit_test(ten_thousand_connections_over_unix),
+      cmocka_unit_test(ten_thousand_peers_over_udp),
       cmocka_unit_test(beyond_its_limit_a_backend_refuses),
       cmocka_unit_test(libraries_wait_as_they_are_told),
   };
