@@ -43,7 +43,7 @@ conformance-all: $(BUILD)/muxbench $(RUN_TESTS) $(CONFORMANCE_TOOLS)
 	@$(TEST_ENV) $(RUN_TESTS) -t 3000 $(ALL_CONFORMANCE)
 
 .PHONY: soak conformance-table
-## make soak                every backend for a while under valgrind: memory and descriptors
+## make soak                every backend under valgrind: memory and descriptors (8 minutes)
 soak: $(BUILD)/muxbench $(RUN_TESTS)
 	@scripts/setup.sh valgrind
 	@$(TEST_ENV) $(RUN_TESTS) -t 3000 tests/conformance/soak.sh

@@ -40,7 +40,7 @@ test: setup oracles
 	@$(MAKE) --no-print-directory $(JOBS) test-programs
 	@$(MAKE) --no-print-directory run-tests
 
-## make test-all            every case, mutant, backend, transport and sanitizer; some hours
+## make test-all            every case, mutant, backend, transport and sanitizer (2 hours)
 test-all: setup oracles
 	@$(MAKE) --no-print-directory $(JOBS) test-programs
 	@$(TEST_ENV) $(RUN_TESTS) -t 3000 $(TEST_COMMANDS) $(ALL_CONFORMANCE)

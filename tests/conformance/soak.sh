@@ -2,7 +2,7 @@
 # Every backend under valgrind for ROUNDS rounds of the cases that open, break and close connections:
 # no invalid access, no leak, and no descriptor left at the end. Prints TAP.
 #
-#     soak.sh [ROUNDS]       (MUXBENCH: the program)
+#     soak.sh [ROUNDS [PATTERN]]       (MUXBENCH: the program; PATTERN: of backends, ERE)
 #
 # io_uring writes to memory behind valgrind's back, which then takes it for uninitialised: those
 # backends have the sanitizers (make test-all). Left out are also those with a process per connection,
@@ -10,6 +10,7 @@
 set -u
 : "${MUXBENCH:?path of muxbench}"
 rounds=${1:-3}
+pattern=${2:-.}
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cases="one-byte-writes sizes random-chunks half-close reset-idle reset-midstream client-vanishes
@@ -21,7 +22,7 @@ done
 backends=$("$MUXBENCH" list --json | awk '
   /^    "name":/ { name = $2; gsub(/[",]/, "", name) }
   /^    "model":/ { alone = /one at a time/ }
-  /^    "available": true/ && !alone && name !~ /^uring|fork$/ { print name }')
+  /^    "available": true/ && !alone && name !~ /^uring|fork$/ { print name }' | grep -E "$pattern")
 echo "1..$(printf '%s\n' $backends | wc -l)"
 n=0
 failed=0
@@ -30,7 +31,8 @@ for backend in $backends; do
   log=$work/$backend.log
   said=$work/$backend.out
   valgrind --track-fds=yes --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=99 \
-    --trace-children=no --log-file="$log" "$MUXBENCH" serve --backend "$backend" --drain 5s >"$said" &
+    --trace-children=no --max-threads=2000 --log-file="$log" \
+    "$MUXBENCH" serve --backend "$backend" --drain 5s >"$said" &
   pid=$!
   for tenth in $(seq 300); do
     grep -qs '^listening ' "$said" && break
@@ -41,7 +43,8 @@ for backend in $backends; do
   for round in $(seq "$rounds"); do
     [ -n "$address" ] &&
       "$MUXBENCH" check --target "$address" --patience 30s --seed "$round" --tap "$@" >"$work/tap" 2>&1 ||
-      wrong="$wrong$(grep -A1 '^not ok' "$work/tap" 2>/dev/null || echo ' no server')"
+      wrong="$wrong
+$(grep -A1 '^not ok' "$work/tap" 2>/dev/null || echo 'no server')"
   done
   kill -TERM "$pid"
   wait "$pid" || wrong="$wrong exit status $?;"
