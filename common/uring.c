@@ -13,7 +13,7 @@
 
 #include "common/clock.h"
 
-enum { CACHE_LINE = 64, CHUNKS_PER_SLAB = 64, FIRST_LIVE = 64, SQPOLL_IDLE_MS = 100 };
+enum { CACHE_LINE = 64, CHUNKS_PER_SLAB = 64, FIRST_LIVE = 64, SQPOLL_IDLE_MS = 10 };
 
 struct mux_uring_slab {
   struct mux_uring_slab *next;
