@@ -1,21 +1,12 @@
 /* libev.c: libev's I/O watchers: one per connection, whose events follow what its echo wants. The
  * callback moves the bytes itself.
  * mux-library: ev.h -lev libev-dev */
-#include "backends/mux_backend.h"
-
-#include <errno.h>
-#include <stdio.h>
+#include "backends/library.h"
 
 #if !__has_include(<ev.h>)
 
-static int libev_probe(char *why, size_t why_bytes) {
-  snprintf(why, why_bytes, "built without libev (install libev-dev, then make)");
-  return -ENOSYS;
-}
-static int libev_run(struct mux_worker *worker) {
-  (void)worker;
-  return -ENOSYS;
-}
+MUX_LIBRARY_MISSING("libev", "libev-dev")
+#define PROBE   missing
 #define OPTIONS NULL
 
 #else
@@ -23,10 +14,9 @@ static int libev_run(struct mux_worker *worker) {
 #include <ev.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <sys/socket.h>
+#include <sys/queue.h>
 
 enum { OPTION_BACKEND };
-enum { BATCH = 256, DRAIN_BATCH = 1 << 16 }; /* connections accepted in one go */
 
 static const char *const methods[] = {"epoll", "poll", "select", NULL};
 static const unsigned method_flags[] = {EVBACKEND_EPOLL, EVBACKEND_POLL, EVBACKEND_SELECT};
@@ -40,6 +30,7 @@ static const struct mux_option option_table[] = {
     {0},
 };
 #define OPTIONS option_table
+#define PROBE   NULL
 
 struct server {
   struct mux_worker *worker;
@@ -48,7 +39,7 @@ struct server {
   struct ev_io stop;
   struct ev_timer resume;   /* accepting is paused */
   struct ev_timer deadline; /* of draining */
-  struct connection *first;
+  LIST_HEAD(, connection) connections;
   uint64_t events; /* callbacks since the last wait */
   bool draining;
   bool expired; /* the deadline has passed */
@@ -59,20 +50,14 @@ struct connection {
   struct ev_io io; /* first: libev gives it back. Its fd is the connection's. */
   struct mux_echo echo;
   struct server *server;
-  struct connection *next;
-  struct connection *previous;
+  LIST_ENTRY(connection) link;
 };
 
 static void end_connection(struct connection *connection, int error) {
   struct server *server = connection->server;
   const struct mux_host *host = server->worker->host;
   ev_io_stop(server->loop, &connection->io);
-  if (connection->next != NULL)
-    connection->next->previous = connection->previous;
-  if (connection->previous != NULL)
-    connection->previous->next = connection->next;
-  else
-    server->first = connection->next;
+  LIST_REMOVE(connection, link);
   host->echo_release(server->worker, &connection->echo);
   host->close(server->worker, connection->io.fd, error);
   free(connection);
@@ -107,7 +92,8 @@ static void on_ready(struct ev_loop *loop, struct ev_io *io, int events) {
         ((events & EV_READ) != 0 ? MUX_READ : 0u) | ((events & EV_WRITE) != 0 ? MUX_WRITE : 0u));
 }
 
-static void add_connection(struct server *server, int fd) {
+static void add_connection(void *arg, int fd) {
+  struct server *server = arg;
   struct connection *connection = calloc(1, sizeof *connection);
   if (connection == NULL) {
     server->worker->host->refuse(server->worker, fd);
@@ -116,27 +102,17 @@ static void add_connection(struct server *server, int fd) {
   connection->server = server;
   ev_io_init(&connection->io, on_ready, fd, EV_READ);
   ev_io_start(server->loop, &connection->io);
-  connection->next = server->first;
-  if (connection->next != NULL)
-    connection->next->previous = connection;
-  server->first = connection;
+  LIST_INSERT_HEAD(&server->connections, connection, link);
 }
 
 static void accept_batch(struct server *server) {
-  for (int left = server->draining ? DRAIN_BATCH : BATCH; left > 0; left--) {
-    int fd = server->worker->host->accept(server->worker, SOCK_NONBLOCK);
-    if (fd >= 0) {
-      add_connection(server, fd);
-      continue;
-    }
-    if (fd == -EMFILE && !server->draining) {
-      ev_io_stop(server->loop, &server->listener);
-      ev_timer_set(&server->resume, (double)MUX_ACCEPT_PAUSE_NS / 1e9, 0.);
-      ev_timer_start(server->loop, &server->resume);
-    } else if (fd != -EAGAIN && fd != -EMFILE) {
-      server->error = fd;
-    }
-    return;
+  int rc = mux_library_accept(server->worker, server->draining, add_connection, server);
+  if (rc == -EMFILE) {
+    ev_io_stop(server->loop, &server->listener);
+    ev_timer_set(&server->resume, (double)MUX_ACCEPT_PAUSE_NS / 1e9, 0.);
+    ev_timer_start(server->loop, &server->resume);
+  } else if (rc != 0) {
+    server->error = rc;
   }
 }
 
@@ -175,24 +151,23 @@ static void on_stop(struct ev_loop *loop, struct ev_io *io, int events) {
   ev_timer_start(loop, &server->deadline);
   accept_batch(server); /* those who connected before the signal */
   struct connection *next;
-  for (struct connection *each = server->first; each != NULL; each = next) {
-    next = each->next;
+  for (struct connection *each = LIST_FIRST(&server->connections); each != NULL; each = next) {
+    next = LIST_NEXT(each, link);
     drive(each, MUX_READ | MUX_WRITE | MUX_HUP);
   }
 }
 
 static int serve(struct server *server) {
   struct mux_worker *worker = server->worker;
-  while (server->error == 0 && !(server->draining && server->first == NULL) && !server->expired) {
+  while (server->error == 0 && !(server->draining && LIST_EMPTY(&server->connections)) &&
+         !server->expired) {
     ev_run(server->loop, EVRUN_ONCE);
-    MUX_COUNT(worker, waits, 1);
-    MUX_COUNT(worker, events, server->events);
-    server->events = 0;
+    mux_library_count(worker, &server->events);
   }
   return server->error;
 }
 
-static int libev_run(struct mux_worker *worker) {
+static int run(struct mux_worker *worker) {
   unsigned method = method_flags[worker->options[OPTION_BACKEND]];
   struct server server = {.worker = worker, .loop = ev_loop_new(method | EVFLAG_NOENV)};
   if (server.loop == NULL)
@@ -205,8 +180,8 @@ static int libev_run(struct mux_worker *worker) {
   ev_io_start(server.loop, &server.listener);
   ev_io_start(server.loop, &server.stop);
   int rc = serve(&server);
-  while (server.first != NULL)
-    end_connection(server.first, 0);
+  while (!LIST_EMPTY(&server.connections))
+    end_connection(LIST_FIRST(&server.connections), 0);
   ev_loop_destroy(server.loop);
   return rc;
 }
@@ -220,9 +195,7 @@ static const struct mux_backend backend = {
     .summary = "libev's I/O watchers",
     .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .options = OPTIONS,
-#if !__has_include(<ev.h>)
-    .probe = libev_probe,
-#endif
-    .run = libev_run,
+    .probe = PROBE,
+    .run = run,
 };
 MUX_BACKEND(backend);

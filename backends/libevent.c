@@ -5,21 +5,12 @@
  * grows its sets with the descriptors, but marks them by FD_SET(), which a build with
  * _FORTIFY_SOURCE aborts beyond FD_SETSIZE: with it, such connections are refused.
  * mux-library: event2/event.h -levent_core libevent-dev */
-#include "backends/mux_backend.h"
-
-#include <errno.h>
-#include <stdio.h>
+#include "backends/library.h"
 
 #if !__has_include(<event2/event.h>)
 
-static int libevent_probe(char *why, size_t why_bytes) {
-  snprintf(why, why_bytes, "built without libevent (install libevent-dev, then make)");
-  return -ENOSYS;
-}
-static int libevent_run(struct mux_worker *worker) {
-  (void)worker;
-  return -ENOSYS;
-}
+MUX_LIBRARY_MISSING("libevent", "libevent-dev")
+#define PROBE         missing
 #define OPTIONS       NULL
 #define FD_LIMIT_WITH NULL
 
@@ -31,10 +22,9 @@ static int libevent_run(struct mux_worker *worker) {
 #include <stdlib.h>
 #include <string.h>
 #include <sys/select.h>
-#include <sys/socket.h>
+#include <sys/queue.h>
 
 enum { OPTION_BACKEND };
-enum { BATCH = 256, DRAIN_BATCH = 1 << 16 }; /* connections accepted in one go */
 
 enum { EPOLL, POLL, SELECT };
 static const char *const methods[] = {
@@ -54,6 +44,7 @@ static uint32_t fd_limit_with(const int64_t *options) {
   return options[OPTION_BACKEND] == SELECT ? FD_SETSIZE : 0;
 }
 #define FD_LIMIT_WITH fd_limit_with
+#define PROBE         NULL
 
 struct server {
   struct mux_worker *worker;
@@ -62,7 +53,7 @@ struct server {
   struct event stop;
   struct event resume;   /* timer: accepting is paused */
   struct event deadline; /* timer: of draining */
-  struct connection *first;
+  LIST_HEAD(, connection) connections;
   int fd_limit;    /* first descriptor that is refused; 0: none */
   uint64_t events; /* callbacks since the last wait */
   bool draining;
@@ -73,8 +64,7 @@ struct server {
 struct connection {
   struct server *server;
   struct mux_echo echo;
-  struct connection *next;
-  struct connection *previous;
+  LIST_ENTRY(connection) link;
   unsigned wants;
   int fd;
   struct event read;
@@ -88,12 +78,7 @@ static void end_connection(struct connection *connection, int error) {
   const struct mux_host *host = server->worker->host;
   event_del(&connection->read);
   event_del(&connection->write);
-  if (connection->next != NULL)
-    connection->next->previous = connection->previous;
-  if (connection->previous != NULL)
-    connection->previous->next = connection->next;
-  else
-    server->first = connection->next;
+  LIST_REMOVE(connection, link);
   host->echo_release(server->worker, &connection->echo);
   host->close(server->worker, connection->fd, error);
   free(connection);
@@ -130,7 +115,8 @@ static void on_ready(evutil_socket_t fd, short what, void *argument) {
   drive(connection, (what & EV_READ) != 0 ? MUX_READ : MUX_WRITE);
 }
 
-static void add_connection(struct server *server, int fd) {
+static void add_connection(void *arg, int fd) {
+  struct server *server = arg;
   bool fits = server->fd_limit == 0 || fd < server->fd_limit;
   struct connection *connection = fits ? calloc(1, sizeof *connection) : NULL;
   if (connection == NULL) {
@@ -147,10 +133,7 @@ static void add_connection(struct server *server, int fd) {
     free(connection);
     return;
   }
-  connection->next = server->first;
-  if (connection->next != NULL)
-    connection->next->previous = connection;
-  server->first = connection;
+  LIST_INSERT_HEAD(&server->connections, connection, link);
 }
 
 static void on_connect(evutil_socket_t listen_fd, short what, void *argument) {
@@ -158,19 +141,12 @@ static void on_connect(evutil_socket_t listen_fd, short what, void *argument) {
   (void)listen_fd;
   (void)what;
   server->events++;
-  for (int left = server->draining ? DRAIN_BATCH : BATCH; left > 0; left--) {
-    int fd = server->worker->host->accept(server->worker, SOCK_NONBLOCK);
-    if (fd >= 0) {
-      add_connection(server, fd);
-      continue;
-    }
-    if (fd == -EMFILE && !server->draining) {
-      event_del(&server->listener);
-      event_add(&server->resume, &pause_time);
-    } else if (fd != -EAGAIN && fd != -EMFILE) {
-      server->error = fd;
-    }
-    return;
+  int rc = mux_library_accept(server->worker, server->draining, add_connection, server);
+  if (rc == -EMFILE) {
+    event_del(&server->listener);
+    event_add(&server->resume, &pause_time);
+  } else if (rc != 0) {
+    server->error = rc;
   }
 }
 
@@ -200,8 +176,8 @@ static void on_stop(evutil_socket_t stop_fd, short what, void *argument) {
   event_add(&server->deadline, &drain);
   on_connect(stop_fd, what, server); /* those who connected before the signal */
   struct connection *next;
-  for (struct connection *each = server->first; each != NULL; each = next) {
-    next = each->next;
+  for (struct connection *each = LIST_FIRST(&server->connections); each != NULL; each = next) {
+    next = LIST_NEXT(each, link);
     drive(each, MUX_READ | MUX_WRITE | MUX_HUP);
   }
 }
@@ -223,17 +199,16 @@ static struct event_base *make_base(const struct mux_worker *worker) {
 
 static int serve(struct server *server) {
   struct mux_worker *worker = server->worker;
-  while (server->error == 0 && !(server->draining && server->first == NULL) && !server->expired) {
+  while (server->error == 0 && !(server->draining && LIST_EMPTY(&server->connections)) &&
+         !server->expired) {
     if (event_base_loop(server->base, EVLOOP_ONCE) < 0)
       return -EIO;
-    MUX_COUNT(worker, waits, 1);
-    MUX_COUNT(worker, events, server->events);
-    server->events = 0;
+    mux_library_count(worker, &server->events);
   }
   return server->error;
 }
 
-static int libevent_run(struct mux_worker *worker) {
+static int run(struct mux_worker *worker) {
   struct server server = {
       .worker = worker, .base = make_base(worker), .fd_limit = (int)fd_limit_with(worker->options)};
   if (server.base == NULL)
@@ -246,8 +221,8 @@ static int libevent_run(struct mux_worker *worker) {
   int rc = event_add(&server.listener, NULL) == 0 && event_add(&server.stop, NULL) == 0
                ? serve(&server)
                : -ENOMEM;
-  while (server.first != NULL)
-    end_connection(server.first, 0);
+  while (!LIST_EMPTY(&server.connections))
+    end_connection(LIST_FIRST(&server.connections), 0);
   event_base_free(server.base);
   return rc;
 }
@@ -261,10 +236,8 @@ static const struct mux_backend backend = {
     .summary = "libevent's plain events",
     .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .options = OPTIONS,
-#if !__has_include(<event2/event.h>)
-    .probe = libevent_probe,
-#endif
-    .run = libevent_run,
+    .probe = PROBE,
+    .run = run,
     .fd_limit_with = FD_LIMIT_WITH,
 };
 MUX_BACKEND(backend);

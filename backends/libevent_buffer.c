@@ -6,10 +6,7 @@
  * watermark makes due when half of it has gone.
  *
  * mux-library: event2/bufferevent.h -levent_core libevent-dev */
-#include "backends/mux_backend.h"
-
-#include <errno.h>
-#include <stdio.h>
+#include "backends/library.h"
 
 #if __has_include(<event2/bufferevent.h>)
 
@@ -18,9 +15,7 @@
 #include <event2/event.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-
-enum { ACCEPT_BATCH = 256 }; /* connections taken before the others get a turn */
+#include <sys/queue.h>
 
 struct server {
   struct event_base *base;
@@ -28,7 +23,7 @@ struct server {
   struct event *stop;
   struct event *timer; /* ends a pause of accepting, or the drain */
   struct mux_worker *worker;
-  struct connection *connections;
+  LIST_HEAD(, connection) connections;
   uint64_t events; /* since the last count */
   int error;       /* of the listener */
   bool draining;
@@ -38,7 +33,7 @@ struct server {
 struct connection {
   struct bufferevent *buffers;
   struct server *server;
-  struct connection *next, *prev;
+  LIST_ENTRY(connection) link;
   bool eof;
   bool full; /* reading is disabled until the output has shrunk */
 };
@@ -48,12 +43,7 @@ static void end_connection(struct connection *conn, int error) {
   int fd = bufferevent_getfd(conn->buffers);
   bufferevent_free(conn->buffers);
   server->worker->host->close(server->worker, fd, error);
-  if (conn->next != NULL)
-    conn->next->prev = conn->prev;
-  if (conn->prev != NULL)
-    conn->prev->next = conn->next;
-  else
-    server->connections = conn->next;
+  LIST_REMOVE(conn, link);
   free(conn);
   if (!server->draining)
     event_add(server->listener, NULL); /* in case it was paused: there is room for another */
@@ -115,7 +105,8 @@ static void shut_receiving(struct connection *conn) {
   shutdown(bufferevent_getfd(conn->buffers), SHUT_RD);
 }
 
-static void add_connection(struct server *server, int fd) {
+static void add_connection(void *arg, int fd) {
+  struct server *server = arg;
   struct mux_worker *worker = server->worker;
   struct connection *conn = calloc(1, sizeof *conn);
   struct bufferevent *buffers = bufferevent_socket_new(server->base, fd, 0);
@@ -126,10 +117,8 @@ static void add_connection(struct server *server, int fd) {
     worker->host->refuse(worker, fd);
     return;
   }
-  *conn = (struct connection){.buffers = buffers, .server = server, .next = server->connections};
-  if (conn->next != NULL)
-    conn->next->prev = conn;
-  server->connections = conn;
+  *conn = (struct connection){.buffers = buffers, .server = server};
+  LIST_INSERT_HEAD(&server->connections, conn, link);
   bufferevent_setcb(buffers, on_readable, on_written, on_event, conn);
   bufferevent_set_max_single_read(buffers, worker->buffer_bytes);
   bufferevent_set_max_single_write(buffers, worker->buffer_bytes);
@@ -142,18 +131,13 @@ static void on_acceptable(evutil_socket_t listen_fd, short what, void *arg) {
   struct server *server = arg;
   (void)listen_fd;
   (void)what;
-  int fd = 0;
-  for (int n = 0; fd >= 0 && (n < ACCEPT_BATCH || server->draining); n++) {
-    fd = server->worker->host->accept(server->worker, SOCK_NONBLOCK);
-    if (fd >= 0)
-      add_connection(server, fd);
-  }
-  if (fd == -EMFILE && !server->draining) {
+  int rc = mux_library_accept(server->worker, server->draining, add_connection, server);
+  if (rc == -EMFILE) {
     static const struct timeval pause = {.tv_usec = MUX_ACCEPT_PAUSE_NS / 1000};
     event_del(server->listener);
     event_add(server->timer, &pause);
-  } else if (fd < 0 && fd != -EAGAIN && fd != -EMFILE) {
-    server->error = fd;
+  } else if (rc != 0) {
+    server->error = rc;
   }
 }
 
@@ -175,8 +159,10 @@ static void on_stop(evutil_socket_t stop_fd, short what, void *arg) {
   on_acceptable(stop_fd, what, server);
   event_del(server->listener);
   event_add(server->timer, &drain);
-  for (struct connection *conn = server->connections; conn != NULL; conn = conn->next)
+  struct connection *conn;
+  LIST_FOREACH(conn, &server->connections, link) {
     shut_receiving(conn);
+  }
 }
 
 static int open_server(struct server *server) {
@@ -202,21 +188,19 @@ static void close_server(struct server *server) {
     event_base_free(server->base);
 }
 
-static int libevent_buffer_run(struct mux_worker *worker) {
+static int run(struct mux_worker *worker) {
   struct server server = {.worker = worker};
   int error = open_server(&server);
-  while (error == 0 && !server.expired && (!server.draining || server.connections != NULL)) {
+  while (error == 0 && !server.expired && (!server.draining || !LIST_EMPTY(&server.connections))) {
     if (event_base_loop(server.base, EVLOOP_ONCE) < 0)
       error = -EIO;
     else
       error = server.error;
-    MUX_COUNT(worker, waits, 1);
-    MUX_COUNT(worker, events, server.events);
-    server.events = 0;
+    mux_library_count(worker, &server.events);
   }
   server.draining = true;
-  while (server.connections != NULL)
-    end_connection(server.connections, error != 0 ? error : -ETIMEDOUT);
+  while (!LIST_EMPTY(&server.connections))
+    end_connection(LIST_FIRST(&server.connections), error != 0 ? error : -ETIMEDOUT);
   close_server(&server);
   return error;
 }
@@ -224,18 +208,8 @@ static int libevent_buffer_run(struct mux_worker *worker) {
 #define PROBE NULL
 
 #else
-
-static int probe(char *why, size_t why_bytes) {
-  snprintf(why, why_bytes, "built without libevent (Debian: libevent-dev)");
-  return -ENOSYS;
-}
-#define PROBE probe
-
-static int libevent_buffer_run(struct mux_worker *worker) {
-  (void)worker;
-  return -ENOSYS;
-}
-
+MUX_LIBRARY_MISSING("libevent", "libevent-dev")
+#define PROBE missing
 #endif
 
 static const struct mux_backend libevent_buffer = {
@@ -245,6 +219,6 @@ static const struct mux_backend libevent_buffer = {
     .summary = "libevent's bufferevents: the library reads, queues and writes",
     .transports = MUX_TCP | MUX_UNIX,
     .probe = PROBE,
-    .run = libevent_buffer_run,
+    .run = run,
 };
 MUX_BACKEND(libevent_buffer);

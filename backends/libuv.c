@@ -8,19 +8,14 @@
  * grows at its end. A full buffer stops reading (uv_read_stop) until the peer has drained it.
  *
  * mux-library: uv.h -luv libuv1-dev */
-#include "backends/mux_backend.h"
-
-#include <errno.h>
-#include <stdio.h>
+#include "backends/library.h"
 
 #if __has_include(<uv.h>)
 
 #include <stdbool.h>
 #include <stdlib.h>
-#include <sys/socket.h>
+#include <sys/queue.h>
 #include <uv.h>
-
-enum { ACCEPT_BATCH = 256 }; /* connections taken before the others get a turn */
 
 struct server {
   uv_loop_t loop;
@@ -29,7 +24,7 @@ struct server {
   uv_timer_t timer; /* ends a pause of accepting, or the drain */
   uv_check_t check;
   struct mux_worker *worker;
-  struct connection *connections;
+  LIST_HEAD(, connection) connections;
   uint64_t events; /* since the last count */
   int error;       /* of the listener */
   bool is_unix;
@@ -49,7 +44,7 @@ struct connection {
   bool reading;
   struct mux_echo echo;
   struct server *server;
-  struct connection *next, *prev;
+  LIST_ENTRY(connection) link;
 };
 
 static void resume_accepting(struct server *server);
@@ -66,12 +61,7 @@ static void end_connection(struct connection *conn, int error) {
     return;
   uv_close(&conn->uv.handle, on_closed); /* closes the fd */
   server->worker->host->close(server->worker, -1, error);
-  if (conn->next != NULL)
-    conn->next->prev = conn->prev;
-  if (conn->prev != NULL)
-    conn->prev->next = conn->next;
-  else
-    server->connections = conn->next;
+  LIST_REMOVE(conn, link);
   if (server->paused && !server->draining)
     resume_accepting(server);
 }
@@ -166,7 +156,8 @@ static void shut_receiving(struct connection *conn) {
     shutdown(fd, SHUT_RD);
 }
 
-static void add_connection(struct server *server, int fd) {
+static void add_connection(void *arg, int fd) {
+  struct server *server = arg;
   struct mux_worker *worker = server->worker;
   struct connection *conn = calloc(1, sizeof *conn);
   if (conn == NULL) {
@@ -188,10 +179,7 @@ static void add_connection(struct server *server, int fd) {
     worker->host->refuse(worker, fd);
     return;
   }
-  conn->next = server->connections;
-  if (conn->next != NULL)
-    conn->next->prev = conn;
-  server->connections = conn;
+  LIST_INSERT_HEAD(&server->connections, conn, link);
   if (server->draining)
     shut_receiving(conn);
   advance(conn);
@@ -205,26 +193,21 @@ static void on_timer(uv_timer_t *timer) {
     resume_accepting(server);
     return;
   }
-  while (server->connections != NULL)
-    end_connection(server->connections, -ETIMEDOUT);
+  while (!LIST_EMPTY(&server->connections))
+    end_connection(LIST_FIRST(&server->connections), -ETIMEDOUT);
 }
 
 static void on_acceptable(uv_poll_t *poll, int status, int events) {
   struct server *server = poll->data;
   (void)status;
   (void)events;
-  int fd = 0;
-  for (int n = 0; fd >= 0 && (n < ACCEPT_BATCH || server->draining); n++) {
-    fd = server->worker->host->accept(server->worker, SOCK_NONBLOCK);
-    if (fd >= 0)
-      add_connection(server, fd);
-  }
-  if (fd == -EMFILE && !server->draining) {
+  int rc = mux_library_accept(server->worker, server->draining, add_connection, server);
+  if (rc == -EMFILE) {
     server->paused = true;
     uv_poll_stop(&server->listener);
     uv_timer_start(&server->timer, on_timer, MUX_ACCEPT_PAUSE_NS / 1000000, 0);
-  } else if (fd < 0 && fd != -EAGAIN && fd != -EMFILE) {
-    server->error = fd;
+  } else if (rc != 0) {
+    server->error = rc;
     uv_stop(&server->loop);
   }
 }
@@ -236,9 +219,7 @@ static void resume_accepting(struct server *server) {
 
 static void on_check(uv_check_t *check) {
   struct server *server = check->data;
-  MUX_COUNT(server->worker, waits, 1);
-  MUX_COUNT(server->worker, events, server->events);
-  server->events = 0;
+  mux_library_count(server->worker, &server->events);
 }
 
 /* The loop runs on until the last connection has ended: everything else no longer keeps it. */
@@ -252,8 +233,10 @@ static void on_stop(uv_poll_t *poll, int status, int events) {
   uv_update_time(&server->loop);
   uv_timer_start(&server->timer, on_timer, drain_ms, 0);
   uv_unref((uv_handle_t *)&server->timer);
-  for (struct connection *conn = server->connections; conn != NULL; conn = conn->next)
+  struct connection *conn;
+  LIST_FOREACH(conn, &server->connections, link) {
     shut_receiving(conn);
+  }
 }
 
 static int open_server(struct server *server) {
@@ -283,7 +266,7 @@ static void close_handle(uv_handle_t *handle, void *unused) {
     uv_close(handle, NULL);
 }
 
-static int libuv_run(struct mux_worker *worker) {
+static int run(struct mux_worker *worker) {
   struct server *server = calloc(1, sizeof *server);
   if (server == NULL)
     return -ENOMEM;
@@ -298,8 +281,8 @@ static int libuv_run(struct mux_worker *worker) {
     uv_run(&server->loop, UV_RUN_DEFAULT);
     error = server->error;
   }
-  while (server->connections != NULL)
-    end_connection(server->connections, error);
+  while (!LIST_EMPTY(&server->connections))
+    end_connection(LIST_FIRST(&server->connections), error);
   uv_walk(&server->loop, close_handle, NULL);
   uv_run(&server->loop, UV_RUN_DEFAULT);
   uv_loop_close(&server->loop);
@@ -310,18 +293,8 @@ static int libuv_run(struct mux_worker *worker) {
 #define PROBE NULL
 
 #else
-
-static int probe(char *why, size_t why_bytes) {
-  snprintf(why, why_bytes, "built without libuv (Debian: libuv1-dev)");
-  return -ENOSYS;
-}
-#define PROBE probe
-
-static int libuv_run(struct mux_worker *worker) {
-  (void)worker;
-  return -ENOSYS;
-}
-
+MUX_LIBRARY_MISSING("libuv", "libuv1-dev")
+#define PROBE missing
 #endif
 
 static const struct mux_backend libuv = {
@@ -331,6 +304,6 @@ static const struct mux_backend libuv = {
     .summary = "libuv streams, the event loop of Node.js",
     .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .probe = PROBE,
-    .run = libuv_run,
+    .run = run,
 };
 MUX_BACKEND(libuv);
