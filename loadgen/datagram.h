@@ -5,15 +5,16 @@
  * datagram name connection and place: they are its sequence number, and all of it is verified.
  * An echo completes the message it names and no other, in O(1): a table over all messages out.
  *
- *   lost        no echo within --timeout. Its place in the closed loop is free again; it counts as
- *               errors.timeout (errors.reset: the target's port was found closed) and never as a
- *               response time. The connection goes on.
- *   late        the echo of a lost one. Lost ones are remembered for it, to a bound in closed
- * loops. duplicated  an echo whose message is neither out nor lost. reordered   an echo in time,
- * after that of a message sent later: a gap alone is no reordering (RFC 4737, 3.3). mismatch    of
- * another length, with wrong bytes, or of nothing ever sent there. If it names a message that is
- * out, that one is done with; else the next one to expire on this connection is taken for it, so
- * that no message counts twice.
+ * - lost: no echo within --timeout. Its place in the closed loop is free again; it counts as
+ *   errors.timeout (errors.reset: the target's port was found closed) and never as a response time.
+ *   The connection goes on.
+ * - late: the echo of a lost one. A closed loop remembers a bounded number of lost ones for it.
+ * - duplicated: an echo whose message is neither out nor lost.
+ * - reordered: an echo in time, after that of a message sent later. A gap alone is no reordering
+ *   (RFC 4737, 3.3).
+ * - mismatch: of another length, with wrong bytes, or of nothing ever sent there. If it names a
+ *   message that is out, that one is done with; else the next one to expire on this connection is
+ *   taken for it, so that no message counts twice.
  *
  * In a connection `sent` and `queued` count as for a stream; `received` is the end of the furthest
  * message echoed. */
