@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/accept.h"
 #include "backends/options.h"
 #include "backends/registry.h"
 #include "bench/commands.h"
@@ -33,6 +34,7 @@ static const char *model_of(const struct mux_backend *backend) {
   return "readiness, level-triggered";
 }
 
+/* As --listen spells them. */
 static char *transports_of(char out[32], const struct mux_backend *backend) {
   static const char *const names[] = {"tcp", "unix", "udp"};
   out[0] = 0;
@@ -92,7 +94,8 @@ static void add_line(struct libscols_table *table, const struct mux_backend *bac
                                transports_of(transports, backend),
                                workers_of(workers, backend),
                                limit_of(limit, backend),
-                               available ? "yes" : why};
+                               available ? "yes" : why,
+                               backend->summary};
   struct libscols_line *line = scols_table_new_line(table, NULL);
   for (size_t i = 0; line != NULL && i < sizeof cells / sizeof *cells; i++)
     scols_line_set_data(line, i, cells[i]);
@@ -112,8 +115,8 @@ static void print_options(const struct mux_backend *backend) {
 }
 
 static int print_table(void) {
-  static const char *const columns[] = {"BACKEND", "MODEL", "TRANSPORTS",
-                                        "WORKERS", "LIMIT", "AVAILABLE"};
+  static const char *const columns[] = {"BACKEND", "MODEL",     "TRANSPORTS", "WORKERS",
+                                        "LIMIT",   "AVAILABLE", "SUMMARY"};
   size_t count;
   const struct mux_backend *const *all = mux_registry_all(&count);
   scols_init_debug(0);
@@ -121,12 +124,14 @@ static int print_table(void) {
   if (table == NULL)
     return -ENOMEM;
   for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-    scols_table_new_column(table, columns[i], 0, 0);
+    /* On a terminal the last is cut to what room is left. */
+    scols_table_new_column(table, columns[i], 0,
+                           i + 1 == sizeof columns / sizeof *columns ? SCOLS_FL_TRUNC : 0);
   for (size_t i = 0; i < count; i++)
     add_line(table, all[i]);
   int rc = scols_print_table(table);
   scols_unref_table(table);
-  putchar('\n');
+  puts("\ntcp and udp: over IPv4 and IPv6. WORKERS any: as many as --workers says.\n");
   for (size_t i = 0; i < count; i++)
     print_options(all[i]);
   return rc != 0 ? rc : fflush(stdout) != 0 ? -errno : 0;
@@ -174,18 +179,30 @@ static json_t *transports_json(const struct mux_backend *backend) {
   return array;
 }
 
+/* The policies of --accept that several workers of it can have over TCP. */
+static json_t *accept_json(const struct mux_backend *backend) {
+  json_t *array = json_array();
+  for (int i = 0; mux_accept_names[i] != NULL && backend->max_workers != 1; i++)
+    if (mux_accept_refusal(backend, MUX_ADDR_TCP, MUX_ACCEPT_REUSEPORT + (enum mux_accept)i) ==
+        NULL)
+      json_array_append_new(array, json_string(mux_accept_names[i]));
+  return array;
+}
+
 static json_t *backend_json(const struct mux_backend *backend) {
   char why[256];
   bool available = mux_backend_probe(backend, why, sizeof why) == 0;
   uint32_t workers = backend->default_workers > 0 ? backend->default_workers : 1;
   uint32_t limit = mux_backend_fd_limit_of(backend, NULL);
-  json_t *object = json_pack(
-      "{s:s, s:s, s:s, s:o, s:o, s:i, s:o, s:b, s:o, s:o, s:o}", "name", backend->name, "summary",
-      backend->summary, "model", model_of(backend), "transports", transports_json(backend),
-      "max_workers", backend->max_workers > 0 ? json_integer(backend->max_workers) : json_null(),
-      "default_workers", (int)workers, "fd_limit", limit > 0 ? json_integer(limit) : json_null(),
-      "available", available, "reason", available ? json_null() : json_string(why), "options",
-      options_json(backend), "exemptions", exemptions_json(backend));
+  json_t *object =
+      json_pack("{s:s, s:s, s:s, s:o, s:o, s:i, s:o, s:o, s:b, s:o, s:o, s:o}", "name",
+                backend->name, "summary", backend->summary, "model", model_of(backend),
+                "transports", transports_json(backend), "max_workers",
+                backend->max_workers > 0 ? json_integer(backend->max_workers) : json_null(),
+                "default_workers", (int)workers, "accept", accept_json(backend), "fd_limit",
+                limit > 0 ? json_integer(limit) : json_null(), "available", available, "reason",
+                available ? json_null() : json_string(why), "options", options_json(backend),
+                "exemptions", exemptions_json(backend));
   return object;
 }
 
@@ -221,8 +238,10 @@ int cmd_list(int argc, char **argv) {
   static const struct argp argp = {
       .options = options,
       .parser = parse_option,
-      .doc = "List the backends: model, transports, workers, limits, and whether each can run here."
-             "\vExample: muxbench list --json"};
+      .doc =
+          "List the backends: model, transports, workers, limits, whether each can run here, and "
+          "what it is in a line."
+          "\vExample: muxbench list --json"};
   struct list_args args = {0};
   mux_parse_args(&argp, argc, argv, &args);
   int rc = args.json ? print_json(args.json_path) : print_table();

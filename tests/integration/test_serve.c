@@ -63,6 +63,9 @@ static void list_describes_every_backend(void **state) {
   json_array_foreach(list, i, backend) {
     assert_non_null(strstr(result.out, text_of(backend, "name")));
     assert_true(strlen(text_of(backend, "summary")) > 0);
+    assert_non_null(strstr(result.out, text_of(backend, "summary")));
+    bool many = json_integer_value(json_object_get(backend, "max_workers")) != 1;
+    assert_true((json_array_size(json_object_get(backend, "accept")) > 0) == many);
     assert_true(strlen(text_of(backend, "model")) > 0);
     assert_true(json_array_size(json_object_get(backend, "transports")) > 0);
     bool available = json_is_true(json_object_get(backend, "available"));
