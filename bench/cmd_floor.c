@@ -103,8 +103,6 @@ int cmd_floor(int argc, char **argv) {
   struct floor_result result;
   mux_parse_args(&parser, argc, argv, &options);
   mux_option_addr(&options.spec.addr, "--listen", options.listen, false);
-  if (options.spec.addr.kind == MUX_ADDR_UDP)
-    mux_die(MUX_EXIT_USAGE, "--listen: floor speaks over connections, tcp:// or unix://");
   mux_cpus_split(&server, &load, 1);
   if (CPU_COUNT(&options.spec.server_cpus) == 0)
     options.spec.server_cpus = server;

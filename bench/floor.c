@@ -3,7 +3,10 @@
  * Two processes in lockstep: the peer sends one message on every connection, then we (the "server")
  * receive and send each of them back, timed by our thread's CPU clock, then the peer takes them all
  * in. Nobody waits for a socket in the timed part: every message is there before it begins. As with
- * a server, our send() carries the bytes through the receiver's half of TCP. */
+ * a server, our send() carries the bytes through the receiver's half of TCP.
+ *
+ * UDP: the peer has as many sockets, the server one, whose receive queue holds a message of each.
+ */
 #include "bench/floor.h"
 
 #include <errno.h>
@@ -27,6 +30,7 @@ enum {
   PAYLOAD_MAX = 64 * 1024,
   IN_FLIGHT_MAX = 64 << 20, /* bytes of all connections together */
   STEP_TIMEOUT_MS = 20000,
+  DATAGRAM_EXTRA = 1024, /* bytes of the queue that one takes beyond twice its size, at most */
 };
 
 struct side {
@@ -34,7 +38,8 @@ struct side {
   int count;
   unsigned char *data;
   size_t bytes;
-  int control; /* to the other side; a byte means: your turn */
+  int control;             /* to the other side; a byte means: your turn */
+  struct mux_addr *sender; /* UDP, server: of the datagram received last; NULL: connected */
 };
 
 static int tell(const struct side *side) {
@@ -50,15 +55,22 @@ static int hear(const struct side *side) {
 }
 
 static int send_one(const struct side *side, int fd) {
-  ssize_t n = send(fd, side->data, side->bytes, MSG_NOSIGNAL);
+  const struct mux_addr *to = side->sender;
+  ssize_t n = sendto(fd, side->data, side->bytes, MSG_NOSIGNAL, to != NULL ? &to->socket.any : NULL,
+                     to != NULL ? to->length : 0);
   return n == (ssize_t)side->bytes ? 0 : n < 0 ? -errno : -ENOBUFS;
 }
 
 /* *late: the message was not there yet, or not whole. */
 static int receive_one(const struct side *side, int fd, bool *late) {
+  struct mux_addr *from = side->sender;
   size_t got = 0;
   while (got < side->bytes) {
-    ssize_t n = recv(fd, side->data + got, side->bytes - got, 0);
+    if (from != NULL)
+      from->length = sizeof from->socket;
+    ssize_t n =
+        recvfrom(fd, side->data + got, side->bytes - got, 0,
+                 from != NULL ? &from->socket.any : NULL, from != NULL ? &from->length : NULL);
     if (n == 0 || (n < 0 && errno != EAGAIN))
       return n == 0 ? -EPIPE : -errno;
     got += n > 0 ? (size_t)n : 0;
@@ -71,10 +83,10 @@ static int receive_one(const struct side *side, int fd, bool *late) {
   return 0;
 }
 
-/* Kernel buffers that hold a whole message each way. */
-static struct mux_sock_options socket_options(int64_t payload_bytes) {
+/* Kernel buffers that hold a whole message each way. UDP's defaults do. */
+static struct mux_sock_options socket_options(int64_t payload_bytes, const struct mux_addr *addr) {
   struct mux_sock_options options = MUX_SOCK_DEFAULTS;
-  if (payload_bytes > 4096)
+  if (payload_bytes > 4096 && addr->kind != MUX_ADDR_UDP)
     options.sndbuf_bytes = options.rcvbuf_bytes = (int)payload_bytes * 4;
   return options;
 }
@@ -98,7 +110,7 @@ static int peer_rounds(const struct side *side) {
 
 _Noreturn static void run_peer(const struct side *side, const struct mux_addr *addr,
                                const cpu_set_t *cpus, pid_t parent) {
-  struct mux_sock_options options = socket_options((int64_t)side->bytes);
+  struct mux_sock_options options = socket_options((int64_t)side->bytes, addr);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent)
     _exit(1);
@@ -114,8 +126,21 @@ _Noreturn static void run_peer(const struct side *side, const struct mux_addr *a
 /* ---- The server's side ------------------------------------------------------------------------
  */
 
+/* UDP: one socket for all. Returns -EOPNOTSUPP if its queue cannot hold a message of each. */
+static int share_socket(const struct side *side, int socket) {
+  int room = 0;
+  socklen_t length = sizeof room;
+  if (getsockopt(socket, SOL_SOCKET, SO_RCVBUF, &room, &length) != 0)
+    return -errno;
+  if ((int64_t)side->count * (2 * (int64_t)side->bytes + DATAGRAM_EXTRA) > room)
+    return -EOPNOTSUPP;
+  for (int i = 0; i < side->count; i++)
+    side->fds[i] = socket;
+  return 0;
+}
+
 static int accept_all(const struct side *side, int listener, const struct mux_addr *addr) {
-  struct mux_sock_options options = socket_options((int64_t)side->bytes);
+  struct mux_sock_options options = socket_options((int64_t)side->bytes, addr);
   struct pollfd wait[] = {{.fd = listener, .events = POLLIN}, {.fd = side->control}};
   for (int i = 0; i < side->count; i++) {
     do
@@ -187,10 +212,9 @@ int floor_measure(const struct floor_spec *spec, struct floor_result *result) {
   struct side side = {.count = spec->connections, .bytes = (size_t)spec->payload_bytes};
   int control[2] = {-1, -1};
   pid_t peer = -1;
-  if (spec->payload_bytes > PAYLOAD_MAX ||
-      spec->payload_bytes * spec->connections > IN_FLIGHT_MAX || addr.kind == MUX_ADDR_UDP)
+  if (spec->payload_bytes > PAYLOAD_MAX || spec->payload_bytes * spec->connections > IN_FLIGHT_MAX)
     return -EOPNOTSUPP;
-  struct mux_sock_options options = socket_options(spec->payload_bytes);
+  struct mux_sock_options options = socket_options(spec->payload_bytes, &addr);
   int listener = mux_sock_listen(&addr, false, 0, &options);
   if (listener < 0)
     return listener;
@@ -214,14 +238,17 @@ int floor_measure(const struct floor_spec *spec, struct floor_result *result) {
   for (int i = 0; i < side.count && side.fds != NULL; i++)
     side.fds[i] = -1;
   mux_cpus_pin_nth(&spec->server_cpus, 0);
+  struct mux_addr sender;
+  if (addr.kind == MUX_ADDR_UDP)
+    side.sender = &sender;
   if (rc == 0)
-    rc = accept_all(&side, listener, &addr);
+    rc = side.sender != NULL ? share_socket(&side, listener) : accept_all(&side, listener, &addr);
   if (rc == 0)
     rc = measure_rounds(&side, spec->cpu_ns, result);
   if (control[0] >= 0)
     close(control[0]);
   for (int i = 0; i < side.count && side.fds != NULL; i++)
-    if (side.fds[i] >= 0)
+    if (side.fds[i] >= 0 && side.fds[i] != listener)
       close(side.fds[i]);
   close(listener);
   if (addr.kind == MUX_ADDR_UNIX)

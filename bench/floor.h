@@ -10,7 +10,7 @@
 #include "common/cpus.h"
 
 struct floor_spec {
-  struct mux_addr addr; /* tcp or unix: the kind of socket; the port is the kernel's choice */
+  struct mux_addr addr; /* the kind of socket; its port is the kernel's choice */
   int connections;
   int64_t payload_bytes;
   cpu_set_t server_cpus, load_cpus; /* empty: inherited */
@@ -22,8 +22,9 @@ struct floor_result {
   int64_t messages; /* measured */
 };
 
-/* Returns 0 or -errno: -EMFILE, a connection could not be made, and so on. The peer is a child
- * process that ends with us. Pins the calling thread to a CPU of server_cpus. */
+/* Returns 0 or -errno: -EMFILE, a connection could not be made; -EOPNOTSUPP, too much would be
+ * under way at a time; and so on. The peer is a child process that ends with us. Pins the calling
+ * thread to a CPU of server_cpus. */
 int floor_measure(const struct floor_spec *spec, struct floor_result *result);
 
 #endif

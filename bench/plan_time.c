@@ -4,13 +4,15 @@
  * on, what trials really took corrects them (overhead_scale), so the budget holds on others too. */
 #include "bench/plan.h"
 
+#include "common/addr.h"
 #include "common/clock.h"
 
 /* Start and stop of a server and a load process, their files, the snapshots. */
 #define TRIAL_NS (80 * MUX_MS)
 /* Connecting, accepting, closing, draining, per connection. A thread per connection included. */
 #define CONNECTION_NS (60 * MUX_US)
-/* Once per server: the conformance gate. Once per number of connections and payload: the floor. */
+/* Once per server and kind of socket: the conformance gate. Once per number of connections and
+ * payload: the floor. */
 #define GATE_NS  (500 * MUX_MS)
 #define FLOOR_NS (250 * MUX_MS)
 /* The short phase for counting has a warm-up of its own and connects again. */
@@ -35,9 +37,22 @@ void plan_estimate_overheads(struct plan *plan) {
   }
 }
 
+static int kinds_of_socket(const struct plan *plan) {
+  unsigned seen = 0;
+  for (int i = 0; i < plan->cell_count; i++) {
+    const struct experiment_value *listen =
+        plan_value(plan, &plan->cells[i], NULL, OPTION_SERVE, "listen");
+    struct mux_addr addr = {.kind = MUX_ADDR_TCP};
+    char why[160];
+    if (listen == NULL || mux_addr_parse(&addr, listen->text, true, why, sizeof why) == 0)
+      seen |= 1u << addr.kind;
+  }
+  return __builtin_popcount(seen);
+}
+
 /* What the run does once beside its trials. */
 static int64_t plan_once_ns(const struct plan *plan) {
-  int64_t total_ns = plan->experiment->server_count * GATE_NS;
+  int64_t total_ns = plan->experiment->server_count * kinds_of_socket(plan) * GATE_NS;
   for (int i = 0; i < plan->cell_count; i++)
     total_ns += FLOOR_NS + number_in(plan, &plan->cells[i], "connections") * CONNECTION_NS;
   return total_ns;

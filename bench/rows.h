@@ -22,8 +22,9 @@
   X(client_cpu_us_per_req) X(client_cores_used) X(syscalls_per_req) X(context_switches_per_req)    \
   X(events_per_wait) X(rss_bytes_per_conn) X(kernel_bytes_per_conn) X(fairness_jain)               \
   X(never_served) X(floor_us) X(floor_ratio) X(tcp_retransmits) X(listen_overflows) X(steal_pct)   \
-  X(status) X(flags) X(cpu_pressure_pct) X(connections_per_worker)                       \
-  X(worker_balance_jain) X(task_bytes_per_conn)
+  X(status) X(flags) X(cpu_pressure_pct) X(connections_per_worker) X(worker_balance_jain)          \
+  X(task_bytes_per_conn) X(datagrams_lost) X(datagrams_reordered) X(datagrams_duplicated)          \
+  X(datagrams_late)
 // clang-format on
 
 enum mux_column {

@@ -12,6 +12,7 @@
 
 #include "bench/progress.h"
 #include "bench/trial.h"
+#include "bench/trial_columns.h"
 #include "bench/trial_floor.h"
 #include "bench/trial_server.h"
 #include "common/cli.h"
@@ -28,7 +29,7 @@ struct runner {
   struct gate {
     bool asked, closed;
     char why[512];
-  } gates[EXPERIMENT_SERVERS + 1]; /* by label */
+  } gates[EXPERIMENT_SERVERS + 1][MUX_ADDR_KINDS]; /* by label and kind of socket */
 };
 
 int runner_count(const struct mux_rows *rows, const char *status) {
@@ -80,9 +81,10 @@ static void fail_trial(struct runner *r, const struct plan_trial *trial, const c
   record(r, trial, &row, reason);
 }
 
-/* The first trial of a server is preceded by the gate: wrong bytes have no performance. */
-static bool passes_gate(struct runner *r, const struct plan_trial *trial) {
-  struct gate *gate = &r->gates[trial->label];
+/* The first trial of a server on a kind of socket is preceded by the gate: wrong bytes have no
+ * performance. Returns NULL, or why it is closed. */
+static const char *ask_gate(struct runner *r, const struct plan_trial *trial) {
+  struct gate *gate = &r->gates[trial->label][trial_transport(r->setting->plan, trial)];
   if (!gate->asked) {
     char why[400];
     gate->asked = true;
@@ -90,7 +92,7 @@ static bool passes_gate(struct runner *r, const struct plan_trial *trial) {
     if (gate->closed)
       snprintf(gate->why, sizeof gate->why, "not measured, it is no correct echo server: %s", why);
   }
-  return !gate->closed;
+  return gate->closed ? gate->why : NULL;
 }
 
 /* One trial that is not skipped. Returns 0, -EINTR or -ETIME. */
@@ -146,8 +148,9 @@ static int run_group(struct runner *r, int first, int end) {
       skip_trial(r, trial, trial->skip);
       continue;
     }
-    if (!late && !passes_gate(r, trial)) {
-      fail_trial(r, trial, r->gates[trial->label].why);
+    const char *closed = late ? NULL : ask_gate(r, trial);
+    if (closed != NULL) {
+      fail_trial(r, trial, closed);
       continue;
     }
     if (!late)

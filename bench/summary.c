@@ -67,6 +67,7 @@ bool summary_is_void(const struct mux_row *row, enum mux_column metric) {
       {"rate_missed", {true, false, false, true}},
       {"slip_high", {true, false, false, true}},
       {"unanswered", {true, false, false, true}},
+      {"datagrams_lost", {true, false, false, true}},
       {"noisy_host", {true, false, false, true}},
       {"shared_core", {true, false, false, true}},
       {"in_turn", {true, false, false, false}},

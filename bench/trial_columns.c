@@ -38,13 +38,26 @@ int64_t trial_number(const struct plan *plan, const struct plan_trial *trial, co
   return value != NULL ? value->number : 0;
 }
 
+static int trial_addr(const struct plan *plan, const struct plan_trial *trial,
+                      struct mux_addr *addr) {
+  const char *target = plan->labels[trial->label].server->target;
+  char why[160];
+  return mux_addr_parse(addr,
+                        target != NULL ? target : trial_text(plan, trial, OPTION_SERVE, "listen"),
+                        true, why, sizeof why);
+}
+
+enum mux_addr_kind trial_transport(const struct plan *plan, const struct plan_trial *trial) {
+  struct mux_addr addr;
+  return trial_addr(plan, trial, &addr) == 0 ? addr.kind : MUX_ADDR_TCP;
+}
+
 void trial_describe(const struct trial_setting *setting, const struct plan_trial *trial,
                     struct mux_row *row) {
   const struct plan *plan = setting->plan;
   const struct plan_cell *cell = &plan->cells[trial->cell];
   const struct plan_label *label = &plan->labels[trial->label];
   struct mux_addr addr;
-  char why[160];
   int64_t rate = trial_number(plan, trial, "rate");
   mux_row_set(row, MUX_COL_schema_version, "%d", MUX_SCHEMA_VERSION);
   mux_row_set(row, MUX_COL_run_id, "%s", setting->dir->id);
@@ -55,10 +68,7 @@ void trial_describe(const struct trial_setting *setting, const struct plan_trial
   mux_row_set(row, MUX_COL_backend, "%s", label->server->backend);
   mux_row_set(row, MUX_COL_label, "%s", label->name);
   mux_row_set(row, MUX_COL_params, "%s", cell->params);
-  const char *listen = label->server->target != NULL
-                           ? label->server->target
-                           : trial_text(plan, trial, OPTION_SERVE, "listen");
-  if (mux_addr_parse(&addr, listen, true, why, sizeof why) == 0)
+  if (trial_addr(plan, trial, &addr) == 0)
     mux_row_set(row, MUX_COL_transport, "%s", mux_addr_transport(&addr));
   const char *workers = trial_text(plan, trial, OPTION_SERVE, "workers");
   if (*workers != 0)
@@ -205,8 +215,9 @@ static void judge_client(struct mux_row *row) {
 
 /* client_bound is not among them: it voids throughput and latency, but CPU per request stands. */
 static bool forbids_claims(const struct mux_row *row) {
-  static const char *const flags[] = {"rate_missed", "slip_high", "short_of_connections",
-                                      "unanswered",  "errors",    "in_turn"};
+  static const char *const flags[] = {"rate_missed",   "slip_high", "short_of_connections",
+                                      "unanswered",    "errors",    "in_turn",
+                                      "datagrams_lost"};
   for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
     if (mux_row_has_flag(row, flags[i]))
       return true;
@@ -248,8 +259,8 @@ void trial_columns(const struct trial_setting *setting, const struct trial_measu
   double lost = trial_load_number(result, "connections_lost");
   if (waits_in_turn(row, m, lost))
     mux_row_flag(row, "in_turn");
-  else if (errors > 0)
-    mux_row_flag(row, "errors");
+  else if (errors > fmax(0, mux_row_number(row, MUX_COL_datagrams_lost)))
+    mux_row_flag(row, "errors"); /* UDP may lose some; the load says if they are too many */
   double wrong = mux_row_number(row, MUX_COL_errors_mismatch);
   bool short_lived = strcmp(mux_row_text(row, MUX_COL_mode), "crr") == 0;
   const char *status = "ok";

@@ -32,6 +32,8 @@ const char *trial_text(const struct plan *plan, const struct plan_trial *trial,
                        enum option_group group, const char *key);
 /* ... of a quantity of load; 0 if it is left to the command. */
 int64_t trial_number(const struct plan *plan, const struct plan_trial *trial, const char *key);
+/* What its server is spoken to over. */
+enum mux_addr_kind trial_transport(const struct plan *plan, const struct plan_trial *trial);
 /* How long the load waits for an echo. Whom a server of this kind leaves waiting (servers.h) is not
  * waited for beyond the phase: nothing would come. */
 int64_t trial_timeout_ns(const struct plan *plan, const struct plan_trial *trial,

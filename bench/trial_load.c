@@ -125,6 +125,10 @@ int trial_load_columns(struct mux_row *row, const json_t *result) {
       {MUX_COL_client_cores_used, "client_cores_used"},
       {MUX_COL_fairness_jain, "fairness_jain"},
       {MUX_COL_never_served, "never_served"},
+      {MUX_COL_datagrams_lost, "datagrams.lost"}, /* null: not UDP */
+      {MUX_COL_datagrams_reordered, "datagrams.reordered"},
+      {MUX_COL_datagrams_duplicated, "datagrams.duplicated"},
+      {MUX_COL_datagrams_late, "datagrams.late"},
   };
   if (!json_is_object(result) || isnan(trial_load_number(result, "completed")))
     return -EINVAL;

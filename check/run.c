@@ -309,9 +309,11 @@ int mux_check_quick(const struct mux_server_spec *spec, char *why, size_t why_by
   if (check_describe(&setup, why, why_bytes) != 0)
     return 1;
   int64_t deadline = mux_now_ns() + GATE_S * MUX_S * check_slowness();
+  bool is_udp = strcmp(check_transport(&setup), "udp") == 0;
   for (int i = 0; i < count; i++) {
     struct check_result result;
-    if (!cases[i]->gate)
+    bool about_udp = (cases[i]->needs & CHECK_UDP) != 0;
+    if (!cases[i]->gate || about_udp != is_udp)
       continue;
     int rc = check_run(&setup, cases[i], deadline, &result);
     if (rc == -EINTR)

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-enum mux_addr_kind { MUX_ADDR_TCP, MUX_ADDR_UDP, MUX_ADDR_UNIX };
+enum mux_addr_kind { MUX_ADDR_TCP, MUX_ADDR_UDP, MUX_ADDR_UNIX, MUX_ADDR_KINDS };
 
 enum { MUX_ADDR_TEXT = 160 };
 

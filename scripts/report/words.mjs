@@ -83,6 +83,7 @@ const FLAGS = {
   rate_missed: ['less than 99 % of the offered rate was sent', speed],
   slip_high: ['the load itself was late', speed],
   unanswered: ['messages were sent and never answered', speed],
+  datagrams_lost: ['too many datagrams were lost', speed],
   in_turn: [
     'connections waited for a turn that did not come, as the model has it',
     (key) => speed(key) && key !== 'fairness_jain',
