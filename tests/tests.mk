@@ -2,9 +2,8 @@
 # whole tree but main; the latter drive build/muxbench as real processes. Other programs and
 # commands to run join TEST_COMMANDS, each one quoted for the shell: tests/run_tests.c runs them
 # all, counts their cases and prints the closing line.
-TEST_OBJECTS := $(filter-out $(BUILD)/bench/main.o,$(OBJECTS)) \
-  $(BUILD)/tests/support.o $(BUILD)/tests/process.o $(BUILD)/tests/experiment.o \
-  $(BUILD)/tests/trace.o
+TEST_HELPERS := $(addprefix $(BUILD)/tests/,support.o process.o experiment.o trace.o udp_peer.o)
+TEST_OBJECTS := $(filter-out $(BUILD)/bench/main.o,$(OBJECTS)) $(TEST_HELPERS)
 UNIT_TESTS   := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/test_*.c)))
 INTEGRATION_TESTS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/integration/test_*.c)))
 TEST_PROGRAMS := $(UNIT_TESTS) $(INTEGRATION_TESTS)
@@ -22,8 +21,7 @@ $(TEST_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(TEST_OBJECTS)
 	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 $(RUN_TESTS): $(RUN_TESTS).o
 	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^
--include $(TEST_PROGRAMS:=.d) $(RUN_TESTS).d $(BUILD)/tests/support.d $(BUILD)/tests/process.d \
-  $(BUILD)/tests/experiment.d $(BUILD)/tests/trace.d
+-include $(TEST_PROGRAMS:=.d) $(RUN_TESTS).d $(TEST_HELPERS:.o=.d)
 .SECONDARY: $(TEST_PROGRAMS:=.o) $(RUN_TESTS).o
 
 -include tests/results.mk tests/plugins.mk tests/conformance.mk tests/report.mk tests/load.mk tests/fuzz.mk

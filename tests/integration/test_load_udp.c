@@ -3,13 +3,7 @@
 #include "tests/support.h"
 
 #include <jansson.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "backends/registry.h"
@@ -17,169 +11,11 @@
 #include "common/sock.h"
 #include "loadgen/engine.h"
 #include "tests/process.h"
+#include "tests/udp_peer.h"
 
 static struct test_result result;
 
-/* ---- A peer ----------------------------------------------------------------------------------
- */
-
-enum {
-  DATAGRAM = 256, /* bytes, more than the tests send */
-  HELD_MOST = 256,
-  OUT_MOST = 4 * 32, /* messages of a closed loop */
-  /* Misdeeds are done to the first so many datagrams, so that their consequences come to light
-   * before the run ends. */
-  MISDEEDS_AMONG = 1000,
-};
-static const int64_t late_ns = 1500 * MUX_MS; /* with --timeout=1s */
-
-enum misdeed { NOTHING, LOSE, DOUBLE, DELAY, REORDER, SHORTEN, LENGTHEN, FLIP, EMPTY, MISDEEDS };
-
-struct peer_counts { /* shared with the test */
-  long long received, done[MISDEEDS];
-};
-
-struct plan {
-  enum misdeed misdeed; /* MISDEEDS: each in turn */
-  int every;            /* done to each so-manieth datagram */
-  bool always;          /* not only among the first */
-};
-
-struct held {
-  int64_t due_ns;
-  int after; /* REORDER: so many others of this sender first */
-  size_t bytes;
-  struct mux_addr to;
-  char data[DATAGRAM];
-};
-
-struct peer {
-  int fd;
-  pid_t pid;
-  struct plan plan;
-  struct peer_counts *counts;
-  struct held held[HELD_MOST];
-  int held_count;
-  char target[MUX_ADDR_TEXT];
-};
-
-static bool is_same(const struct mux_addr *a, const struct mux_addr *b) {
-  return a->length == b->length && memcmp(&a->socket, &b->socket, a->length) == 0;
-}
-
-static void send_to(const struct peer *peer, const char *data, size_t bytes,
-                    const struct mux_addr *to) {
-  sendto(peer->fd, data, bytes, 0, &to->socket.any, to->length);
-}
-
-static void hold(struct peer *peer, int64_t due_ns, int after, const char *data, size_t bytes,
-                 const struct mux_addr *to) {
-  struct held *held = &peer->held[peer->held_count++];
-  *held = (struct held){.due_ns = due_ns, .after = after, .bytes = bytes, .to = *to};
-  memcpy(held->data, data, bytes);
-}
-
-/* Sends what was held back and is due, or has been overtaken often enough by `sender`. */
-static void release(struct peer *peer, const struct mux_addr *sender) {
-  for (int i = 0; i < peer->held_count; i++) {
-    struct held *held = &peer->held[i];
-    if (sender != NULL && held->due_ns == INT64_MAX && is_same(sender, &held->to))
-      held->after--;
-    if (held->due_ns == INT64_MAX ? held->after > 0 : held->due_ns > mux_now_ns())
-      continue;
-    send_to(peer, held->data, held->bytes, &held->to);
-    peer->held[i--] = peer->held[--peer->held_count];
-  }
-}
-
-static void echo(struct peer *peer, enum misdeed misdeed, char *data, size_t bytes,
-                 const struct mux_addr *to) {
-  switch (misdeed) {
-  case LOSE:
-    return;
-  case DOUBLE:
-    send_to(peer, data, bytes, to);
-    break;
-  case DELAY:
-    hold(peer, mux_now_ns() + late_ns, 0, data, bytes, to);
-    return;
-  case REORDER:
-    hold(peer, INT64_MAX, 2, data, bytes, to);
-    return;
-  case SHORTEN:
-    bytes--;
-    break;
-  case LENGTHEN:
-    data[bytes++] = 0;
-    break;
-  case FLIP:
-    data[bytes - 1] ^= 1;
-    break;
-  case EMPTY:
-    bytes = 0;
-    break;
-  default:
-    break;
-  }
-  send_to(peer, data, bytes, to);
-}
-
-static enum misdeed choose(const struct peer *peer) {
-  const struct plan *plan = &peer->plan;
-  long long n = peer->counts->received;
-  if (plan->every == 0 || n % plan->every != 0 || (n > MISDEEDS_AMONG && !plan->always))
-    return NOTHING;
-  if (plan->misdeed < MISDEEDS)
-    return plan->misdeed;
-  return (enum misdeed)(1 + n / plan->every % (MISDEEDS - 1));
-}
-
-_Noreturn static void peer_main(struct peer *peer) {
-  char data[DATAGRAM + 1];
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  for (;;) {
-    struct pollfd wait = {.fd = peer->fd, .events = POLLIN};
-    poll(&wait, 1, peer->held_count > 0 ? 10 : 1000);
-    struct mux_addr from = {.length = sizeof from.socket};
-    ssize_t n;
-    while ((n = recvfrom(peer->fd, data, DATAGRAM, 0, &from.socket.any, &from.length)) >= 0) {
-      peer->counts->received++;
-      enum misdeed misdeed = choose(peer);
-      peer->counts->done[misdeed]++;
-      release(peer, &from);
-      echo(peer, misdeed, data, (size_t)n, &from);
-    }
-    release(peer, NULL);
-  }
-}
-
-static struct peer *start_peer(struct plan plan) {
-  struct peer *peer = calloc(1, sizeof *peer);
-  struct mux_addr addr;
-  char why[160];
-  peer->plan = plan;
-  peer->counts =
-      mmap(NULL, sizeof *peer->counts, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  assert_true(peer->counts != MAP_FAILED);
-  assert_int_equal(mux_addr_parse(&addr, "udp://127.0.0.1:0", false, why, sizeof why), 0);
-  peer->fd = mux_sock_listen(&addr, false, 0, &MUX_SOCK_DEFAULTS);
-  assert_true(peer->fd >= 0);
-  mux_addr_print(peer->target, &addr);
-  fflush(NULL);
-  peer->pid = fork();
-  assert_true(peer->pid >= 0);
-  if (peer->pid == 0)
-    peer_main(peer);
-  close(peer->fd);
-  return peer;
-}
-
-static void end_peer(struct peer *peer) {
-  kill(peer->pid, SIGKILL);
-  waitpid(peer->pid, NULL, 0);
-  munmap(peer->counts, sizeof *peer->counts);
-  free(peer);
-}
+enum { OUT_MOST = 4 * 32 }; /* messages of a closed loop here */
 
 /* ---- What comes of it ------------------------------------------------------------------------
  */
@@ -202,18 +38,19 @@ static void assert_count(const json_t *json, const char *path, long long want) {
 }
 
 /* Every count is exactly what the peer has done. */
-static void assert_counts(const json_t *json, const struct peer_counts *did) {
+static void assert_counts(const json_t *json, const struct udp_counts *did) {
   const long long *n = did->done;
   /* What leaves at the very end of the window belongs to it no more. */
   long long beyond = did->received - test_json_int(json, "sent");
   if (beyond < 0 || beyond > OUT_MOST)
     fail_msg("%lld messages sent, %lld received", test_json_int(json, "sent"), did->received);
-  assert_count(json, "datagrams.lost", n[LOSE] + n[DELAY]);
-  assert_count(json, "datagrams.late", n[DELAY]);
-  assert_count(json, "datagrams.duplicated", n[DOUBLE]);
-  assert_count(json, "datagrams.reordered", n[REORDER]);
-  assert_count(json, "errors.timeout", n[LOSE] + n[DELAY]);
-  assert_count(json, "errors.mismatch", n[SHORTEN] + n[LENGTHEN] + n[FLIP] + n[EMPTY]);
+  assert_count(json, "datagrams.lost", n[UDP_LOSE] + n[UDP_DELAY]);
+  assert_count(json, "datagrams.late", n[UDP_DELAY]);
+  assert_count(json, "datagrams.duplicated", n[UDP_DOUBLE]);
+  assert_count(json, "datagrams.reordered", n[UDP_REORDER]);
+  assert_count(json, "errors.timeout", n[UDP_LOSE] + n[UDP_DELAY]);
+  assert_count(json, "errors.mismatch",
+               n[UDP_SHORTEN] + n[UDP_LENGTHEN] + n[UDP_FLIP] + n[UDP_EMPTY]);
   assert_count(json, "errors.reset", 0);
   assert_count(json, "connections_lost", 0);
   assert_count(json, "in_flight_end", 0);
@@ -222,7 +59,7 @@ static void assert_counts(const json_t *json, const struct peer_counts *did) {
   assert_true(test_json_real(json, "response_us.max") < 1e6); /* no loss is a latency */
 }
 
-static json_t *run_against(const struct peer *peer, const char *engine, const char *args,
+static json_t *run_against(const struct udp_peer *peer, const char *engine, const char *args,
                            int status) {
   test_command(&result, "load --target %s --engine %s --warmup 0 --timeout 1s --json %s",
                peer->target, engine, args);
@@ -251,13 +88,14 @@ static void every_misdeed_is_counted_exactly(void **state) {
   };
   for (int e = 0; engine_name(e) != NULL; e++)
     for (size_t i = 0; i < TEST_COUNT(shapes); i++) {
-      struct peer *peer = start_peer((struct plan){.misdeed = MISDEEDS, .every = 20});
+      struct udp_peer *peer =
+          udp_peer_start((struct udp_plan){.misdeed = UDP_MISDEEDS, .every = 20});
       json_t *json = run_against(peer, engine_name(e), shapes[i], 1);
       assert_counts(json, peer->counts);
-      for (int k = 1; k < MISDEEDS; k++)
+      for (int k = 1; k < UDP_MISDEEDS; k++)
         assert_true(peer->counts->done[k] > 0);
       json_decref(json);
-      end_peer(peer);
+      udp_peer_end(peer);
     }
 }
 
@@ -265,21 +103,22 @@ static void every_misdeed_is_counted_exactly(void **state) {
 static void a_lost_message_frees_its_place(void **state) {
   (void)state;
   for (int e = 0; engine_name(e) != NULL; e++) {
-    struct peer *peer = start_peer((struct plan){.misdeed = LOSE, .every = 50});
+    struct udp_peer *peer = udp_peer_start((struct udp_plan){.misdeed = UDP_LOSE, .every = 50});
     json_t *json = run_against(peer, engine_name(e), "--connections 4 --duration 3s", 1);
     assert_counts(json, peer->counts);
     assert_true(test_json_int(json, "datagrams.lost") >= 8); /* more than once on a connection */
     assert_count(json, "never_served", 0);
     assert_non_null(strstr(result.err, "datagrams_lost"));
     json_decref(json);
-    end_peer(peer);
+    udp_peer_end(peer);
   }
 }
 
 static void a_mute_peer_ends_in_time(void **state) {
   (void)state;
   for (int e = 0; engine_name(e) != NULL; e++) {
-    struct peer *peer = start_peer((struct plan){.misdeed = LOSE, .every = 1, .always = true});
+    struct udp_peer *peer =
+        udp_peer_start((struct udp_plan){.misdeed = UDP_LOSE, .every = 1, .always = true});
     int64_t began_ns = mux_now_ns();
     json_t *json = run_against(peer, engine_name(e),
                                "--connections 8 --depth 3 --duration 500ms --timeout 100ms", 1);
@@ -295,27 +134,28 @@ static void a_mute_peer_ends_in_time(void **state) {
     test_expect(&result, 1);
     assert_non_null(strstr(result.out, "datagrams: lost"));
     assert_non_null(strstr(result.out, "(100 %)"));
-    end_peer(peer);
+    udp_peer_end(peer);
   }
 }
 
 static void an_open_loop_with_loss_keeps_its_schedule(void **state) {
   (void)state;
   for (int e = 0; engine_name(e) != NULL; e++) {
-    struct peer *peer = start_peer((struct plan){.misdeed = LOSE, .every = 3, .always = true});
+    struct udp_peer *peer =
+        udp_peer_start((struct udp_plan){.misdeed = UDP_LOSE, .every = 3, .always = true});
     json_t *json = run_against(peer, engine_name(e), "--connections 5 --rate 2k --duration 1s", 1);
     assert_counts(json, peer->counts);
     assert_count(json, "sent", 2000);
     assert_count(json, "errors.timeout", 2000 / 3);
     json_decref(json);
-    end_peer(peer);
+    udp_peer_end(peer);
   }
 }
 
 /* UDP may lose something: one in a thousand is counted, and the run stands. */
 static void a_rare_loss_is_counted_and_forgiven(void **state) {
   (void)state;
-  struct peer *peer = start_peer((struct plan){.misdeed = LOSE, .every = 900});
+  struct udp_peer *peer = udp_peer_start((struct udp_plan){.misdeed = UDP_LOSE, .every = 900});
   json_t *json = run_against(peer, "epoll", "--connections 5 --rate 2k --duration 1s", -1);
   assert_counts(json, peer->counts);
   assert_count(json, "datagrams.lost", 1);
@@ -326,7 +166,7 @@ static void a_rare_loss_is_counted_and_forgiven(void **state) {
   assert_true(json_is_true(json_object_get(json, "valid")) ==
               (json_array_size(json_object_get(json, "flags")) == 0));
   json_decref(json);
-  end_peer(peer);
+  udp_peer_end(peer);
 }
 
 /* Nobody has the port: ICMP says so, and each message counts once. */
