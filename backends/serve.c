@@ -48,6 +48,7 @@ struct server {
   char congestion[MUX_CONGESTION_TEXT];
   struct mux_counters *counters; /* [workers] */
   struct server_worker *workers;
+  uint32_t first_apart;      /* workers from this one on have a thread or process of their own */
   struct mux_dealer *dealer; /* NULL: workers accept by themselves */
   int64_t started_ns;
 
@@ -300,23 +301,27 @@ static void join_worker(struct server_worker *own) {
   own->result = WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
 }
 
+/* Before any other thread: a process that is forked must not inherit a lock that nobody holds. */
+static void start_workers(struct server *server) {
+  uint32_t workers = server->config->workers;
+  bool processes = (server->config->backend->flags & MUX_PROCESSES) != 0;
+  server->first_apart = processes && (workers > 1 || server->dealer != NULL) ? 0 : 1;
+  for (uint32_t i = server->first_apart; i < workers; i++)
+    start_worker(&server->workers[i]);
+}
+
 /* Returns the exit status once all have ended. */
 static int run_workers(struct server *server) {
   int status = MUX_EXIT_OK;
-  uint32_t workers = server->config->workers;
-  bool processes = (server->config->backend->flags & MUX_PROCESSES) != 0;
-  uint32_t first_apart = processes && (workers > 1 || server->dealer != NULL) ? 0 : 1;
-  for (uint32_t i = first_apart; i < workers; i++)
-    start_worker(&server->workers[i]);
   if (server->dealer != NULL)
     mux_dealer_start(server->dealer);
-  if (first_apart > 0)
+  if (server->first_apart > 0)
     worker_main(&server->workers[0]);
   if (server->dealer != NULL)
     mux_dealer_close(server->dealer);
-  for (uint32_t i = 0; i < workers; i++) {
+  for (uint32_t i = 0; i < server->config->workers; i++) {
     struct server_worker *own = &server->workers[i];
-    if (i >= first_apart)
+    if (i >= server->first_apart)
       join_worker(own);
     if (own->result == 0)
       continue;
@@ -405,6 +410,7 @@ int mux_serve(const struct mux_serve_config *config) {
     mux_die(MUX_EXIT_USAGE, "--stats: cannot write %s: %s", config->stats_path, strerror(-rc));
   }
   announce(&server);
+  start_workers(&server);
   int status = config->stats_path != NULL ? run_with_stats(&server) : run_workers(&server);
   remove_unix_path();
   close_descriptors(&server);
