@@ -68,6 +68,29 @@ static json_t *run_against(const struct udp_peer *peer, const char *engine, cons
   return test_json(&result);
 }
 
+/* Echoes that took so long belong to a host that has no time: some may have taken more than
+ * --timeout. */
+static bool host_was_too_busy(const json_t *json, const struct udp_counts *did) {
+  return test_json_real(json, "response_us.max") > 200e3 ||
+         test_json_int(json, "datagrams.lost") > did->done[UDP_LOSE] + did->done[UDP_DELAY];
+}
+
+/* Runs load against a peer with this plan, and once more where the host was too busy to tell; the
+ * counts must then be exact. The caller ends the peer. */
+static json_t *run_exactly(struct udp_peer **peer, struct udp_plan plan, const char *engine,
+                           const char *args) {
+  for (int tries = 5;; tries--) {
+    *peer = udp_peer_start(plan);
+    json_t *json = run_against(*peer, engine, args, -1);
+    if (tries == 1 || !host_was_too_busy(json, (*peer)->counts)) {
+      assert_counts(json, (*peer)->counts);
+      return json;
+    }
+    json_decref(json);
+    udp_peer_end(*peer);
+  }
+}
+
 /* Names of the engines that work here; NULL: no more. */
 static const char *engine_name(int i) {
   char why[160];
@@ -88,10 +111,10 @@ static void every_misdeed_is_counted_exactly(void **state) {
   };
   for (int e = 0; engine_name(e) != NULL; e++)
     for (size_t i = 0; i < TEST_COUNT(shapes); i++) {
-      struct udp_peer *peer =
-          udp_peer_start((struct udp_plan){.misdeed = UDP_MISDEEDS, .every = 20});
-      json_t *json = run_against(peer, engine_name(e), shapes[i], 1);
-      assert_counts(json, peer->counts);
+      struct udp_peer *peer;
+      json_t *json = run_exactly(&peer, (struct udp_plan){.misdeed = UDP_MISDEEDS, .every = 20},
+                                 engine_name(e), shapes[i]);
+      test_expect(&result, 1);
       for (int k = 1; k < UDP_MISDEEDS; k++)
         assert_true(peer->counts->done[k] > 0);
       json_decref(json);
@@ -103,9 +126,10 @@ static void every_misdeed_is_counted_exactly(void **state) {
 static void a_lost_message_frees_its_place(void **state) {
   (void)state;
   for (int e = 0; engine_name(e) != NULL; e++) {
-    struct udp_peer *peer = udp_peer_start((struct udp_plan){.misdeed = UDP_LOSE, .every = 50});
-    json_t *json = run_against(peer, engine_name(e), "--connections 4 --duration 3s", 1);
-    assert_counts(json, peer->counts);
+    struct udp_peer *peer;
+    json_t *json = run_exactly(&peer, (struct udp_plan){.misdeed = UDP_LOSE, .every = 50},
+                               engine_name(e), "--connections 4 --duration 3s");
+    test_expect(&result, 1);
     assert_true(test_json_int(json, "datagrams.lost") >= 8); /* more than once on a connection */
     assert_count(json, "never_served", 0);
     assert_non_null(strstr(result.err, "datagrams_lost"));
@@ -141,10 +165,11 @@ static void a_mute_peer_ends_in_time(void **state) {
 static void an_open_loop_with_loss_keeps_its_schedule(void **state) {
   (void)state;
   for (int e = 0; engine_name(e) != NULL; e++) {
-    struct udp_peer *peer =
-        udp_peer_start((struct udp_plan){.misdeed = UDP_LOSE, .every = 3, .always = true});
-    json_t *json = run_against(peer, engine_name(e), "--connections 5 --rate 2k --duration 1s", 1);
-    assert_counts(json, peer->counts);
+    struct udp_peer *peer;
+    json_t *json =
+        run_exactly(&peer, (struct udp_plan){.misdeed = UDP_LOSE, .every = 3, .always = true},
+                    engine_name(e), "--connections 5 --rate 2k --duration 1s");
+    test_expect(&result, 1);
     assert_count(json, "sent", 2000);
     assert_count(json, "errors.timeout", 2000 / 3);
     json_decref(json);
@@ -155,9 +180,9 @@ static void an_open_loop_with_loss_keeps_its_schedule(void **state) {
 /* UDP may lose something: one in a thousand is counted, and the run stands. */
 static void a_rare_loss_is_counted_and_forgiven(void **state) {
   (void)state;
-  struct udp_peer *peer = udp_peer_start((struct udp_plan){.misdeed = UDP_LOSE, .every = 900});
-  json_t *json = run_against(peer, "epoll", "--connections 5 --rate 2k --duration 1s", -1);
-  assert_counts(json, peer->counts);
+  struct udp_peer *peer;
+  json_t *json = run_exactly(&peer, (struct udp_plan){.misdeed = UDP_LOSE, .every = 900}, "epoll",
+                             "--connections 5 --rate 2k --duration 1s");
   assert_count(json, "datagrams.lost", 1);
   size_t i;
   json_t *flag;
@@ -201,8 +226,7 @@ static void serve_and_load(const struct mux_backend *backend, const char *engine
                            const char *listen, const char *args) {
   struct test_server server;
   test_serve(&server, "--backend %s --listen %s", backend->name, listen);
-  test_command(&result,
-               "load --target %s --engine %s --duration 200ms --warmup 50ms --timeout 2s --json %s",
+  test_command(&result, "load --target %s --engine %s --duration 200ms --warmup 0 --json %s",
                server.target, engine, args);
   json_t *json = test_json(&result);
   if (test_json_int(json, "errors.mismatch") != 0 || test_json_int(json, "completed") == 0)
