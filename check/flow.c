@@ -170,7 +170,8 @@ static int64_t median_round_trip_ns(struct peer *peer, size_t bytes) {
 /* With Nagle's algorithm (RFC 896) at the server, the small rest of a message that was sent in two
  * parts waits until the first part is acknowledged, which the client's kernel delays by 40 ms. A
  * server's buffer has some power of two of bytes: a message just longer comes in two parts. A timer
- * delays in every round; a busy machine does not. */
+ * delays in every round, and all at once; a busy machine does not, and twice the bytes cost no more
+ * than twice the time. */
 CHECK_CASE(echo_is_prompt, .name = "echo-is-prompt", .theme = CHECK_FLOW,
            .property = "a message of any size comes back without a timer's delay",
            .advice = "set TCP_NODELAY on accepted sockets; wait for events, do not sleep",
@@ -178,12 +179,12 @@ CHECK_CASE(echo_is_prompt, .name = "echo-is-prompt", .theme = CHECK_FLOW,
   enum { ROUNDS = 3, LEAST = 64, MOST = 128 * 1024, REST = 100 };
   struct peer peer = peer_open(check, 0);
   int64_t limit = 25 * MUX_MS * check_slowness();
-  int64_t slowest = 0;
+  int64_t slowest = 0; /* of the sizes so far */
   for (size_t size = LEAST; size <= MOST; size *= 2) {
     int64_t median = INT64_MAX;
     for (int round = 0; round < ROUNDS && median > limit; round++)
       median = median_round_trip_ns(&peer, size + REST);
-    if (median > limit)
+    if (median > limit && median > 3 * slowest)
       check_fail(check, "messages of %zu bytes take %.0f ms (median)", size + REST,
                  (double)median / 1e6);
     slowest = median > slowest ? median : slowest;
