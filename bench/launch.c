@@ -83,6 +83,8 @@ static int complain_ended(const struct complaint *c, const struct mux_process *p
   last_line(said, sizeof said, spec->stderr_path);
   int status = process->wait_status;
   bool exited = (status & 0x7f) == 0;
+  if (status == 0 && said[0] == 0)
+    snprintf(said, sizeof said, "it has to stay in the foreground");
   snprintf(c->why, c->bytes, "it ended (%s %d) before it served%s%s",
            exited ? "exit status" : "signal", exited ? status >> 8 & 0xff : status & 0x7f,
            said[0] != 0 ? ": " : "", said);
@@ -204,7 +206,7 @@ static int wait_echo(struct mux_server *server, const struct mux_server_spec *sp
     if (!mux_process_running(&server->process))
       return complain_ended(c, &server->process, spec);
     int rc = mux_ready_echo(&server->addr, PROBE_TIMEOUT_NS);
-    if (rc == 0)
+    if (rc == 0 && mux_process_running(&server->process))
       return 0;
     if (rc == -EPROTO)
       return complain(c, rc, "it answers, but not with the bytes it was sent");

@@ -59,6 +59,19 @@ static int run_role(const char *role, const char *port) {
       pause();
   if (mux_addr_parse(&addr, text, false, why, sizeof why) != 0)
     return 2;
+  if (strcmp(role, "late") == 0)
+    poll(NULL, 0, 700);
+  if (strcmp(role, "talks") == 0) /* more than pipes hold, on both */
+    for (int i = 0; i < 40000; i++)
+      if (printf("all work and no play\n") < 0 || fprintf(stderr, "makes a dull server\n") < 0)
+        return 3;
+  pid_t first = getpid();
+  if (strcmp(role, "background") == 0 && fork() != 0)
+    return 0;
+  while (strcmp(role, "background") == 0 && kill(first, 0) == 0)
+    poll(NULL, 0, 20); /* until its end has been taken note of */
+  if (strchr(role, ' ') != NULL && strcmp(role, "3 $HOME; *") != 0)
+    return 4;
   int listener = mux_sock_listen(&addr, false, 0, &MUX_SOCK_DEFAULTS);
   if (listener < 0)
     return 2;
@@ -94,6 +107,28 @@ static void test_echo_server_starts_and_stops(void **state) {
   assert_int_equal(kill(pid, 0), -1);
 }
 
+static void test_slow_and_talkative_servers_serve(void **state) {
+  (void)state;
+  /* Words are split as by a shell, and nothing is expanded but {port} and {workers}. */
+  static const char *const commands[] = {"/proc/self/exe late {port}",
+                                         "/proc/self/exe talks {port}",
+                                         "/proc/self/exe \"{workers} \"'$HOME; *' {port}"};
+  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+    char log[] = "/tmp/test_launch.XXXXXX";
+    char why[256] = "";
+    struct mux_server *server;
+    struct mux_server_spec spec = role(commands[i]);
+    close(mkstemp(log));
+    spec.workers = 3;
+    spec.stderr_path = log;
+    int rc = mux_server_start(&server, &spec, why, sizeof why);
+    unlink(log);
+    if (rc != 0)
+      fail_msg("%s: %d, %s", commands[i], rc, why);
+    assert_int_equal(mux_server_stop(server), 7);
+  }
+}
+
 static void test_failures_say_why(void **state) {
   (void)state;
   static const struct {
@@ -103,6 +138,7 @@ static void test_failures_say_why(void **state) {
   } cases[] = {
       {"/proc/self/exe die {port}", -ECHILD, "exit status 3) before it served: something is miss"},
       {"/nonexistent/server", -ENOENT, "cannot execute it: No such file"},
+      {"/proc/self/exe background {port}", -ECHILD, "0) before it served: it has to stay in the"},
       {"/proc/self/exe wrong {port}", -EPROTO, "not with the bytes it was sent"},
       {"/proc/self/exe deaf {port}", -ETIMEDOUT, "nothing listens"},
       {"open 'quote", -EINVAL, "open quote"},
@@ -208,6 +244,7 @@ int main(int argc, char **argv) {
   alarm(60);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_echo_server_starts_and_stops),
+      cmocka_unit_test(test_slow_and_talkative_servers_serve),
       cmocka_unit_test(test_failures_say_why),
       cmocka_unit_test(test_own_death_is_noticed),
       cmocka_unit_test(test_supervisor_sleeps),
