@@ -16,6 +16,7 @@ struct floor_options {
   const char *json; /* NULL: text */
 };
 
+enum { OWN_DESCRIPTORS = 16 };
 enum {
   OPT_CONNECTIONS = 256,
   OPT_PAYLOAD,
@@ -109,6 +110,10 @@ int cmd_floor(int argc, char **argv) {
   if (CPU_COUNT(&options.spec.load_cpus) == 0)
     options.spec.load_cpus = load;
   long limit = mux_raise_nofile();
+  if (options.spec.connections + OWN_DESCRIPTORS > limit)
+    mux_die(MUX_EXIT_USAGE,
+            "--connections: %d; a process may have %ld descriptors here (ulimit -n)",
+            options.spec.connections, limit);
   int rc = floor_measure(&options.spec, &result);
   if (rc != 0) {
     mux_note("floor: %d connections: %s (descriptors: %ld)", options.spec.connections,

@@ -12,14 +12,14 @@
 #include "loadgen/datagram.h"
 
 enum {
+  OPT_CONNECTIONS = 'c', /* as in wrk(1) */
+  OPT_THREADS = 't',
+  OPT_DURATION = 'd',
+  OPT_RATE = 'R',
   OPT_TARGET = 256,
-  OPT_CONNECTIONS,
-  OPT_THREADS,
   OPT_PAYLOAD,
   OPT_DEPTH,
-  OPT_RATE,
   OPT_ARRIVAL,
-  OPT_DURATION,
   OPT_WARMUP,
   OPT_RAMP,
   OPT_CPUS,
@@ -49,7 +49,9 @@ enum { DEPTH_MOST = 1024, STREAM_BYTES = 4 << 20 };
 
 static const struct argp_option table[] = {
     {"target", OPT_TARGET, "ADDR", 0,
-     "Echo server: tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH (required)", 1},
+     "Echo server: tcp://HOST:PORT, udp://HOST:PORT or unix:///PATH (required; --target may be "
+     "left out)",
+     1},
     {"connections", OPT_CONNECTIONS, "N", 0, "Connections that carry traffic (1)", 1},
     {"threads", OPT_THREADS, "N", 0,
      "Load threads, one CPU of --cpus each (1; no more than connections)", 1},
@@ -235,6 +237,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
   struct load_config *config = &options->config;
   char shown[64];
   switch (key) {
+  case ARGP_KEY_ARG:
+    if (parsed->target != NULL)
+      mux_die(MUX_EXIT_USAGE, "load: '%s' is too much: the target is %s already",
+              mux_printable(shown, sizeof shown, arg), parsed->target);
+    parsed->target = arg;
+    return 0;
   case OPT_TARGET:
     parsed->target = arg;
     return 0;
@@ -371,6 +379,7 @@ void load_options_parse(struct load_options *options, int argc, char **argv) {
   const struct argp argp = {
       .options = table,
       .parser = parse_option,
+      .args_doc = "[ADDR]",
       .doc = "Load an echo server, compare every byte that comes back, and measure.\v"
              "Counts and rates take k and M, sizes KiB and MiB, times us, ms and s.\n"
              "Exit: 0 fine; 1 errors, or a flag that forbids a claim; 2 usage; 130 interrupted.\n\n"
@@ -383,7 +392,7 @@ void load_options_parse(struct load_options *options, int argc, char **argv) {
     return;
   }
   if (parsed.target == NULL)
-    mux_die(MUX_EXIT_USAGE, "load: --target ADDR is required");
+    mux_die(MUX_EXIT_USAGE, "load: --target ADDR is required, such as tcp://127.0.0.1:7007");
   mux_option_addr(&options->config.target, "--target", parsed.target, parsed.allow_remote);
   if (options->find_rate && options->config.rate_per_s > 0)
     mux_die(MUX_EXIT_USAGE, "--rate and --find-rate: one of them");

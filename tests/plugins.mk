@@ -17,5 +17,6 @@ $(foreach dir,backends examples tests/plugins,$(eval $$(BUILD)/tests/plugins/%.s
 $(BUILD)/tests/unit/test_registry $(BUILD)/tests/integration/test_plugin: | $(PLUGINS)
 
 ifeq ($(SAN),)
-TEST_COMMANDS += 'tests/test_install.sh $(BUILD)'
+test-programs: servers
+TEST_COMMANDS += 'tests/test_install.sh $(BUILD)' 'tests/test_servers.sh $(BUILD)'
 endif

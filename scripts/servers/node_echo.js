@@ -1,6 +1,8 @@
 // Echo on Node's net. Usage: node node_echo.js PORT
 // allowHalfOpen: a client that has sent its last byte still gets the rest of the echo. pipe() is the
-// back-pressure: nothing is read that waits to be sent.
+// back-pressure: nothing is read that waits to be sent. What check still finds is Node's own: read
+// buffers are garbage until it is collected (slow-reader, fd-and-memory-soak), and out of descriptors
+// libuv accepts and drops (accept-emfile).
 const net = require("node:net");
 
 const sockets = new Set();

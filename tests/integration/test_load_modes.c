@@ -222,6 +222,20 @@ static void a_runner_hears_the_phases(void **state) {
   close(hold[0]);
 }
 
+/* What hands know from wrk. */
+static void short_options_and_a_bare_target_do(void **state) {
+  (void)state;
+  test_command(&result, "load %s -c 3 -t 2 -d 200ms -R 300 --warmup 0ms --json", server.target);
+  assert_in_range(result.status, 0, 1); /* 1: a busy machine, sent late */
+  json_t *json = test_json(&result);
+  assert_int_equal(test_json_int(json, "connections"), 3);
+  assert_int_equal(test_json_int(json, "threads"), 2);
+  assert_true(json_number_value(json_object_get(json, "offered_per_s")) == 300);
+  json_decref(json);
+  test_command(&result, "load %s %s", server.target, server.target);
+  test_expect_error(&result, 2, "is too much");
+}
+
 static void the_highest_rate_is_found(void **state) {
   (void)state;
   test_command(&result,
@@ -286,6 +300,7 @@ int main(void) {
       cmocka_unit_test(timestamps_split_the_service_time),
       cmocka_unit_test(a_closed_idle_connection_is_an_error),
       cmocka_unit_test(a_runner_hears_the_phases),
+      cmocka_unit_test(short_options_and_a_bare_target_do),
       cmocka_unit_test(the_highest_rate_is_found),
       cmocka_unit_test(what_makes_no_sense_is_refused),
   };
