@@ -190,12 +190,12 @@ void *load_worker_main(void *argument) {
   while (rc == 0 && w->stage != LOAD_DONE)
     rc = w->engine->wait(w);
   settle(w, mux_now_ns());
+  w->failure = rc;
+  load_worker_enter(w, LOAD_DONE);
   if (rc == 0 && w->window_open)
     wait_for_eof(w->config->hold_fd);
   for (uint32_t i = 0; i < w->total; i++)
     load_connection_close(w, &w->connections[i]);
   w->engine->close(w);
-  w->failure = rc;
-  load_worker_enter(w, LOAD_DONE);
   return NULL;
 }
