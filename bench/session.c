@@ -175,6 +175,8 @@ int session_finish(struct session *session, int64_t limit_ns) {
       return rc;
   }
   int status = session->load.wait_status;
+  if (status != 0 && !mux_server_alive(session->server))
+    return server_gone(session);
   return (status & 0x7f) == 0 ? status >> 8 & 0xff : load_gone(session);
 }
 
