@@ -100,15 +100,25 @@ static int64_t find_kb(const char *text, const char *key) {
   return -1;
 }
 
+/* The sum of two such lines, -1 if either is not there. */
+static int64_t find_kb_of(const char *text, const char *one, const char *other) {
+  int64_t a = find_kb(text, one);
+  int64_t b = find_kb(text, other);
+  return a >= 0 && b >= 0 ? a + b : -1;
+}
+
+/* Pages of files are left out: no connection adds any, and whoever else maps the same library, such
+ * as the load, takes its share of them away. */
 static void add_memory(pid_t pid, void *data) {
   int64_t *total = data;
   char path[64];
   char text[4096];
   snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
-  int64_t bytes = read_file(path, text, sizeof text) > 0 ? find_kb(text, "Pss") : -1;
+  int64_t bytes =
+      read_file(path, text, sizeof text) > 0 ? find_kb_of(text, "Pss_Anon", "Pss_Shmem") : -1;
   if (bytes < 0) {
     snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-    bytes = read_file(path, text, sizeof text) > 0 ? find_kb(text, "VmRSS") : -1;
+    bytes = read_file(path, text, sizeof text) > 0 ? find_kb_of(text, "RssAnon", "RssShmem") : -1;
   }
   *total += bytes > 0 ? bytes : 0;
 }

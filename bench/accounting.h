@@ -41,9 +41,9 @@ struct accounting_cpu {
  * are none, or some of the many have ended (processes is 0 then). */
 int accounting_cpu(struct accounting_tree *tree, struct accounting_cpu *out);
 
-/* Resident memory of the tree in bytes, pages shared by several processes counted once (PSS); where
- * that cannot be read, the RSS. -errno on error. Slow, 1 s for 10,000 processes: for quiet moments.
- */
+/* Resident memory of the tree in bytes, without the pages of files; pages shared by several
+ * processes count once (PSS, or where that cannot be read RSS). -errno on error. Slow, 1 s for
+ * 10,000 processes: for quiet moments. */
 int64_t accounting_memory_bytes(pid_t root);
 
 struct accounting_host {
