@@ -9,4 +9,4 @@ oracles: setup
 	  || echo "no hdr-histogram-js: its test will be skipped" >&2
 
 # The load generator's proof of its own accuracy; sanitizers are too slow for it.
-TEST_COMMANDS += $(if $(SAN),,'$(BUILD)/muxbench load --selftest=quick')
+ALONE_COMMANDS += $(if $(SAN),,'$(BUILD)/muxbench load --selftest=quick')

@@ -1,6 +1,9 @@
-/* run_tests.c: runs test programs one after another, counts their cases and prints the summary.
+/* run_tests.c: runs test programs, counts their cases and prints the summary.
  *
- *     run_tests [-t SECONDS] COMMAND...
+ *     run_tests [-t SECONDS] [-j LANES] COMMAND...
+ *
+ * -t: the time that a command has (120). -j: so many commands at once (1). Both hold for those
+ * behind them, which wait for all before, so that what measures can be left alone: -j 2 A B -j 1 C.
  *
  * A COMMAND is run by sh. One that prints TAP (every cmocka program does, told so by
  * CMOCKA_MESSAGE_OUTPUT) counts for as many cases as it reports; another one counts for one, by its
@@ -8,8 +11,9 @@
  * without a failed case, loses a case of its plan, or leaves a process behind, fails one case more.
  * The last line is the sum: "N passed, N failed, N skipped". Exit 0 only if nothing failed.
  *
- * The driver is a subreaper (prctl(2)): whatever a program leaves behind becomes the driver's child
- * and cannot hide in another process group. Invariant: between two commands it has no child. */
+ * Each command has a lane, a process of the driver's own that is a subreaper (prctl(2)): whatever a
+ * program leaves behind becomes the lane's child and cannot hide in another process group. What a
+ * lane has to say is printed in one piece when it ends. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -17,13 +21,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/clock.h"
 
-enum { EXIT_SKIPPED = 77, GRACE_S = 3, OUTPUT_LINES_MAX = 400 };
+enum { EXIT_SKIPPED = 77, GRACE_S = 3, OUTPUT_LINES_MAX = 400, LANES_MAX = 16 };
 
 struct tally {
   long passed;
@@ -39,6 +44,22 @@ struct program {
   struct tally tally;
   long planned;
 };
+
+/* What could not be had ends the driver. */
+static void *or_exit(void *made) {
+  if (made == NULL || made == MAP_FAILED) {
+    perror("run_tests");
+    exit(1);
+  }
+  return made;
+}
+
+/* A file that no program inherits. */
+static FILE *temporary(void) {
+  FILE *file = or_exit(tmpfile());
+  fcntl(fileno(file), F_SETFD, FD_CLOEXEC);
+  return file;
+}
 
 static sigset_t watched; /* blocked for good, taken by sigtimedwait */
 
@@ -108,15 +129,13 @@ static void child_exec(const struct program *program) {
 }
 
 static void run(struct program *program, int64_t timeout_ns) {
-  program->output = tmpfile();
+  program->output = temporary();
   fflush(stdout);
-  pid_t pid = program->output != NULL ? fork() : -1;
+  pid_t pid = fork();
   if (pid == 0)
     child_exec(program);
-  if (pid < 0) {
-    perror("run_tests");
-    exit(1);
-  }
+  if (pid < 0)
+    or_exit(NULL);
   int64_t deadline = mux_now_ns() + timeout_ns;
   pid_t ended;
   while ((ended = wait_child(deadline, &program->status)) > 0 && ended != pid)
@@ -209,12 +228,13 @@ static void print_skips(FILE *output, bool whole) {
   free(line);
 }
 
-static void run_and_report(const char *command, int64_t timeout_ns, struct tally *total) {
+/* In the lane: runs a command, prints what came of it and leaves the count in *tally. */
+static void run_and_report(const char *command, int64_t timeout_ns, struct tally *tally) {
   struct program program = {.command = command};
   int64_t start = mux_now_ns();
   run(&program, timeout_ns);
   const char *wrong = judge(&program);
-  const struct tally *tally = &program.tally;
+  *tally = program.tally;
   printf("%-4s %-52s %4ld passed, %ld failed, %ld skipped  %.1f s%s%s\n",
          tally->failed > 0 ? "FAIL" : "ok", command, tally->passed, tally->failed, tally->skipped,
          (double)(mux_now_ns() - start) / 1e9, wrong != NULL ? ": " : "",
@@ -224,32 +244,122 @@ static void run_and_report(const char *command, int64_t timeout_ns, struct tally
   if (tally->skipped > 0)
     print_skips(program.output, tally->passed + tally->failed == 0 && program.planned == 0);
   fclose(program.output);
-  total->passed += tally->passed;
-  total->failed += tally->failed;
-  total->skipped += tally->skipped;
 }
 
-int main(int argc, char **argv) {
-  long timeout_s = 120;
-  int option;
-  while ((option = getopt(argc, argv, "t:")) != -1)
-    if (option != 't' || (timeout_s = atol(optarg)) <= 0)
-      return 2;
-  if (optind == argc) {
-    fprintf(stderr, "run_tests: no command was given\n");
-    return 2;
+/* ---- Lanes ----------------------------------------------------------------------------------- */
+
+struct lane {
+  pid_t pid; /* 0: free */
+  FILE *says;
+  struct tally *tally; /* shared with the lane */
+};
+
+static struct lane lanes[LANES_MAX];
+static struct tally total;
+
+static void start(struct lane *lane, const char *command, int64_t timeout_ns) {
+  lane->says = temporary();
+  *lane->tally = (struct tally){.failed = 1}; /* unless the lane lives to tell */
+  fflush(stdout);
+  pid_t driver = getpid();
+  lane->pid = fork();
+  if (lane->pid < 0)
+    or_exit(NULL);
+  if (lane->pid > 0)
+    return;
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (getppid() != driver)
+    _exit(1);
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  dup2(fileno(lane->says), STDOUT_FILENO);
+  run_and_report(command, timeout_ns, lane->tally);
+  exit(0);
+}
+
+static void finish(struct lane *lane, int status) {
+  char buffer[4096];
+  size_t n;
+  rewind(lane->says);
+  while ((n = fread(buffer, 1, sizeof buffer, lane->says)) > 0)
+    fwrite(buffer, 1, n, stdout);
+  fflush(stdout);
+  fclose(lane->says);
+  if (status != 0)
+    fprintf(stderr, "run_tests: a lane has ended with status %#x\n", (unsigned)status);
+  total.passed += lane->tally->passed;
+  total.failed += lane->tally->failed;
+  total.skipped += lane->tally->skipped;
+  lane->pid = 0;
+}
+
+/* Each lane ends its own programs. */
+static void interrupt(void) {
+  for (int i = 0; i < LANES_MAX; i++)
+    if (lanes[i].pid > 0)
+      kill(lanes[i].pid, SIGTERM);
+  while (wait(NULL) > 0)
+    ;
+  exit(130);
+}
+
+/* Waits until fewer than `most` lanes are busy. Returns a free one. */
+static struct lane *await_lane(int most) {
+  for (;;) {
+    int busy = 0;
+    struct lane *idle = NULL;
+    for (int i = 0; i < LANES_MAX; i++) {
+      busy += lanes[i].pid != 0;
+      if (lanes[i].pid == 0)
+        idle = &lanes[i];
+    }
+    if (busy < most)
+      return idle;
+    int status;
+    pid_t pid = wait_child(INT64_MAX, &status);
+    if (pid < 0)
+      interrupt();
+    for (int i = 0; i < LANES_MAX; i++)
+      if (lanes[i].pid == pid)
+        finish(&lanes[i], status);
   }
+}
+
+static void watch_signals(void) {
   sigemptyset(&watched);
   sigaddset(&watched, SIGCHLD);
   sigaddset(&watched, SIGINT);
   sigaddset(&watched, SIGTERM);
   sigprocmask(SIG_BLOCK, &watched, NULL);
-  prctl(PR_SET_CHILD_SUBREAPER, 1);
-  setvbuf(stdout, NULL, _IOLBF, 0);
+}
 
-  struct tally total = {0};
-  for (int i = optind; i < argc; i++)
-    run_and_report(argv[i], timeout_s * MUX_S, &total);
+int main(int argc, char **argv) {
+  long timeout_s = 120;
+  int jobs = 1;
+  int commands = 0;
+  int option;
+  struct tally *tallies = or_exit(mmap(NULL, sizeof *tallies * LANES_MAX, PROT_READ | PROT_WRITE,
+                                       MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  for (int i = 0; i < LANES_MAX; i++)
+    lanes[i].tally = &tallies[i];
+  watch_signals();
+  /* "-": options stand among the commands, which come as values of option 1 (getopt(3)). */
+  while ((option = getopt(argc, argv, "-t:j:")) != -1) {
+    if (option == 1) {
+      start(await_lane(jobs), optarg, timeout_s * MUX_S);
+      commands++;
+      continue;
+    }
+    await_lane(1);
+    if (option == 't' && (timeout_s = atol(optarg)) > 0)
+      continue;
+    if (option != 'j' || (jobs = atoi(optarg)) < 1 || jobs > LANES_MAX)
+      return 2;
+  }
+  if (commands == 0) {
+    fprintf(stderr, "run_tests: no command was given\n");
+    return 2;
+  }
+  await_lane(1);
   printf("\n%ld passed, %ld failed, %ld skipped\n", total.passed, total.failed, total.skipped);
   return total.failed > 0 || total.passed == 0;
 }

@@ -26,7 +26,7 @@ check() {
   fi
 }
 
-echo 1..14
+echo 1..16
 check "a command that passes" "1 passed, 0 failed, 0 skipped" true
 check "a command that fails" "0 passed, 1 failed, 0 skipped" false
 check "a command that does not exist" "0 passed, 1 failed, 0 skipped" /nonesuch
@@ -46,3 +46,11 @@ check "cases of the plan are missing" "1 passed, 1 failed, 0 skipped" "printf '1
 check "all cases pass but not the program" "1 passed, 1 failed, 0 skipped" \
   "sh -c 'echo ok 1 - a; exit 3'"
 check "one failure among many" "2 passed, 1 failed, 0 skipped" true false true
+# Each waits for the other to have begun: only side by side can both.
+meet=$(mktemp -d)
+check "two lanes work at once" "2 passed, 0 failed, 0 skipped" -t 20 -j 2 \
+  "sh -c ': >$meet/a; until [ -e $meet/b ]; do sleep 0.01; done'" \
+  "sh -c ': >$meet/b; until [ -e $meet/a ]; do sleep 0.01; done'"
+check "what comes behind -j 1 is left alone" "3 passed, 0 failed, 0 skipped" -j 2 true \
+  "sh -c 'sleep 0.2; : >$meet/c'" -j 1 "test -e $meet/c"
+rm -r "$meet"

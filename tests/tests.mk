@@ -1,14 +1,18 @@
 # Tests. tests/unit/test_*.c and tests/integration/test_*.c are cmocka programs linked with the
 # whole tree but main; the latter drive build/muxbench as real processes. Other programs and
 # commands to run join TEST_COMMANDS, each one quoted for the shell: tests/run_tests.c runs them
-# all, counts their cases and prints the closing line.
+# all, two at a time, counts their cases and prints the closing line. Those that measure join
+# ALONE_COMMANDS and have the machine to themselves.
 TEST_HELPERS := $(addprefix $(BUILD)/tests/,support.o process.o experiment.o trace.o udp_peer.o)
 TEST_OBJECTS := $(filter-out $(BUILD)/bench/main.o,$(OBJECTS)) $(TEST_HELPERS)
 UNIT_TESTS   := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/test_*.c)))
 INTEGRATION_TESTS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/integration/test_*.c)))
 TEST_PROGRAMS := $(UNIT_TESTS) $(INTEGRATION_TESTS)
 RUN_TESTS := $(BUILD)/tests/run_tests
-TEST_COMMANDS := $(if $(SAN),,'tests/test_run_tests.sh $(RUN_TESTS)' tests/test_build.sh) $(TEST_PROGRAMS)
+ALONE_COMMANDS := $(addprefix $(BUILD)/tests/integration/test_,backends experiments load \
+  load_modes models run shown uring)
+TEST_COMMANDS := $(if $(SAN),,'tests/test_run_tests.sh $(RUN_TESTS)' tests/test_build.sh) \
+  $(filter-out $(ALONE_COMMANDS),$(TEST_PROGRAMS))
 
 # Where the programs find what they test. ThreadSanitizer dies above 8,000 threads, and 10,000
 # processes with AddressSanitizer in them take all memory; MUX_TEST_CONNECTIONS_MAX of the caller
@@ -41,11 +45,11 @@ test: setup oracles
 ## make test-all            every case, mutant, backend, transport and sanitizer (2 hours)
 test-all: setup oracles
 	@$(MAKE) --no-print-directory $(JOBS) test-programs
-	@$(TEST_ENV) $(RUN_TESTS) -t 3000 $(TEST_COMMANDS) $(ALL_CONFORMANCE)
+	@$(TEST_ENV) $(RUN_TESTS) -t 3000 -j 2 $(TEST_COMMANDS) -j 1 $(ALONE_COMMANDS) $(ALL_CONFORMANCE)
 	@$(MAKE) --no-print-directory SAN=address,undefined run-tests conformance-all
 	@$(MAKE) --no-print-directory SAN=thread run-tests conformance-all
 
 test-programs: $(BUILD)/muxbench $(RUN_TESTS) $(TEST_PROGRAMS)
 
 run-tests: test-programs
-	@$(TEST_ENV) $(RUN_TESTS) -t 600 $(TEST_COMMANDS)
+	@$(TEST_ENV) $(RUN_TESTS) -t 600 -j 2 $(TEST_COMMANDS) -j 1 $(ALONE_COMMANDS)

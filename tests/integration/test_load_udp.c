@@ -250,8 +250,7 @@ static void every_backend_echoes_datagrams(void **state) {
     if (!(all[i]->transports & MUX_UDP) || mux_backend_probe(all[i], why, sizeof why) != 0)
       continue;
     int engines = engine_name(1) != NULL ? 2 : 1;
-    serve_and_load(all[i], engine_name(served % engines), "udp://127.0.0.1:0", "");
-    serve_and_load(all[i], engine_name((served + 1) % engines), "udp://127.0.0.1:0", many);
+    serve_and_load(all[i], engine_name(served % engines), "udp://127.0.0.1:0", many);
     serve_and_load(all[i], engine_name(served % engines), "udp://[::1]:0",
                    "--payload 65507 --depth 2");
     served++;

@@ -15,6 +15,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,7 +31,7 @@
 
 enum { FDS = 65536, ONE_IN = 8 };
 
-static bool edge[FDS]; /* watched with EPOLLET */
+static bool edge[FDS]; /* watched with EPOLLET or O_ASYNC */
 static uint64_t injected;
 static uint64_t threads;
 static __thread uint64_t state;
@@ -209,6 +211,17 @@ int epoll_ctl(int epoll, int op, int fd, struct epoll_event *event) {
   return real(epoll, op, fd, event);
 }
 
+int fcntl(int fd, int command, ...) {
+  REAL(fcntl);
+  va_list arguments;
+  va_start(arguments, command);
+  void *argument = va_arg(arguments, void *); /* an int comes in the same register */
+  va_end(arguments);
+  if (command == F_SETFL && ((intptr_t)argument & O_ASYNC) != 0 && fd >= 0 && fd < FDS)
+    __atomic_store_n(&edge[fd], true, __ATOMIC_RELAXED);
+  return real(fd, command, argument);
+}
+
 #define INTERRUPTED()                                                                              \
   do {                                                                                             \
     if (strikes()) {                                                                               \
@@ -264,4 +277,10 @@ int pselect(int count, fd_set *in, fd_set *out, fd_set *except, const struct tim
   REAL(pselect);
   INTERRUPTED();
   return real(count, in, out, except, timeout, mask);
+}
+
+int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct timespec *timeout) {
+  REAL(sigtimedwait);
+  INTERRUPTED();
+  return real(set, info, timeout);
 }
