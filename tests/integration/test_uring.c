@@ -105,12 +105,14 @@ static void direct_connections_have_no_descriptor(void **state) {
     int fds[CONNECTIONS];
     struct test_server server;
     test_serve(&server, "--backend %s --options direct=%s", names[i / 2], direct ? "on" : "off");
-    int before = descriptors_of(server.process.pid);
+    int before = 0;
     for (int k = 0; k < CONNECTIONS; k++) {
       fds[k] = connect_to(&server);
       echo(fds[k]);
+      if (k == 0) /* now the server has all that it opens for itself */
+        before = descriptors_of(server.process.pid);
     }
-    assert_int_equal(descriptors_of(server.process.pid), before + (direct ? 0 : CONNECTIONS));
+    assert_int_equal(descriptors_of(server.process.pid), before + (direct ? 0 : CONNECTIONS - 1));
     for (int k = 0; k < CONNECTIONS; k++)
       close(fds[k]);
     test_stop(&server);
