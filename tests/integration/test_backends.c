@@ -1,5 +1,5 @@
 /* test_backends.c: every available backend under 10,000 connections that all carry traffic, or as
- * many as its model holds, as `load` sees it. Single properties are what `muxbench check` is for. */
+ * many as its model holds, as `load` sees it. Single properties are what `muxbench check` tests. */
 #include "tests/support.h"
 
 #include <jansson.h>
