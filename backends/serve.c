@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,6 +32,7 @@
 #include "backends/registry.h"
 #include "common/cli.h"
 #include "common/clock.h"
+#include "common/pidfd.h"
 
 #define STATS_EVERY_NS (250 * MUX_MS)
 
@@ -295,6 +297,12 @@ static void join_worker(struct server_worker *own) {
     pthread_join(own->thread, NULL);
     return;
   }
+  /* ThreadSanitizer holds signals back until a call that it knows to block: waitpid is none. */
+  struct pollfd end = {.fd = mux_pidfd_open(own->pid), .events = POLLIN};
+  while (end.fd >= 0 && poll(&end, 1, -1) < 0 && errno == EINTR)
+    ;
+  if (end.fd >= 0)
+    close(end.fd);
   int status = 0;
   while (waitpid(own->pid, &status, 0) < 0 && errno == EINTR)
     ;

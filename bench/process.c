@@ -13,6 +13,7 @@
 
 #include "bench/supervisor.h"
 #include "common/clock.h"
+#include "common/pidfd.h"
 
 /* How long a supervisor may take to kill everything: longer only if the kernel is stuck. */
 #define KILL_TIMEOUT_NS (5 * MUX_S)
@@ -139,7 +140,7 @@ void mux_process_signal(struct mux_process *process, int signal) {
 /* Waits for the supervisor, which kills in the order children show up; a stuck one is abandoned to
  * SIGKILL. */
 static void reap_supervisor(pid_t pid) {
-  int pidfd = (int)mux_pidfd_open(pid);
+  int pidfd = mux_pidfd_open(pid);
   struct pollfd wait = {.fd = pidfd, .events = POLLIN};
   int64_t deadline = mux_now_ns() + KILL_TIMEOUT_NS;
   int ready = 0;

@@ -25,8 +25,4 @@ struct mux_report {
 _Noreturn void mux_supervise(const struct mux_process_spec *spec, char **env, int lifeline,
                              int null_fd);
 
-static inline long mux_pidfd_open(pid_t pid) { /* glibc has it from 2.36 on */
-  return syscall(SYS_pidfd_open, pid, 0);
-}
-
 #endif
