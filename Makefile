@@ -6,8 +6,8 @@ V       ?= 0
 comma   := ,
 BUILD   ?= build$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(filter clang%,$(notdir $(CC))),-clang)
 
-MODULES := common backends loadgen check bench
-SOURCES := $(filter-out backends/skeleton.c,$(sort $(foreach dir,$(MODULES),$(wildcard $(dir)/*.c))))
+ROOMS   := common process hdr backends loadgen check bench/data bench/plan bench/results bench/run
+SOURCES := muxbench.c $(filter-out backends/skeleton.c,$(sort $(foreach dir,$(ROOMS),$(wildcard $(dir)/*.c))))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 
 # Optional libraries: a backend names its own in one line, "mux-library: header flag package".

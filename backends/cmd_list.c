@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "backends/accept.h"
-#include "backends/options.h"
+#include "backends/backend_options.h"
 #include "backends/registry.h"
-#include "bench/commands.h"
 #include "common/cli.h"
+#include "common/command.h"
 
 struct list_args {
   bool json;

@@ -7,9 +7,9 @@
 #include "backends/accept.h"
 #include "backends/registry.h"
 #include "backends/serve.h"
-#include "bench/commands.h"
 #include "common/cli.h"
 #include "common/clock.h"
+#include "common/command.h"
 
 enum {
   KEY_LISTEN = 1000,

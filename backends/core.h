@@ -32,7 +32,7 @@ static inline bool mux_draining(const struct mux_worker *worker) {
 /* The functions behind struct mux_host, for the core's own callers; described there. */
 extern const struct mux_host mux_host_table;               /* host.c */
 int mux_host_accept(struct mux_worker *worker, int flags); /* host.c */
-int mux_echo_datagrams(struct mux_worker *worker);         /* datagram.c: accept() for UDP */
+int mux_echo_datagrams(struct mux_worker *worker);         /* echo_datagram.c: accept() for UDP */
 void mux_host_close(struct mux_worker *worker, int fd, int error);
 void mux_host_refuse(struct mux_worker *worker, int fd);
 int mux_drive(struct mux_worker *worker, struct mux_echo *echo, int fd, unsigned ready);

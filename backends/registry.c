@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backends/options.h"
+#include "backends/backend_options.h"
 
 /* The bounds of section mux_backends, made by the linker (ld, "--orphan-handling"; gold and lld
  * alike). Weak: a program without any backend still links. */

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "backends/backend_options.h"
 #include "backends/mux_backend.h"
-#include "backends/options.h"
 #include "common/addr.h"
 #include "common/cpus.h"
 #include "common/sock.h"

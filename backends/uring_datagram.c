@@ -4,7 +4,7 @@
  * for all datagrams to come or one for each; either takes a provided buffer that any datagram fits
  * into. The echo is sent from that buffer by a request that does not wait: if the network refuses
  * it, or if the datagram claims to come from this very socket, which would be an echo without end,
- * it is lost, as in datagram.c. So no more is held than a batch or two.
+ * it is lost, as in echo_datagram.c. So no more is held than a batch or two.
  *
  * Sources: RFC 768; io_uring_prep_recvmsg_multishot(3), io_uring_prep_send_set_addr(3). */
 #if __has_include(<liburing.h>)

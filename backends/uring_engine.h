@@ -1,9 +1,9 @@
 /* uring_engine.h: an echo server on one io_uring, behind all io_uring backends.
  *
- * Received bytes stay in the buffer that the kernel chose for them (uring.h) and are sent from
- * there. A connection's chunks wait in a queue with one send in flight, because two could overtake
- * each other. Bytes that come meanwhile are packed into the last chunk when they fit, so that small
- * messages hold few buffers. Idle connections hold none.
+ * Received bytes stay in the buffer that the kernel chose for them (common/ring.h) and are sent
+ * from there. A connection's chunks wait in a queue with one send in flight, because two could
+ * overtake each other. Bytes that come meanwhile are packed into the last chunk when they fit, so
+ * that small messages hold few buffers. Idle connections hold none.
  *
  * Back-pressure: a connection that holds `limit` chunks is received from no more until half have
  * gone. A multishot receive is cancelled for that; what the kernel has received by then is at most
@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 
 #include "backends/mux_backend.h"
-#include "common/uring.h"
+#include "common/ring.h"
 
 /* In the low bits of user_data; above them the connection, if it is one's. */
 enum uring_op {

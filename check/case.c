@@ -11,8 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "check/server.h"
+#include "check/subject.h"
 #include "common/cli.h"
+#include "common/random.h"
 
 #if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
 enum { SLOWNESS = 4 };
@@ -158,11 +159,7 @@ void check_end_helper(pid_t helper) {
 }
 
 uint64_t check_random(struct check *check, uint64_t below) {
-  /* splitmix64; the bias of the remainder is below 2^-40 for what is asked here. */
-  uint64_t x = check->random += UINT64_C(0x9e3779b97f4a7c15);
-  x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-  x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-  return (x ^ x >> 31) % below;
+  return mux_random_below(&check->random, below);
 }
 
 void check_sleep(int64_t ns) {

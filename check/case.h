@@ -1,9 +1,9 @@
 /* case.h: what a conformance case is, and how to write one.
  *
  * A case states one property of an echo server (RFC 862 over TCP, UDP or Unix sockets) and tries to
- * break it. It is a plain function over straight-line helpers (peer.h: the client's side, server.h:
- * the server's process): a helper that finds the property broken calls check_fail, which does not
- * return, so a case needs no error paths of its own.
+ * break it. It is a plain function over straight-line helpers (peer.h: the client's side,
+ * subject.h: the server's process): a helper that finds the property broken calls check_fail, which
+ * does not return, so a case needs no error paths of its own.
  *
  * That works because every case runs in a forked child against a server started for it alone. What
  * it opened, mapped, started or limited ends with the child; a hang is ended by the parent at the
@@ -18,9 +18,9 @@
 #include <stdint.h>
 
 #include "backends/mux_backend.h"
-#include "bench/launch.h"
 #include "common/clock.h"
 #include "common/pattern.h"
+#include "process/server.h"
 
 enum check_verdict {
   CHECK_RUNNING, /* no verdict yet: the child has not got that far, or died */

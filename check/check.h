@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#include "bench/launch.h"
+#include "process/server.h"
 
 /* Starts the server `spec` describes (afresh for each case) and runs the cases of the gate: bytes
  * in one-byte writes, in bursts, over many connections, and the last bytes before a close. Takes

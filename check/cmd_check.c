@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include "backends/registry.h"
-#include "bench/commands.h"
-#include "check/report.h"
+#include "check/output.h"
 #include "common/addr.h"
 #include "common/cli.h"
+#include "common/command.h"
 #include "common/units.h"
 
 enum { NAMED_MAX = 64, ALL_CASES_S = 120 };

@@ -3,10 +3,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bench/commands.h"
 #include "common/cli.h"
+#include "common/command.h"
 #include "common/sock.h"
-#include "loadgen/options.h"
+#include "loadgen/load_options.h"
 #include "loadgen/selftest.h"
 
 /* Rows per halving of the distance to 100 %, as HdrHistogram's tools have it. */

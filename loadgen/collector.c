@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
-#include "loadgen/hdr_log.h"
+#include "hdr/hdr_log.h"
 
 static double to_s(int64_t ns) {
   return (double)ns / (double)MUX_S;

@@ -20,7 +20,7 @@
 #include "common/units.h"
 #include "loadgen/collector.h"
 #include "loadgen/merge.h"
-#include "loadgen/server.h"
+#include "loadgen/target.h"
 
 enum { START_DELAY_NS = 1000000, PROGRESS_NS = 500000000 };
 
@@ -32,7 +32,7 @@ struct coordinator {
   struct load_worker *workers;
   int started;
   struct load_collector collector;
-  struct load_server server;
+  struct load_target server;
   enum phase phase;
   int signal_fd;
   sigset_t old_mask;
@@ -92,7 +92,7 @@ static void start_traffic(struct coordinator *k) {
 /* Clocks at an edge of the window: called with -1 at its start, with 1 at its end, it leaves what
  * has passed in between. */
 static void read_clocks(struct coordinator *k, int sign) {
-  k->server_cpu_ns += sign * load_server_cpu_ns(&k->server);
+  k->server_cpu_ns += sign * load_target_cpu_ns(&k->server);
   k->wall_ns += sign * mux_now_ns();
 }
 
@@ -208,7 +208,7 @@ static int set_up(struct coordinator *k) {
   atomic_store(&k->shared.stop_ns, INT64_MAX);
   if (CPU_COUNT(&config->cpus) > 0)
     mux_cpus_pin(&config->cpus);
-  load_server_find(&k->server, &config->target);
+  load_target_find(&k->server, &config->target);
   int rc = load_collector_init(&k->collector, config, k->workers, mux_now_ns());
   for (int i = 0; rc == 0 && i < config->threads; i++)
     rc = load_worker_init(&k->workers[i], &k->shared, i);

@@ -21,8 +21,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/uring.h"
 #include "common/clock.h"
+#include "common/ring.h"
 #include "common/sock.h"
 #include "loadgen/datagram.h"
 #include "loadgen/worker.h"

@@ -17,7 +17,7 @@
 
 #include "common/addr.h"
 #include "common/cpus.h"
-#include "loadgen/hdr.h"
+#include "hdr/hdr.h"
 
 enum load_mode { LOAD_ECHO, LOAD_CRR, LOAD_STREAM };
 enum load_arrival { LOAD_CONSTANT, LOAD_POISSON };

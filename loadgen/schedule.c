@@ -4,13 +4,7 @@
 #include <math.h>
 
 #include "common/clock.h"
-
-static uint64_t next_random(uint64_t *state) {
-  uint64_t x = *state += UINT64_C(0x9e3779b97f4a7c15);
-  x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-  x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-  return x ^ x >> 31;
-}
+#include "common/random.h"
 
 void load_schedule_init(struct load_schedule *s, enum load_arrival arrival, int64_t rate_per_s,
                         int64_t start_ns, int thread, int threads, uint64_t seed) {
@@ -36,7 +30,7 @@ void load_schedule_init(struct load_schedule *s, enum load_arrival arrival, int6
 void load_schedule_advance(struct load_schedule *s) {
   if (s->arrival == LOAD_POISSON) {
     /* In (0, 1], so that the logarithm is finite. */
-    double u = (double)((next_random(&s->state) >> 11) + 1) * 0x1p-53;
+    double u = (double)((mux_random(&s->state) >> 11) + 1) * 0x1p-53;
     double gap = s->debt_ns - log(u) * s->mean_gap_ns;
     double whole = floor(gap);
     s->debt_ns = gap - whole;

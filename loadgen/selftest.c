@@ -19,11 +19,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bench/launch.h"
 #include "common/cli.h"
 #include "common/clock.h"
 #include "loadgen/engine.h"
 #include "loadgen/schedule.h"
+#include "process/server.h"
 
 /* Other work on the machine fails a check now and then, a wrong load generator every time. */
 enum { QUICK_TRIES = 3 };

@@ -1,7 +1,7 @@
 /* selftest.h: `load --selftest`: does this load generator measure right, here? It starts servers of
  * its own, does things to them of which theory says what must be seen, and compares. */
-#ifndef MUX_LOAD_SELFTEST_H
-#define MUX_LOAD_SELFTEST_H
+#ifndef MUX_SELFTEST_H
+#define MUX_SELFTEST_H
 
 #include <stdbool.h>
 #include <stdio.h>

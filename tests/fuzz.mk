@@ -5,7 +5,7 @@ FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.
 FUZZ_MAKE = $(MAKE) --no-print-directory CC=clang SAN=address,undefined BUILD=build-fuzz \
   CFLAGS=-fsanitize=fuzzer-no-link
 
-$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(filter-out $(BUILD)/bench/main.o,$(OBJECTS))
+$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(filter-out $(BUILD)/muxbench.o,$(OBJECTS))
 	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
 .PHONY: fuzz fuzz-programs fuzz-keep

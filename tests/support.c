@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/random.h"
 
 static uint64_t random_state;
 
@@ -20,12 +21,8 @@ int test_seed(void **state) {
   return 0;
 }
 
-/* splitmix64 (Steele, Lea, Flood 2014). */
 uint64_t test_random(void) {
-  uint64_t x = random_state += UINT64_C(0x9e3779b97f4a7c15);
-  x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-  x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-  return x ^ x >> 31;
+  return mux_random(&random_state);
 }
 
 uint64_t test_random_in(uint64_t low, uint64_t high) {

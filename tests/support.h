@@ -3,8 +3,8 @@
  *
  * Random tests draw from test_random(). Its seed is the clock's, or MUX_TEST_SEED from the
  * environment; test_seed() prints it into the output, which is shown when a test fails. */
-#ifndef MUX_TEST_SUPPORT_H
-#define MUX_TEST_SUPPORT_H
+#ifndef MUX_SUPPORT_H
+#define MUX_SUPPORT_H
 
 #include <setjmp.h>
 #include <stdarg.h>

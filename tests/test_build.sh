@@ -43,7 +43,7 @@ build
 check "a touched source is compiled alone" compiled_exactly common/words.c
 touch common/words.h
 build
-users=$(grep -l '"common/words.h"' common/*.c backends/*.c loadgen/*.c check/*.c bench/*.c | sort)
+users=$(grep -l '"common/words.h"' *.c common/*.c process/*.c hdr/*.c backends/*.c loadgen/*.c check/*.c bench/*/*.c | sort)
 check "a touched header compiles its users" compiled_exactly $users
 build CFLAGS=-DUNUSED_MACRO
 check "a changed flag compiles everything" compiled_all

@@ -3,15 +3,16 @@
 # commands to run join TEST_COMMANDS, each one quoted for the shell: tests/run_tests.c runs them
 # all, two at a time, counts their cases and prints the closing line. Those that measure join
 # ALONE_COMMANDS and have the machine to themselves.
-TEST_HELPERS := $(addprefix $(BUILD)/tests/,support.o process.o experiment.o trace.o udp_peer.o)
-TEST_OBJECTS := $(filter-out $(BUILD)/bench/main.o,$(OBJECTS)) $(TEST_HELPERS)
+TEST_HELPERS := $(addprefix $(BUILD)/tests/,support.o spawn.o run_experiment.o trace.o udp_peer.o)
+TEST_OBJECTS := $(filter-out $(BUILD)/muxbench.o,$(OBJECTS)) $(TEST_HELPERS)
 UNIT_TESTS   := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/test_*.c)))
 INTEGRATION_TESTS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/integration/test_*.c)))
 TEST_PROGRAMS := $(UNIT_TESTS) $(INTEGRATION_TESTS)
 RUN_TESTS := $(BUILD)/tests/run_tests
 ALONE_COMMANDS := $(addprefix $(BUILD)/tests/integration/test_,backends experiments load \
   load_modes models run shown uring)
-TEST_COMMANDS := $(if $(SAN),,'tests/test_run_tests.sh $(RUN_TESTS)' tests/test_build.sh) \
+TEST_COMMANDS := $(if $(SAN),,'tests/test_run_tests.sh $(RUN_TESTS)' tests/test_build.sh \
+  tests/test_includes.sh) \
   $(filter-out $(ALONE_COMMANDS),$(TEST_PROGRAMS))
 
 # Where the programs find what they test. ThreadSanitizer dies above 8,000 threads, and 10,000

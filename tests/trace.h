@@ -1,7 +1,7 @@
 /* trace.h: every system call of a running server, seen by ptrace(2) as strace does. It needs no
  * privilege and no program: a process may trace its children, in containers too. */
-#ifndef MUX_TEST_TRACE_H
-#define MUX_TEST_TRACE_H
+#ifndef MUX_TRACE_H
+#define MUX_TRACE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* udp_peer.h: a UDP echo server that loses, doubles, holds back and damages datagrams on purpose,
  * and keeps count of it: a process of its own behind a real socket. */
-#ifndef MUX_TEST_UDP_PEER_H
-#define MUX_TEST_UDP_PEER_H
+#ifndef MUX_UDP_PEER_H
+#define MUX_UDP_PEER_H
 
 #include <stdbool.h>
 #include <sys/types.h>

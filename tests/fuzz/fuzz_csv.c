@@ -2,36 +2,36 @@
  * (but for the apostrophe that defuses formulas). */
 #include "tests/fuzz/fuzz.h"
 
-#include "bench/csv.h"
+#include "bench/data/csv.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
   if (bytes == 0)
     return 0;
   FILE *from = fmemopen((void *)(uintptr_t)data, bytes, "r");
-  struct mux_csv csv = {.from = from};
+  struct csv csv = {.from = from};
   assert(from != NULL);
   int rc;
-  while ((rc = mux_csv_next(&csv)) == 1) {
+  while ((rc = csv_next(&csv)) == 1) {
     char *written = NULL;
     size_t length = 0;
     FILE *to = open_memstream(&written, &length);
     for (int i = 0; i < csv.count; i++)
-      mux_csv_put(to, csv.fields[i], i == 0);
-    mux_csv_end_row(to);
+      csv_put(to, csv.fields[i], i == 0);
+    csv_end_row(to);
     fclose(to);
     FILE *back = fmemopen(written, length, "r");
-    struct mux_csv again = {.from = back};
-    assert(mux_csv_next(&again) == 1 && again.count == csv.count);
+    struct csv again = {.from = back};
+    assert(csv_next(&again) == 1 && again.count == csv.count);
     for (int i = 0; i < csv.count; i++)
       assert(strcmp(again.fields[i] +
                         (strcmp(again.fields[i], csv.fields[i]) != 0 && again.fields[i][0] == '\''),
                     csv.fields[i]) == 0);
-    mux_csv_free(&again);
+    csv_free(&again);
     fclose(back);
     free(written);
   }
   assert(rc == 0 || csv.why != NULL);
-  mux_csv_free(&csv);
+  csv_free(&csv);
   fclose(from);
   return 0;
 }

@@ -2,7 +2,7 @@
  * a bad one is refused with one line. */
 #include "tests/fuzz/fuzz.h"
 
-#include "bench/experiment.h"
+#include "bench/plan/experiment.h"
 
 /* libconfig 1.5 loses texts that it has begun when a file turns out wrong; that is not ours. */
 const char *__lsan_default_suppressions(void);

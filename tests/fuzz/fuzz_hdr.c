@@ -1,7 +1,7 @@
 /* fuzz_hdr.c: histograms in HdrHistogram's wire form. What decodes encodes to the same counts. */
 #include "tests/fuzz/fuzz.h"
 
-#include "loadgen/hdr.h"
+#include "hdr/hdr.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
   struct mux_hdr *h = mux_hdr_decode((const char *)data, bytes);

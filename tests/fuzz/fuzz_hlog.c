@@ -1,7 +1,7 @@
 /* fuzz_hlog.c: HdrHistogram log files. */
 #include "tests/fuzz/fuzz.h"
 
-#include "loadgen/hdr_log.h"
+#include "hdr/hdr_log.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
   if (bytes == 0)

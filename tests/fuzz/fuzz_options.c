@@ -1,7 +1,7 @@
 /* fuzz_options.c: --options key=value,… of every backend in the tree. */
 #include "tests/fuzz/fuzz.h"
 
-#include "backends/options.h"
+#include "backends/backend_options.h"
 #include "backends/registry.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {

@@ -1,16 +1,16 @@
 /* fuzz_rows.c: measurements.csv of a run directory that somebody hands over. */
 #include "tests/fuzz/fuzz.h"
 
-#include "bench/rows.h"
+#include "bench/data/rows.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
   char path[64];
   char why[300] = "";
-  struct mux_rows rows = {0};
+  struct rows rows = {0};
   int fd = fuzz_file(data, bytes, path);
-  if (mux_rows_read(&rows, path, why, sizeof why) != 0)
+  if (rows_read(&rows, path, why, sizeof why) != 0)
     assert(why[0] != 0 && strchr(why, '\n') == NULL);
-  mux_rows_free(&rows);
+  rows_free(&rows);
   close(fd);
   return 0;
 }

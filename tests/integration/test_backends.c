@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/process.h"
+#include "tests/spawn.h"
 
 static struct test_result result;
 static json_t *backends;

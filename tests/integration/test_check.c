@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "check/check.h"
-#include "tests/process.h"
+#include "tests/spawn.h"
 
 static struct test_result result;
 

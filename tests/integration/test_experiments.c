@@ -15,7 +15,7 @@
 
 #include "common/clock.h"
 #include "common/sock.h"
-#include "tests/experiment.h"
+#include "tests/run_experiment.h"
 
 /* ---- Roles: servers that are good for a while -------------------------------------------------
  */
@@ -125,12 +125,12 @@ static void bad_servers_fail_and_the_run_goes_on(void **state) {
       self, self, self, self);
   test_command(&result, "run %s/bad.cfg --out %s/bad", test_directory(), test_directory());
   test_expect(&result, 1);
-  struct mux_rows rows = test_read_rows("bad");
+  struct rows rows = test_read_rows("bad");
   json_t *run = test_read_run("bad");
   assert_int_equal(rows.count, 6);
   for (size_t i = 0; i < rows.count; i++) {
-    const char *label = mux_row_text(&rows.rows[i], MUX_COL_label);
-    const char *status = mux_row_text(&rows.rows[i], MUX_COL_status);
+    const char *label = row_text(&rows.rows[i], COL_label);
+    const char *status = row_text(&rows.rows[i], COL_status);
     const json_t *trial = json_array_get(json_object_get(run, "trials"), i);
     const char *reason = json_string_value(json_object_get(trial, "reason"));
     if (strcmp(label, "epoll-lt") == 0) {
@@ -149,7 +149,7 @@ static void bad_servers_fail_and_the_run_goes_on(void **state) {
       fail_msg("%s: %s", label, reason);
   }
   json_decref(run);
-  mux_rows_free(&rows);
+  rows_free(&rows);
   assert_int_equal(count_processes(self), 0);
 }
 
@@ -193,18 +193,16 @@ static void a_killed_run_leaves_nothing_and_is_resumed(void **state) {
   test_command(&result, "run --resume %s/killed/latest", test_directory());
   assert_in_range(result.status, 0, 1);
   test_run_experiment(&result, "killed", "whole");
-  struct mux_rows resumed = test_read_rows("killed");
-  struct mux_rows whole = test_read_rows("whole");
+  struct rows resumed = test_read_rows("killed");
+  struct rows whole = test_read_rows("whole");
   assert_int_equal(resumed.count, 8);
   assert_int_equal(whole.count, 8);
-  static const enum mux_column same[] = {MUX_COL_trial, MUX_COL_cell_id, MUX_COL_block,
-                                         MUX_COL_label, MUX_COL_connections};
+  static const enum column same[] = {COL_trial, COL_cell_id, COL_block, COL_label, COL_connections};
   for (size_t i = 0; i < resumed.count; i++)
     for (size_t k = 0; k < TEST_COUNT(same); k++)
-      assert_string_equal(mux_row_text(&resumed.rows[i], same[k]),
-                          mux_row_text(&whole.rows[i], same[k]));
-  mux_rows_free(&resumed);
-  mux_rows_free(&whole);
+      assert_string_equal(row_text(&resumed.rows[i], same[k]), row_text(&whole.rows[i], same[k]));
+  rows_free(&resumed);
+  rows_free(&whole);
 }
 
 /* One label that costs far more in one of two runs. */

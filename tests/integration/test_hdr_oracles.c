@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "loadgen/hdr_log.h"
-#include "tests/process.h"
+#include "hdr/hdr_log.h"
+#include "tests/spawn.h"
 
 static const char java_library[] = "/usr/share/java/hdrhistogram.jar";
 static const char js_library[] = "tests/oracle/node_modules/hdr-histogram-js/package.json";

@@ -16,7 +16,7 @@
 
 #include "common/clock.h"
 #include "common/sock.h"
-#include "tests/process.h"
+#include "tests/spawn.h"
 
 static struct test_result result;
 static struct test_server server;

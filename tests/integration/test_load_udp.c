@@ -10,7 +10,7 @@
 #include "common/clock.h"
 #include "common/sock.h"
 #include "loadgen/engine.h"
-#include "tests/process.h"
+#include "tests/spawn.h"
 #include "tests/udp_peer.h"
 
 static struct test_result result;

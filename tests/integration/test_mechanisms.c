@@ -16,7 +16,7 @@
 
 #include "common/clock.h"
 #include "common/sock.h"
-#include "tests/process.h"
+#include "tests/spawn.h"
 #include "tests/trace.h"
 
 enum { CONNECTIONS = 10 };

@@ -10,10 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bench/csv.h"
+#include "bench/data/csv.h"
 #include "common/clock.h"
 #include "common/sock.h"
-#include "tests/process.h"
+#include "tests/spawn.h"
 
 static struct test_result result;
 
@@ -33,7 +33,7 @@ static const struct {
     {"uring-multishot", 0.0, 0.7}, /* the same */
 };
 
-static int column(const struct mux_csv *csv, const char *name) {
+static int column(const struct csv *csv, const char *name) {
   for (int i = 0; i < csv->count; i++)
     if (strcmp(csv->fields[i], name) == 0)
       return i;
@@ -70,21 +70,21 @@ static void calls_per_request_are_the_mechanisms(void **state) {
   test_command(&result, "run %s --out %s/results", path, test_directory());
   test_expect(&result, 0);
   snprintf(path, sizeof path, "%s/results/latest/measurements.csv", test_directory());
-  struct mux_csv csv = {.from = fopen(path, "re")};
+  struct csv csv = {.from = fopen(path, "re")};
   assert_non_null(csv.from);
-  assert_int_equal(mux_csv_next(&csv), 1);
+  assert_int_equal(csv_next(&csv), 1);
   int label = column(&csv, "label");
   int calls = column(&csv, "syscalls_per_req");
   int status = column(&csv, "status");
   int counted = 0;
-  while (mux_csv_next(&csv) == 1) {
+  while (csv_next(&csv) == 1) {
     if (strcmp(csv.fields[status], "skipped") == 0 || csv.fields[calls][0] == 0)
       continue; /* no io_uring, or no tracepoints, on this machine */
     assert_calls(csv.fields[label], csv.fields[calls]);
     counted++;
   }
   fclose(csv.from);
-  mux_csv_free(&csv);
+  csv_free(&csv);
   if (counted == 0)
     skip();
 }

@@ -9,7 +9,7 @@
 
 #include "common/clock.h"
 #include "common/sock.h"
-#include "tests/process.h"
+#include "tests/spawn.h"
 
 static void the_skeleton_echoes_and_drains(void **state) {
   (void)state;

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/process.h"
+#include "tests/spawn.h"
 
 static struct test_result result;
 static char config[128];  /* a small experiment: 2 servers, 2 cells, 2 blocks */

@@ -4,13 +4,13 @@
 
 #include <string.h>
 
-#include "tests/experiment.h"
+#include "tests/run_experiment.h"
 #include "tests/udp_peer.h"
 
 static struct test_result result;
 
-static const enum mux_column losses[] = {MUX_COL_datagrams_lost, MUX_COL_datagrams_reordered,
-                                         MUX_COL_datagrams_duplicated, MUX_COL_datagrams_late};
+static const enum column losses[] = {COL_datagrams_lost, COL_datagrams_reordered,
+                                     COL_datagrams_duplicated, COL_datagrams_late};
 
 static void transports_stand_side_by_side(void **state) {
   (void)state;
@@ -20,25 +20,25 @@ static void transports_stand_side_by_side(void **state) {
                     "load = { connections = 100; duration = \"300ms\"; warmup = \"50ms\"; };\n"
                     "serve = { listen = [ \"tcp://127.0.0.1:0\", \"udp://127.0.0.1:0\" ]; };\n");
   test_run_experiment(&result, "transports", "transports");
-  struct mux_rows rows = test_read_rows("transports");
+  struct rows rows = test_read_rows("transports");
   json_t *run = test_read_run("transports");
-  const struct mux_row *udp = test_find_row(&rows, "listen=udp://127.0.0.1:0", "epoll-lt");
-  const struct mux_row *tcp = test_find_row(&rows, "listen=tcp://127.0.0.1:0", "epoll-lt");
-  const struct mux_row *none = test_find_row(&rows, "listen=udp://127.0.0.1:0", "threads");
-  assert_string_equal(mux_row_text(udp, MUX_COL_transport), "udp4");
-  assert_true(mux_row_number(udp, MUX_COL_completed) > 0);
-  assert_true(mux_row_number(udp, MUX_COL_established) == 100);
-  assert_true(mux_row_number(udp, MUX_COL_floor_us) > 0.2);
-  assert_true(mux_row_number(udp, MUX_COL_errors_mismatch) == 0);
+  const struct row *udp = test_find_row(&rows, "listen=udp://127.0.0.1:0", "epoll-lt");
+  const struct row *tcp = test_find_row(&rows, "listen=tcp://127.0.0.1:0", "epoll-lt");
+  const struct row *none = test_find_row(&rows, "listen=udp://127.0.0.1:0", "threads");
+  assert_string_equal(row_text(udp, COL_transport), "udp4");
+  assert_true(row_number(udp, COL_completed) > 0);
+  assert_true(row_number(udp, COL_established) == 100);
+  assert_true(row_number(udp, COL_floor_us) > 0.2);
+  assert_true(row_number(udp, COL_errors_mismatch) == 0);
   for (size_t i = 0; i < TEST_COUNT(losses); i++) {
-    assert_true(mux_row_number(udp, losses[i]) >= 0);
-    assert_string_equal(mux_row_text(tcp, losses[i]), ""); /* not measured, not 0 */
+    assert_true(row_number(udp, losses[i]) >= 0);
+    assert_string_equal(row_text(tcp, losses[i]), ""); /* not measured, not 0 */
   }
-  assert_string_equal(mux_row_text(none, MUX_COL_status), "skipped");
+  assert_string_equal(row_text(none, COL_status), "skipped");
   assert_non_null(
-      strstr(test_reason(run, (int)mux_row_number(none, MUX_COL_trial)), "does not serve udp4"));
+      strstr(test_reason(run, (int)row_number(none, COL_trial)), "does not serve udp4"));
   json_decref(run);
-  mux_rows_free(&rows);
+  rows_free(&rows);
 }
 
 /* Losses are counted and void what they touch; wrong bytes do not come past the gate. */
@@ -55,21 +55,21 @@ static void bad_peers_are_told_apart(void **state) {
                     "timeout = \"100ms\"; };\n",
                     loses->target, alters->target);
   test_run_experiment(&result, "peers", "peers");
-  struct mux_rows rows = test_read_rows("peers");
+  struct rows rows = test_read_rows("peers");
   json_t *run = test_read_run("peers");
-  const struct mux_row *lossy = test_find_row(&rows, "all", "loses");
-  const struct mux_row *wrong = test_find_row(&rows, "all", "alters");
-  double lost = mux_row_number(lossy, MUX_COL_datagrams_lost);
+  const struct row *lossy = test_find_row(&rows, "all", "loses");
+  const struct row *wrong = test_find_row(&rows, "all", "alters");
+  double lost = row_number(lossy, COL_datagrams_lost);
   assert_true(lost > 0);
-  assert_true(lost == mux_row_number(lossy, MUX_COL_errors_timeout));
-  assert_string_equal(mux_row_text(lossy, MUX_COL_status), "invalid");
-  assert_true(mux_row_has_flag(lossy, "datagrams_lost"));
-  assert_false(mux_row_has_flag(lossy, "errors"));
-  assert_string_equal(mux_row_text(wrong, MUX_COL_status), "failed");
+  assert_true(lost == row_number(lossy, COL_errors_timeout));
+  assert_string_equal(row_text(lossy, COL_status), "invalid");
+  assert_true(row_has_flag(lossy, "datagrams_lost"));
+  assert_false(row_has_flag(lossy, "errors"));
+  assert_string_equal(row_text(wrong, COL_status), "failed");
   assert_non_null(
-      strstr(test_reason(run, (int)mux_row_number(wrong, MUX_COL_trial)), "comes back altered"));
+      strstr(test_reason(run, (int)row_number(wrong, COL_trial)), "comes back altered"));
   json_decref(run);
-  mux_rows_free(&rows);
+  rows_free(&rows);
   udp_peer_end(loses);
   udp_peer_end(alters);
 }

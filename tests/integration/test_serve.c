@@ -15,7 +15,7 @@
 
 #include "common/clock.h"
 #include "common/sock.h"
-#include "tests/process.h"
+#include "tests/spawn.h"
 
 static struct test_result result;
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/experiment.h"
+#include "tests/run_experiment.h"
 
 static struct test_result result;
 
@@ -19,34 +19,34 @@ static void who_waits_in_turn_is_shown(void **state) {
                     "load = { connections = [ 1, 30 ]; duration = \"1s\"; warmup = \"50ms\";\n"
                     "         timeout = \"40s\"; };\n");
   test_run_experiment(&result, "turn", "turn");
-  struct mux_rows rows = test_read_rows("turn");
+  struct rows rows = test_read_rows("turn");
   static const struct {
     const char *label;
     int at_a_time;
   } expected[] = {{"epoll-lt", 30}, {"iterative", 1}, {"pool", 4}, {"prefork", 4}};
   int shown = 0;
   for (size_t i = 0; i < TEST_COUNT(expected); i++) {
-    const struct mux_row *one = test_find_row(&rows, "connections=1", expected[i].label);
-    const struct mux_row *many = test_find_row(&rows, "connections=30", expected[i].label);
-    assert_false(mux_row_has_flag(one, "in_turn"));
-    assert_false(mux_row_has_flag(one, "errors"));
-    if (strcmp(mux_row_text(many, MUX_COL_status), "failed") == 0)
+    const struct row *one = test_find_row(&rows, "connections=1", expected[i].label);
+    const struct row *many = test_find_row(&rows, "connections=30", expected[i].label);
+    assert_false(row_has_flag(one, "in_turn"));
+    assert_false(row_has_flag(one, "errors"));
+    if (strcmp(row_text(many, COL_status), "failed") == 0)
       continue; /* a host that is far too busy */
-    assert_false(mux_row_has_flag(many, "errors"));
+    assert_false(row_has_flag(many, "errors"));
     int waiting = 30 - expected[i].at_a_time;
-    assert_int_equal(mux_row_has_flag(many, "in_turn"), waiting > 0);
+    assert_int_equal(row_has_flag(many, "in_turn"), waiting > 0);
     shown += waiting > 0;
-    assert_true(mux_row_number(many, MUX_COL_never_served) == waiting);
-    assert_true(mux_row_number(many, MUX_COL_errors_timeout) <= waiting);
+    assert_true(row_number(many, COL_never_served) == waiting);
+    assert_true(row_number(many, COL_errors_timeout) <= waiting);
     if (waiting > 0)
-      assert_string_equal(mux_row_text(many, MUX_COL_status), "invalid");
+      assert_string_equal(row_text(many, COL_status), "invalid");
     double share = expected[i].at_a_time / 30.0;
-    double fairness = mux_row_number(many, MUX_COL_fairness_jain);
+    double fairness = row_number(many, COL_fairness_jain);
     if (waiting > 0 && !(fairness > share / 4 && fairness < share * 1.01))
       fail_msg("%s: fairness %g", expected[i].label, fairness);
   }
   assert_in_range(shown, 1, 3);
-  mux_rows_free(&rows);
+  rows_free(&rows);
 }
 
 /* More than the accept queue holds could not even connect. */
@@ -57,7 +57,7 @@ static void more_than_the_queue_holds_is_skipped(void **state) {
                              "load = { connections = [ 21, 22, 25 ]; duration = \"300ms\";\n"
                              "         warmup = \"50ms\"; };\n");
   test_run_experiment(&result, "queue", "queue");
-  struct mux_rows rows = test_read_rows("queue");
+  struct rows rows = test_read_rows("queue");
   json_t *run = test_read_run("queue");
   static const struct {
     const char *cell, *label;
@@ -66,15 +66,15 @@ static void more_than_the_queue_holds_is_skipped(void **state) {
                   {"connections=22", "pool", false},      {"connections=25", "pool", true},
                   {"connections=25", "iterative", true},  {"connections=25", "epoll-lt", false}};
   for (size_t i = 0; i < TEST_COUNT(expected); i++) {
-    const struct mux_row *row = test_find_row(&rows, expected[i].cell, expected[i].label);
-    const char *reason = test_reason(run, atoi(mux_row_text(row, MUX_COL_trial)));
-    bool skipped = strcmp(mux_row_text(row, MUX_COL_status), "skipped") == 0;
+    const struct row *row = test_find_row(&rows, expected[i].cell, expected[i].label);
+    const char *reason = test_reason(run, atoi(row_text(row, COL_trial)));
+    bool skipped = strcmp(row_text(row, COL_status), "skipped") == 0;
     if (skipped != expected[i].skipped || skipped != (strstr(reason, "20 more can wait") != NULL))
-      fail_msg("%s, %s: %s, %s", expected[i].cell, expected[i].label,
-               mux_row_text(row, MUX_COL_status), reason);
+      fail_msg("%s, %s: %s, %s", expected[i].cell, expected[i].label, row_text(row, COL_status),
+               reason);
   }
   json_decref(run);
-  mux_rows_free(&rows);
+  rows_free(&rows);
 }
 
 /* A short connection's turn comes: nothing to flag. */
@@ -85,12 +85,12 @@ static void turns_come_to_short_connections(void **state) {
                     "load = { connections = 5; mode = \"crr\"; duration = \"400ms\";\n"
                     "         warmup = \"50ms\"; linger0 = \"yes\"; };\n");
   test_run_experiment(&result, "short", "short");
-  struct mux_rows rows = test_read_rows("short");
-  const struct mux_row *row = test_find_row(&rows, "all", "iterative");
-  assert_false(mux_row_has_flag(row, "in_turn"));
-  assert_false(mux_row_has_flag(row, "errors"));
-  assert_true(mux_row_number(row, MUX_COL_completed) > 5);
-  mux_rows_free(&rows);
+  struct rows rows = test_read_rows("short");
+  const struct row *row = test_find_row(&rows, "all", "iterative");
+  assert_false(row_has_flag(row, "in_turn"));
+  assert_false(row_has_flag(row, "errors"));
+  assert_true(row_number(row, COL_completed) > 5);
+  rows_free(&rows);
 }
 
 /* One cell with one worker, one per policy with two; what a backend refuses is skipped, and why. */
@@ -112,27 +112,27 @@ static void workers_and_policies_span_a_matrix(void **state) {
       strstr(result.out, "  poll, workers 2: in the median trial server CPU per request"));
   assert_non_null(strstr(result.out, " with accept handoff.\n"));
   assert_null(strstr(result.out, "workers 1: in the median"));
-  struct mux_rows rows = test_read_rows("workers");
+  struct rows rows = test_read_rows("workers");
   json_t *run = test_read_run("workers");
   assert_int_equal(rows.count, 5 * 4);
   int measured = 0; /* with two workers */
   for (size_t i = 0; i < rows.count; i++) {
-    const struct mux_row *row = &rows.rows[i];
-    const char *cell = mux_row_text(row, MUX_COL_cell_id);
-    const char *label = mux_row_text(row, MUX_COL_label);
-    const char *reason = test_reason(run, atoi(mux_row_text(row, MUX_COL_trial)));
+    const struct row *row = &rows.rows[i];
+    const char *cell = row_text(row, COL_cell_id);
+    const char *label = row_text(row, COL_label);
+    const char *reason = test_reason(run, atoi(row_text(row, COL_trial)));
     bool one = strcmp(cell, "workers=1") == 0;
     bool exclusive = strstr(cell, "exclusive") != NULL;
     const char *says = strcmp(label, "iterative") == 0 && !one       ? "at most 1 worker"
                        : strcmp(label, "epoll-lt") != 0 && exclusive ? "only epoll"
                                                                      : NULL;
-    bool skipped = strcmp(mux_row_text(row, MUX_COL_status), "skipped") == 0;
+    bool skipped = strcmp(row_text(row, COL_status), "skipped") == 0;
     if (skipped != (says != NULL) || (says != NULL && strstr(reason, says) == NULL))
-      fail_msg("%s, %s: %s, %s", cell, label, mux_row_text(row, MUX_COL_status), reason);
+      fail_msg("%s, %s: %s, %s", cell, label, row_text(row, COL_status), reason);
     unsigned accepted[2] = {0, 0};
-    int workers = sscanf(mux_row_text(row, MUX_COL_connections_per_worker), "%u/%u", &accepted[0],
-                         &accepted[1]);
-    double balance = mux_row_number(row, MUX_COL_worker_balance_jain);
+    int workers =
+        sscanf(row_text(row, COL_connections_per_worker), "%u/%u", &accepted[0], &accepted[1]);
+    double balance = row_number(row, COL_worker_balance_jain);
     if (one || skipped) {
       assert_int_equal(workers, EOF);
       continue;
@@ -141,15 +141,15 @@ static void workers_and_policies_span_a_matrix(void **state) {
       continue; /* a host that is far too busy */
     measured++;
     if (workers != 2)
-      fail_msg("%s, %s: %s, %s", cell, label, mux_row_text(row, MUX_COL_status), reason);
-    assert_true(accepted[0] + accepted[1] >= mux_row_number(row, MUX_COL_completed));
+      fail_msg("%s, %s: %s, %s", cell, label, row_text(row, COL_status), reason);
+    assert_true(accepted[0] + accepted[1] >= row_number(row, COL_completed));
     assert_true(balance >= 0.5 && balance <= 1);
     if (strstr(cell, "handoff") != NULL && !(balance > 0.99))
       fail_msg("%s: dealt in turn, but %u and %u", label, accepted[0], accepted[1]);
   }
   assert_in_range(measured, 5, 10);
   json_decref(run);
-  mux_rows_free(&rows);
+  rows_free(&rows);
 }
 
 int main(void) {

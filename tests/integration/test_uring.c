@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 #include "backends/registry.h"
-#include "bench/accounting.h"
+#include "bench/run/accounting.h"
 #include "common/clock.h"
 #include "common/sock.h"
-#include "tests/process.h"
+#include "tests/spawn.h"
 
 enum { MESSAGE_BYTES = 64, MESSAGES = 500, PATIENCE_S = 20 };
 
@@ -155,7 +155,7 @@ static void polling_thread_is_in_the_account(void **state) {
   int fd = connect_to(&server);
   echo(fd);
   int64_t thread_before_ns = thread_cpu_ns(pid, "iou-sqp-");
-  struct accounting_tree tree = {.root = getpid()};
+  struct mux_tree tree = {.root = getpid()};
   struct accounting_cpu before, after;
   assert_int_equal(accounting_cpu(&tree, &before), 0);
   int64_t thread_ns = 0;
@@ -165,7 +165,7 @@ static void polling_thread_is_in_the_account(void **state) {
     thread_ns = thread_cpu_ns(pid, "iou-sqp-") - thread_before_ns;
   }
   assert_int_equal(accounting_cpu(&tree, &after), 0);
-  accounting_tree_free(&tree);
+  mux_tree_free(&tree);
   close(fd);
   test_stop(&server);
   assert_true(thread_ns >= 50 * MUX_MS);

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "bench/accounting.h"
+#include "bench/run/accounting.h"
 #include "common/clock.h"
 
 enum { MANY = 100 };
@@ -97,7 +97,7 @@ static void many_threads(void) {
 }
 
 /* What a burn costs the tree, by its own account. */
-static void assert_burn_is_seen(struct accounting_tree *tree, int processes) {
+static void assert_burn_is_seen(struct mux_tree *tree, int processes) {
   struct accounting_cpu before;
   struct accounting_cpu after;
   assert_int_equal(accounting_cpu(tree, &before), 0);
@@ -110,9 +110,9 @@ static void assert_burn_is_seen(struct accounting_tree *tree, int processes) {
     fail_msg("%lld ns were burnt, %lld are seen", (long long)BURN_NS, (long long)seen_ns);
 }
 
-static bool has_processes(struct accounting_tree *tree, int count) {
+static bool has_processes(struct mux_tree *tree, int count) {
   for (int tries = 0; tries < 1000; tries++) {
-    accounting_tree_find(tree);
+    mux_tree_find(tree);
     if (tree->count == count)
       return true;
     poll(NULL, 0, 5);
@@ -123,7 +123,7 @@ static bool has_processes(struct accounting_tree *tree, int count) {
 static void few_are_looked_for_at_every_reading(void **state) {
   (void)state;
   start_tree(one_thread, 3);
-  struct accounting_tree tree = {.root = root};
+  struct mux_tree tree = {.root = root};
   struct accounting_cpu cpu;
   assert_burn_is_seen(&tree, 3);
   assert_false(tree.many);
@@ -138,40 +138,40 @@ static void few_are_looked_for_at_every_reading(void **state) {
   assert_true(seen_ns > BURN_NS - 30 * MUX_MS && seen_ns < BURN_NS + 30 * MUX_MS);
   end_tree();
   assert_int_equal(accounting_cpu(&tree, &cpu), -ESRCH);
-  accounting_tree_free(&tree);
+  mux_tree_free(&tree);
 }
 
 static void many_are_taken_as_they_were(void **state) {
   (void)state;
   start_tree(one_thread, MANY);
-  struct accounting_tree tree = {.root = root};
+  struct mux_tree tree = {.root = root};
   struct accounting_cpu cpu;
-  assert_int_equal(accounting_tree_find(&tree), 0);
+  assert_int_equal(mux_tree_find(&tree), 0);
   assert_true(tree.many);
   assert_int_equal(tree.count, MANY);
   assert_burn_is_seen(&tree, MANY);
   kill(tree.pids[MANY / 2], SIGKILL);
-  struct accounting_tree watched = {.root = root};
+  struct mux_tree watched = {.root = root};
   assert_true(has_processes(&watched, MANY - 1));
-  accounting_tree_free(&watched);
+  mux_tree_free(&watched);
   /* Who had its time is not known: rather nothing than something wrong. */
   assert_int_equal(accounting_cpu(&tree, &cpu), -ESRCH);
   assert_int_equal(cpu.processes, 0);
-  assert_int_equal(accounting_tree_find(&tree), 0);
+  assert_int_equal(mux_tree_find(&tree), 0);
   assert_burn_is_seen(&tree, MANY - 1);
   end_tree();
-  accounting_tree_free(&tree);
+  mux_tree_free(&tree);
 }
 
 static void threads_belong_to_their_process(void **state) {
   (void)state;
   start_tree(many_threads, 1);
-  struct accounting_tree tree = {.root = root};
-  assert_int_equal(accounting_tree_find(&tree), 0);
+  struct mux_tree tree = {.root = root};
+  assert_int_equal(mux_tree_find(&tree), 0);
   assert_true(tree.many);
   assert_burn_is_seen(&tree, 1);
   end_tree();
-  accounting_tree_free(&tree);
+  mux_tree_free(&tree);
 }
 
 /* Pages of this process that its 20 grandchildren share until one writes there: once, not 20 times.
@@ -183,7 +183,7 @@ static void shared_memory_counts_once(void **state) {
   assert_true(shared != MAP_FAILED);
   memset(shared, 1, BYTES);
   start_tree(one_thread, 20);
-  int64_t bytes = accounting_memory_bytes(root);
+  int64_t bytes = mux_tree_memory_bytes(root);
   end_tree();
   munmap(shared, BYTES);
   if (bytes < BYTES / 2 || bytes > 4 * (int64_t)BYTES)

@@ -1,10 +1,10 @@
-/* test_backend_options.c: --options key=value,… (backends/options.h). */
+/* test_backend_options.c: --options key=value,… (backends/backend_options.h). */
 #include "tests/support.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "backends/options.h"
+#include "backends/backend_options.h"
 #include "backends/registry.h"
 
 static const char *const colours[] = {"red", "green", "blue", NULL};

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/csv.h"
+#include "bench/data/csv.h"
 #include "tests/support.h"
 
 static FILE *file_of(const char *text, size_t bytes) {
@@ -20,21 +20,21 @@ static void test_quoting_after_rfc_4180(void **state) {
   static const char *const fields[] = {"plain",      "with,comma", "with \"quotes\"",
                                        "two\nlines", "",           NULL};
   for (int i = 0; i < 6; i++)
-    mux_csv_put(file, fields[i], i == 0);
-  mux_csv_end_row(file);
+    csv_put(file, fields[i], i == 0);
+  csv_end_row(file);
   char text[256] = "";
   rewind(file);
   size_t n = fread(text, 1, sizeof text - 1, file);
   text[n] = 0;
   assert_string_equal(text, "plain,\"with,comma\",\"with \"\"quotes\"\"\",\"two\nlines\",,\n");
   rewind(file);
-  struct mux_csv csv = {.from = file};
-  assert_int_equal(mux_csv_next(&csv), 1);
+  struct csv csv = {.from = file};
+  assert_int_equal(csv_next(&csv), 1);
   assert_int_equal(csv.count, 6);
   for (int i = 0; i < 6; i++)
     assert_string_equal(csv.fields[i], fields[i] == NULL ? "" : fields[i]);
-  assert_int_equal(mux_csv_next(&csv), 0);
-  mux_csv_free(&csv);
+  assert_int_equal(csv_next(&csv), 0);
+  csv_free(&csv);
   fclose(file);
 }
 
@@ -45,13 +45,13 @@ static void test_formulas_are_neutralised(void **state) {
                                           {"-1.5e-3", "-1.5e-3"}, {"+4", "+4"}};
   for (size_t i = 0; i < TEST_COUNT(fields); i++) {
     FILE *file = tmpfile();
-    mux_csv_put(file, fields[i][0], true);
-    mux_csv_end_row(file);
+    csv_put(file, fields[i][0], true);
+    csv_end_row(file);
     rewind(file);
-    struct mux_csv csv = {.from = file};
-    assert_int_equal(mux_csv_next(&csv), 1);
+    struct csv csv = {.from = file};
+    assert_int_equal(csv_next(&csv), 1);
     assert_string_equal(csv.fields[0], fields[i][1]);
-    mux_csv_free(&csv);
+    csv_free(&csv);
     fclose(file);
   }
 }
@@ -69,13 +69,13 @@ static void test_broken_files_name_their_line(void **state) {
   };
   for (size_t i = 0; i < TEST_COUNT(cases); i++) {
     FILE *file = file_of(cases[i].text, cases[i].bytes);
-    struct mux_csv csv = {.from = file};
+    struct csv csv = {.from = file};
     for (int row = 0; row < cases[i].rows; row++)
-      assert_int_equal(mux_csv_next(&csv), 1);
-    assert_int_equal(mux_csv_next(&csv), -EINVAL);
+      assert_int_equal(csv_next(&csv), 1);
+    assert_int_equal(csv_next(&csv), -EINVAL);
     assert_int_equal(csv.line, cases[i].line);
     assert_non_null(csv.why);
-    mux_csv_free(&csv);
+    csv_free(&csv);
     fclose(file);
   }
 }
@@ -85,15 +85,15 @@ static void test_bounds(void **state) {
   char *wide = malloc(MUX_CSV_ROW_BYTES + 16);
   memset(wide, ',', MUX_CSV_FIELDS + 1);
   FILE *file = file_of(wide, MUX_CSV_FIELDS + 1);
-  struct mux_csv csv = {.from = file};
-  assert_int_equal(mux_csv_next(&csv), -EINVAL);
+  struct csv csv = {.from = file};
+  assert_int_equal(csv_next(&csv), -EINVAL);
   fclose(file);
   memset(wide, 'x', MUX_CSV_ROW_BYTES + 16);
   file = file_of(wide, MUX_CSV_ROW_BYTES + 16);
   csv.from = file;
-  assert_int_equal(mux_csv_next(&csv), -EINVAL);
+  assert_int_equal(csv_next(&csv), -EINVAL);
   fclose(file);
-  mux_csv_free(&csv);
+  csv_free(&csv);
   free(wide);
 }
 
@@ -107,12 +107,12 @@ static void test_random_bytes(void **state) {
     for (size_t i = 0; i < bytes; i++)
       text[i] = alphabet[test_random() % (sizeof alphabet - 1)];
     FILE *file = file_of(text, bytes);
-    struct mux_csv csv = {.from = file};
+    struct csv csv = {.from = file};
     int rows = 0;
-    while (mux_csv_next(&csv) == 1)
+    while (csv_next(&csv) == 1)
       rows++;
     assert_in_range(rows, 0, 64);
-    mux_csv_free(&csv);
+    csv_free(&csv);
     fclose(file);
   }
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bench/experiment.h"
+#include "bench/plan/experiment.h"
 #include "common/clock.h"
 
 static char path[] = "/tmp/test_experiment.XXXXXX.cfg";
@@ -58,8 +58,8 @@ static void reads_what_is_there_and_fills_in_the_rest(void **state) {
   struct experiment *e = read_good(full, NULL, 0);
   assert_string_equal(e->objective, "completed_per_s");
   assert_int_equal(e->column_count, 2);
-  assert_int_equal(e->columns[0], MUX_COL_never_served);
-  assert_int_equal(e->columns[1], MUX_COL_flags);
+  assert_int_equal(e->columns[0], COL_never_served);
+  assert_int_equal(e->columns[1], COL_flags);
   assert_int_equal(e->blocks, 7);
   assert_true(e->twin); /* from 6 blocks on */
   assert_int_equal(e->budget_ns, 90 * MUX_S);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "loadgen/hdr.h"
+#include "hdr/hdr.h"
 
 static void the_latency_layout_is_that_of_hdrhistogram(void **state) {
   (void)state;

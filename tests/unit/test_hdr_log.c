@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "loadgen/hdr_log.h"
+#include "hdr/hdr_log.h"
 
 static FILE *text_file(const char *text) {
   FILE *file = tmpfile();

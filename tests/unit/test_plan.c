@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/plan.h"
-#include "bench/summary.h"
+#include "bench/plan/plan.h"
+#include "bench/results/summary.h"
 #include "common/clock.h"
 
 static void locate(const struct experiment_source *source, const char *key, char *out,
@@ -199,19 +199,19 @@ static double noise(void) {
 }
 
 /* Rows of all trials: `cost` per label, times block noise that all share, times noise of each. */
-static struct mux_rows simulate(const struct plan *plan, const double *cost, double spread) {
-  struct mux_rows rows = {0};
+static struct rows simulate(const struct plan *plan, const double *cost, double spread) {
+  struct rows rows = {0};
   double block = 1;
   for (int i = 0; i < plan->trial_count; i++) {
     const struct plan_trial *trial = &plan->trials[i];
-    struct mux_row row = {0};
+    struct row row = {0};
     if (i % plan->label_count == 0)
       block = exp(0.1 * noise());
-    mux_row_set(&row, MUX_COL_trial, "%d", trial->number);
-    mux_row_set(&row, MUX_COL_status, "ok");
-    mux_row_set_number(&row, MUX_COL_server_cpu_us_per_req,
-                       cost[trial->label] * block * exp(spread * noise()));
-    mux_rows_add(&rows, &row);
+    row_set(&row, COL_trial, "%d", trial->number);
+    row_set(&row, COL_status, "ok");
+    row_set_number(&row, COL_server_cpu_us_per_req,
+                   cost[trial->label] * block * exp(spread * noise()));
+    rows_add(&rows, &row);
   }
   return rows;
 }
@@ -233,13 +233,13 @@ static void twins_are_not_told_apart(void **state) {
   struct plan *plan = plan_new(e, 10, NULL);
   int called = 0;
   for (int run = 0; run < RUNS; run++) {
-    struct mux_rows rows = simulate(plan, cost, 0.02);
+    struct rows rows = simulate(plan, cost, 0.02);
     struct summary *s = summary_new(plan, &rows);
     const struct summary_entry *twin = summary_at(s, 0, metric, plan->twin);
     assert_true(twin->delta > 0);
     called += twin->verdict == VERDICT_BETTER || twin->verdict == VERDICT_WORSE;
     summary_free(s);
-    mux_rows_free(&rows);
+    rows_free(&rows);
   }
   assert_in_range(called, 0, RUNS / 20);
   plan_free(plan);
@@ -257,14 +257,14 @@ static void a_slower_server_is_found(void **state) {
   int found = 0;
   int wrong = 0;
   for (int run = 0; run < RUNS; run++) {
-    struct mux_rows rows = simulate(plan, cost, 0.01);
+    struct rows rows = simulate(plan, cost, 0.01);
     struct summary *s = summary_new(plan, &rows);
     const struct summary_entry *slow = summary_at(s, 0, metric, 1);
     found += slow->verdict == VERDICT_WORSE && slow->ratio > 1.02 && slow->ratio < 1.08;
     wrong += slow->verdict == VERDICT_BETTER;
     assert_int_equal(summary_at(s, 0, metric, 0)->verdict, VERDICT_BASELINE);
     summary_free(s);
-    mux_rows_free(&rows);
+    rows_free(&rows);
   }
   assert_in_range(found, RUNS * 95 / 100, RUNS);
   assert_int_equal(wrong, 0);
@@ -278,18 +278,18 @@ static void flags_void_claims(void **state) {
   int metric = metric_of("server_cpu_us_per_req");
   struct experiment *e = experiment_of(one_cell);
   struct plan *plan = plan_new(e, 10, NULL);
-  struct mux_rows rows = simulate(plan, cost, 0.01);
+  struct rows rows = simulate(plan, cost, 0.01);
   for (size_t i = 0; i < rows.count; i++) {
-    mux_row_flag(&rows.rows[i], "client_bound"); /* leaves CPU alone */
+    row_flag(&rows.rows[i], "client_bound"); /* leaves CPU alone */
     if (plan->trials[i].label == 1)
-      mux_row_flag(&rows.rows[i], "errors");
+      row_flag(&rows.rows[i], "errors");
   }
   struct summary *s = summary_new(plan, &rows);
   assert_int_equal(summary_at(s, 0, metric, 1)->verdict, VERDICT_VOID);
   assert_int_equal(summary_at(s, 0, metric, 1)->n, 10); /* shown all the same */
   assert_int_not_equal(summary_at(s, 0, metric, 2)->verdict, VERDICT_VOID);
   summary_free(s);
-  mux_rows_free(&rows);
+  rows_free(&rows);
   plan_free(plan);
   experiment_free(e);
 }
@@ -300,7 +300,7 @@ static void few_blocks_claim_nothing(void **state) {
   int metric = metric_of("server_cpu_us_per_req");
   struct experiment *e = experiment_of(one_cell);
   struct plan *plan = plan_new(e, 5, NULL);
-  struct mux_rows rows = simulate(plan, cost, 0.01);
+  struct rows rows = simulate(plan, cost, 0.01);
   struct summary *s = summary_new(plan, &rows);
   const struct summary_entry *entry = summary_at(s, 0, metric, 1);
   assert_int_equal(entry->verdict, VERDICT_NONE);
@@ -308,7 +308,7 @@ static void few_blocks_claim_nothing(void **state) {
   assert_true(fabs(entry->ratio - 2) < 0.1);
   assert_int_equal(entry->rank_low, 0);
   summary_free(s);
-  mux_rows_free(&rows);
+  rows_free(&rows);
   plan_free(plan);
   experiment_free(e);
 }
@@ -322,7 +322,7 @@ static void ranks_are_what_the_intervals_leave_open(void **state) {
   int metric = metric_of("server_cpu_us_per_req");
   struct experiment *e = experiment_of(one_cell);
   struct plan *plan = plan_new(e, 10, NULL);
-  struct mux_rows rows = simulate(plan, cost, 0.01);
+  struct rows rows = simulate(plan, cost, 0.01);
   struct summary *s = summary_new(plan, &rows);
   bool tied = summary_at(s, 0, metric, plan->twin)->verdict == VERDICT_TIE; /* by design 19 of 20 */
   for (int label = 0; label < plan->label_count; label++) {
@@ -333,7 +333,7 @@ static void ranks_are_what_the_intervals_leave_open(void **state) {
       assert_int_equal(entry->rank_high - entry->rank_low, highest[label] - lowest[label]);
   }
   summary_free(s);
-  mux_rows_free(&rows);
+  rows_free(&rows);
   plan_free(plan);
   experiment_free(e);
 }

@@ -1,0 +1,140 @@
+/* experiment.h: a question put as a file.
+ *
+ *   question  = "Which way of waiting costs least at 10,000 connections?";
+ *   objective = "server_cpu_us_per_req";        # the column the answer is about
+ *   baseline  = "epoll-lt";                     # what the others are compared with
+ *   answer    = "best";                         # or slope, saturation, contrast (conclusions.h)
+ *   columns   = [ "rss_bytes_per_conn" ];       # further columns for the printed tables
+ *   blocks    = 10;
+ *   servers   = "available";                    # or a list: names, groups (below)
+ *   load      = { connections = [ 1, 100 ]; payload = 64; duration = "2s"; };
+ *   serve     = { workers = 1; };
+ *
+ * `load` and `serve` take the options of those commands, each one value or a list; the lists span
+ * the matrix. A server is a name or a group { name; backend | command | target; options of serve }.
+ * Quantities are strings with units or plain whole numbers. Unknown keys are refused; every error
+ * names file and line (or the --set to blame).
+ *
+ * The way of the data: file → JSON (experiment_file.c, which knows the lines) → struct experiment
+ * (experiment.c, which knows the meaning) → effective.json, which reads back as the same. */
+#ifndef MUX_EXPERIMENT_H
+#define MUX_EXPERIMENT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bench/data/rows.h"
+#include "common/cpus.h"
+
+enum {
+  EXPERIMENT_AXES = 32,
+  EXPERIMENT_VALUES = 64, /* of one axis */
+  EXPERIMENT_SERVERS = 64,
+  EXPERIMENT_COLUMNS = 8,
+  EXPERIMENT_CELLS = 10000,
+};
+
+/* ---- Options of serve and load that an experiment may set ------------------------------------ */
+
+enum option_group { OPTION_LOAD, OPTION_SERVE };
+enum option_kind {
+  OPTION_COUNT,
+  OPTION_SIZE,
+  OPTION_TIME,
+  OPTION_RATE,
+  OPTION_WORD,
+  OPTION_FLAG, /* no or yes */
+  OPTION_TEXT,
+};
+
+struct experiment_option {
+  const char *key; /* as on the command line, without the dashes */
+  enum option_group group;
+  enum option_kind kind;
+  int64_t min, max;
+  const char *fallback; /* what an experiment takes without it; NULL: leave it to the command */
+  const char *const *choices; /* OPTION_WORD, OPTION_FLAG */
+};
+
+/* One value, canonical: the same quantity has the same text. OPTION_RATE also takes "closed", the
+ * absence of a rate. */
+struct experiment_value {
+  char *text;
+  int64_t number; /* count, bytes, ns; rate 0: closed; index of a word; 0 for a text */
+};
+
+struct experiment_axis {
+  const struct experiment_option *option;
+  struct experiment_value *values;
+  int count;
+};
+
+/* ---- The experiment -------------------------------------------------------------------------- */
+
+struct experiment_server {
+  char *label;   /* unique in the experiment */
+  char *backend; /* own backend or plug-in; for the others the column's text: the label */
+  char *command; /* or NULL */
+  char *target;  /* or NULL */
+  struct experiment_axis own[EXPERIMENT_AXES]; /* its options of serve, one value each */
+  int own_count;
+};
+
+/* What the closing sentences answer. */
+enum experiment_answer { ANSWER_BEST, ANSWER_SLOPE, ANSWER_SATURATION, ANSWER_CONTRAST };
+
+struct experiment {
+  char *name;
+  char *question;
+  char *objective;
+  enum experiment_answer answer;
+  char *along;    /* for ANSWER_SLOPE and _CONTRAST: the axis; "" otherwise */
+  char *baseline; /* "": none */
+  enum column columns[EXPERIMENT_COLUMNS]; /* in the tables, beside the usual ones */
+  int column_count;
+  int blocks;
+  bool twin;               /* the baseline runs twice, A/A */
+  bool all_available;      /* servers = "available" */
+  int64_t budget_ns;       /* of the whole run; 0: none */
+  int64_t min_duration_ns; /* a budget shortens trials to this and no further */
+  int64_t count_ns;        /* length of the extra phase that counts system calls; 0: none */
+  int64_t seed;
+  cpu_set_t server_cpus, load_cpus; /* empty: chosen from the machine */
+  struct experiment_axis axes[EXPERIMENT_AXES];
+  int axis_count;
+  struct experiment_server *servers;
+  int server_count;
+};
+
+/* Where a mistake is, for messages: fills out with "quick.cfg:12", "--set blocks". path is the key,
+ * dotted ("load.connections"). */
+struct experiment_source {
+  void (*locate)(const struct experiment_source *source, const char *path, char *out,
+                 size_t out_bytes);
+  void *data;
+};
+
+/* Reads tree (not trusted). Returns a new experiment or NULL and one line in why. Defaults are
+ * filled in. */
+struct experiment *experiment_from_json(const json_t *tree, const char *name,
+                                        const struct experiment_source *source, char *why,
+                                        size_t why_bytes);
+/* The same back, with every default; caller decrefs. */
+json_t *experiment_to_json(const struct experiment *experiment);
+void experiment_free(struct experiment *experiment);
+void experiment_server_free(struct experiment_server *server);
+
+/* Reads FILE.cfg and applies n "KEY=VALUE" overrides (values with commas are lists). NULL and why
+ * on error. */
+struct experiment *experiment_read(const char *path, char *const *sets, int n, char *why,
+                                   size_t why_bytes);
+
+/* The axis of that option, or NULL. */
+const struct experiment_axis *experiment_axis(const struct experiment *experiment,
+                                              enum option_group group, const char *key);
+/* The axis that `along` names, or NULL. */
+const struct experiment_axis *experiment_along(const struct experiment *experiment);
+const struct experiment_option *experiment_option_find(enum option_group group, const char *key);
+
+#endif

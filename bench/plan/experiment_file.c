@@ -1,0 +1,206 @@
+/* experiment_file.c: libconfig files as trees of JSON, with the line of every key for messages, and
+ * the overrides of --set. */
+#include <errno.h>
+#include <libconfig.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "bench/plan/experiment.h"
+#include "common/cli.h"
+
+enum { FILE_BYTES_MAX = 1 << 20, DEPTH_MAX = 8 };
+
+struct file_source {
+  const char *path;
+  config_t config;
+  char *const *sets;
+  int set_count;
+};
+
+/* Does --set KEY=… of this text set that path (or its last part)? */
+static bool set_names(const char *set, const char *path) {
+  const char *equals = strchr(set, '=');
+  size_t length = equals != NULL ? (size_t)(equals - set) : strlen(set);
+  const char *dot = strrchr(path, '.');
+  return (strlen(path) == length && strncmp(set, path, length) == 0) ||
+         (dot != NULL && strlen(dot + 1) == length && strncmp(set, dot + 1, length) == 0);
+}
+
+static void locate(const struct experiment_source *source, const char *path, char *out,
+                   size_t out_bytes) {
+  struct file_source *file = source->data;
+  for (int i = 0; i < file->set_count; i++)
+    if (set_names(file->sets[i], path)) {
+      char shown[64];
+      snprintf(out, out_bytes, "--set %s", mux_printable(shown, sizeof shown, file->sets[i]));
+      return;
+    }
+  /* The nearest key that is in the file itself: a default has its group's line. */
+  char upwards[128];
+  snprintf(upwards, sizeof upwards, "%s", path);
+  config_setting_t *setting;
+  while ((setting = config_lookup(&file->config, upwards)) == NULL) {
+    char *dot = strrchr(upwards, '.');
+    if (dot == NULL)
+      break;
+    *dot = 0;
+  }
+  if (setting != NULL)
+    snprintf(out, out_bytes, "%s:%u", file->path, config_setting_source_line(setting));
+  else
+    snprintf(out, out_bytes, "%s", file->path);
+}
+
+/* NULL when nested too deeply. */
+static json_t *tree_of(const config_setting_t *setting, int depth) {
+  if (depth > DEPTH_MAX)
+    return NULL;
+  switch (config_setting_type(setting)) {
+  case CONFIG_TYPE_INT:
+  case CONFIG_TYPE_INT64:
+    return json_integer(config_setting_get_int64(setting));
+  case CONFIG_TYPE_FLOAT:
+    return json_real(config_setting_get_float(setting));
+  case CONFIG_TYPE_BOOL:
+    return json_boolean(config_setting_get_bool(setting));
+  case CONFIG_TYPE_STRING:
+    return json_string(config_setting_get_string(setting));
+  default:
+    break;
+  }
+  bool group = config_setting_is_group(setting);
+  json_t *tree = group ? json_object() : json_array();
+  int n = config_setting_length(setting);
+  for (int i = 0; i < n; i++) {
+    const config_setting_t *element = config_setting_get_elem(setting, (unsigned)i);
+    json_t *value = tree_of(element, depth + 1);
+    int rc = value == NULL ? -1
+             : group       ? json_object_set_new(tree, config_setting_name(element), value)
+                           : json_array_append_new(tree, value);
+    if (rc != 0) { /* not UTF-8, or too deep */
+      json_decref(tree);
+      return NULL;
+    }
+  }
+  return tree;
+}
+
+/* "a,b" as a list, "a" as a text. */
+static json_t *override_value(const char *text) {
+  if (strchr(text, ',') == NULL)
+    return json_string(text);
+  json_t *list = json_array();
+  for (const char *p = text;; p++) {
+    const char *end = strchrnul(p, ',');
+    json_array_append_new(list, json_stringn(p, (size_t)(end - p)));
+    p = end;
+    if (*end == 0)
+      return list;
+  }
+}
+
+static bool is_group_key(enum option_group group, const char *key) {
+  return experiment_option_find(group, key) != NULL;
+}
+
+/* Applies one KEY=VALUE: a dotted path, the plain name of an option of load or serve (load first),
+ * or a key of the experiment. */
+static int apply_set(json_t *tree, const char *set, char *why, size_t why_bytes) {
+  char key[64];
+  char shown[64];
+  const char *equals = strchr(set, '=');
+  if (equals == NULL || equals == set || (size_t)(equals - set) >= sizeof key) {
+    snprintf(why, why_bytes, "--set '%s': expected KEY=VALUE",
+             mux_printable(shown, sizeof shown, set));
+    return -EINVAL;
+  }
+  snprintf(key, sizeof key, "%.*s", (int)(equals - set), set);
+  const char *group = NULL;
+  char *name = key;
+  char *dot = strchr(key, '.');
+  if (dot != NULL) {
+    *dot = 0;
+    group = key;
+    name = dot + 1;
+  } else if (is_group_key(OPTION_LOAD, key)) {
+    group = "load";
+  } else if (is_group_key(OPTION_SERVE, key)) {
+    group = "serve";
+  }
+  json_t *into = tree;
+  if (group != NULL) {
+    if (strcmp(group, "load") != 0 && strcmp(group, "serve") != 0) {
+      snprintf(why, why_bytes, "--set '%s': the groups are load and serve",
+               mux_printable(shown, sizeof shown, set));
+      return -EINVAL;
+    }
+    into = json_object_get(tree, group);
+    if (!json_is_object(into)) {
+      into = json_object();
+      json_object_set_new(tree, group, into);
+    }
+  }
+  json_t *value = override_value(equals + 1);
+  if (value == NULL || json_object_set_new(into, name, value) != 0) {
+    snprintf(why, why_bytes, "--set %s: it is not UTF-8", mux_printable(shown, sizeof shown, name));
+    return -EINVAL;
+  }
+  return 0;
+}
+
+/* "quick" of "bench/experiments/quick.cfg". */
+static void name_of(const char *path, char *out, size_t out_bytes) {
+  const char *slash = strrchr(path, '/');
+  snprintf(out, out_bytes, "%s", slash != NULL ? slash + 1 : path);
+  char *dot = strrchr(out, '.');
+  if (dot != NULL && dot != out)
+    *dot = 0;
+}
+
+static int read_file(struct file_source *file, char *why, size_t why_bytes) {
+  FILE *from = fopen(file->path, "re");
+  struct stat status;
+  if (from == NULL || fstat(fileno(from), &status) != 0 || !S_ISREG(status.st_mode) ||
+      status.st_size > FILE_BYTES_MAX) {
+    snprintf(why, why_bytes, "%s: %s", file->path,
+             from == NULL ? strerror(errno) : "not a regular file of at most 1 MiB");
+    if (from != NULL)
+      fclose(from);
+    return -EINVAL;
+  }
+  int good = config_read(&file->config, from);
+  fclose(from);
+  if (good)
+    return 0;
+  snprintf(why, why_bytes, "%s:%d: %s", file->path, config_error_line(&file->config),
+           config_error_text(&file->config));
+  return -EINVAL;
+}
+
+struct experiment *experiment_read(const char *path, char *const *sets, int n, char *why,
+                                   size_t why_bytes) {
+  struct file_source file = {.path = path, .sets = sets, .set_count = n};
+  struct experiment_source source = {.locate = locate, .data = &file};
+  struct experiment *experiment = NULL;
+  json_t *tree = NULL;
+  char name[128];
+  config_init(&file.config);
+  if (read_file(&file, why, why_bytes) != 0)
+    goto out;
+  tree = tree_of(config_root_setting(&file.config), 0);
+  if (tree == NULL) {
+    snprintf(why, why_bytes, "%s: not UTF-8, or nested too deeply", path);
+    goto out;
+  }
+  for (int i = 0; i < n; i++)
+    if (apply_set(tree, sets[i], why, why_bytes) != 0)
+      goto out;
+  name_of(path, name, sizeof name);
+  experiment = experiment_from_json(tree, name, &source, why, why_bytes);
+out:
+  json_decref(tree);
+  config_destroy(&file.config);
+  return experiment;
+}

@@ -1,0 +1,23 @@
+/* servers.h: which servers an experiment has on this machine, and where they cannot run. */
+#ifndef MUX_SERVERS_H
+#define MUX_SERVERS_H
+
+#include "bench/plan/plan.h"
+
+/* Turns "available" into names, keeps those in `only` ("a,b"; NULL: all), checks that each backend
+ * exists and can run here. A baseline that is left out is forgotten. Returns 0, or -EINVAL with one
+ * line in why. */
+int servers_resolve(struct experiment *experiment, const char *only, char *why, size_t why_bytes);
+
+/* How many of the cell's connections this server serves while the others wait in its accept queue
+ * for as long as the trial lasts (MUX_ONE_AT_A_TIME; a connection of `crr` ends by itself, and a
+ * datagram waits for nobody). 0: nobody waits. */
+int64_t servers_at_a_time(const struct experiment *experiment, const struct plan_cell *cell,
+                          const struct experiment_server *server);
+
+/* The plan's rule: transports, --accept policies, select's descriptors, more waiting than the
+ * accept queue holds. */
+char *servers_skip(const struct experiment *experiment, const struct plan_cell *cell,
+                   const struct experiment_server *server);
+
+#endif

@@ -1,0 +1,143 @@
+/* derive.c: see derive.h. */
+#include "bench/results/derive.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bench/data/csv.h"
+#include "common/cli.h"
+#include "hdr/hdr_log.h"
+
+static void put_number(FILE *to, double value) {
+  char text[32] = "";
+  if (isfinite(value))
+    snprintf(text, sizeof text, "%.9g", value);
+  csv_put(to, text, false);
+}
+
+static void put_identity(FILE *to, const struct row *row) {
+  csv_put(to, row_text(row, COL_trial), true);
+  csv_put(to, row_text(row, COL_cell_id), false);
+  csv_put(to, row_text(row, COL_block), false);
+  csv_put(to, row_text(row, COL_label), false);
+}
+
+static void put_points(FILE *to, const struct row *row, const json_t *result) {
+  static const char *const keys[] = {
+      "t_s", "completed", "errors", "response_p50_us", "response_p99_us", "response_max_us"};
+  size_t i;
+  json_t *point;
+  json_array_foreach(json_object_get(result, "timeline"), i, point) {
+    put_identity(to, row);
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
+      put_number(to, rundir_number(point, keys[k]));
+    csv_end_row(to);
+  }
+}
+
+int derive_timeline(const struct rundir *dir, const struct rows *rows) {
+  char path[RUNDIR_PATH];
+  struct mux_output out;
+  int rc = mux_output_open(&out, rundir_file(dir, path, "timeline.csv"));
+  if (rc != 0)
+    return rc;
+  fputs("trial,cell_id,block,label,t_s,completed,errors,response_p50_us,response_p99_us,"
+        "response_max_us\n",
+        out.stream);
+  for (size_t i = 0; i < rows->count; i++) {
+    const struct row *row = &rows->rows[i];
+    char name[64];
+    char why[512];
+    if (!row_has_result(row))
+      continue;
+    snprintf(name, sizeof name, "logs/%.0f.load.json", row_number(row, COL_trial));
+    json_t *result = rundir_read_json(dir, name, why, sizeof why);
+    if (result == NULL)
+      mux_warn("timeline.csv lacks a trial: %s", why);
+    else
+      put_points(out.stream, row, result);
+    json_decref(result);
+  }
+  return mux_output_commit(&out);
+}
+
+/* Adds the response times of one trial to h. */
+static int merge_log(const char *path, struct mux_hdr *h, long *line) {
+  FILE *file = fopen(path, "re");
+  if (file == NULL)
+    return -errno;
+  struct mux_hdr_log_line interval;
+  int rc;
+  *line = 0;
+  while ((rc = mux_hdr_log_next(file, &interval, line)) == 1) {
+    if (strcmp(interval.tag, "response") == 0)
+      rc = mux_hdr_add(h, interval.histogram);
+    mux_hdr_free(interval.histogram);
+    if (rc < 0)
+      break;
+  }
+  fclose(file);
+  return rc;
+}
+
+/* Steps get finer towards the top: ten to each halving of what is beyond. */
+static void put_distribution(FILE *to, const char *cell, const char *label,
+                             const struct mux_hdr *h) {
+  enum { STEPS = 10 };
+  double beyond = 1;
+  for (int step = 0; h->total > 0 && step < 40 * STEPS; step++) {
+    double percentile = 100 * (1 - beyond * (1 - 0.5 * (step % STEPS) / STEPS));
+    if (step % STEPS == STEPS - 1)
+      beyond /= 2;
+    if (mux_hdr_beyond(h, percentile) < 10)
+      break;
+    csv_put(to, cell, true);
+    csv_put(to, label, false);
+    put_number(to, percentile);
+    put_number(to, (double)mux_hdr_percentile(h, percentile) / 1e3);
+    put_number(to, (double)h->total);
+    csv_end_row(to);
+  }
+}
+
+static void merge_trials(const struct rundir *dir, const struct plan *plan, const struct rows *rows,
+                         int cell, int label, struct mux_hdr *h) {
+  for (size_t i = 0; i < rows->count; i++) {
+    const struct row *row = &rows->rows[i];
+    double number = row_number(row, COL_trial);
+    if (!(number >= 1 && number <= plan->trial_count) || !row_has_result(row))
+      continue;
+    const struct plan_trial *trial = &plan->trials[(int)number - 1];
+    if (trial->cell != cell || trial->label != label)
+      continue;
+    char path[RUNDIR_PATH];
+    long line = 0;
+    int rc = merge_log(rundir_file(dir, path, "hlog/%d.hlog", trial->number), h, &line);
+    if (rc != 0)
+      mux_warn("percentiles.csv lacks (part of) a trial: %s:%ld: %s", path, line, strerror(-rc));
+  }
+}
+
+int derive_percentiles(const struct rundir *dir, const struct plan *plan, const struct rows *rows) {
+  char path[RUNDIR_PATH];
+  struct mux_output out;
+  struct mux_hdr *h = mux_hdr_new_latency();
+  if (h == NULL)
+    return -ENOMEM;
+  int rc = mux_output_open(&out, rundir_file(dir, path, "percentiles.csv"));
+  if (rc != 0) {
+    mux_hdr_free(h);
+    return rc;
+  }
+  fputs("cell_id,label,percentile,value_us,count\n", out.stream);
+  for (int cell = 0; cell < plan->cell_count; cell++)
+    for (int label = 0; label < plan->label_count; label++) {
+      mux_hdr_reset(h);
+      merge_trials(dir, plan, rows, cell, label, h);
+      put_distribution(out.stream, plan->cells[cell].id, plan->labels[label].name, h);
+    }
+  mux_hdr_free(h);
+  return mux_output_commit(&out);
+}

@@ -1,0 +1,116 @@
+/* accounting.c: see accounting.h. */
+#include "bench/run/accounting.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/proc.h"
+
+/* Reading a file of each of more would take longer than a phase may be disturbed for. */
+enum { PROCESSES_ASKED = 256 };
+
+static int64_t tick_ns(void) {
+  static int64_t ns;
+  if (ns == 0)
+    ns = MUX_S / sysconf(_SC_CLK_TCK);
+  return ns;
+}
+
+static void add_ended(struct accounting_cpu *out, const struct mux_proc_stat *ticks) {
+  out->total_ns += (ticks->children_user + ticks->children_system) * tick_ns();
+  out->user_ticks += ticks->children_user;
+  out->system_ticks += ticks->children_system;
+}
+
+int accounting_cpu(struct mux_tree *tree, struct accounting_cpu *out) {
+  struct mux_proc_stat ticks;
+  *out = (struct accounting_cpu){0};
+  int rc = tree->many ? 0 : mux_tree_find(tree);
+  out->at_ns = mux_now_ns();
+  for (int i = 0; i < tree->count; i++) {
+    struct timespec time;
+    if (clock_gettime(tree->clocks[i], &time) != 0)
+      continue; /* it has just ended: its parent's numbers have it */
+    out->total_ns += mux_timespec_ns(&time);
+    out->processes++;
+  }
+  out->done_ns = mux_now_ns();
+  if (tree->many && out->processes < tree->count)
+    out->processes = 0; /* who had their time is not known */
+  for (int i = 0; i < tree->count && tree->count <= PROCESSES_ASKED; i++) {
+    if (mux_proc_stat(tree->pids[i], &ticks) != 0)
+      continue;
+    out->user_ticks += ticks.user;
+    out->system_ticks += ticks.system;
+    add_ended(out, &ticks);
+  }
+  if (mux_proc_stat(tree->root, &ticks) == 0)
+    add_ended(out, &ticks);
+  return rc != 0 ? rc : out->processes > 0 ? 0 : -ESRCH;
+}
+
+/* The value under a name in files of line pairs: "Tcp: A B", "Tcp: 1 2" (snmp, netstat). */
+static int64_t find_pair(const char *text, const char *prefix, const char *name) {
+  const char *names = strstr(text, prefix);
+  const char *values = names != NULL ? strchr(names, '\n') : NULL;
+  if (values == NULL || strncmp(values + 1, prefix, strlen(prefix)) != 0)
+    return -1;
+  const char *end = values;
+  values += 1 + strlen(prefix);
+  names += strlen(prefix);
+  while (names < end) {
+    size_t length = strcspn(names + 1, " \n");
+    char *next;
+    int64_t value = strtoll(values, &next, 10);
+    if (next == values)
+      return -1;
+    if (length == strlen(name) && memcmp(names + 1, name, length) == 0)
+      return value;
+    names += 1 + length;
+    values = next;
+  }
+  return -1;
+}
+
+void accounting_host(struct accounting_host *out) {
+  char text[16384];
+  int64_t t[8] = {0};
+  *out = (struct accounting_host){-1, -1, -1, -1, -1, -1, -1, -1, -1};
+  if (mux_proc_read("/proc/stat", text, sizeof text) > 0 &&
+      sscanf(text,
+             "cpu %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64
+             " %" SCNd64,
+             &t[0], &t[1], &t[2], &t[3], &t[4], &t[5], &t[6], &t[7]) == 8) {
+    out->steal_ticks = t[7];
+    out->busy_ticks = t[0] + t[1] + t[2] + t[5] + t[6];
+    out->total_ticks = out->busy_ticks + t[3] + t[4] + t[7];
+  }
+  if (mux_proc_read("/proc/pressure/cpu", text, sizeof text) > 0) {
+    const char *total = strstr(text, "total=");
+    if (total != NULL)
+      out->pressure_us = strtoll(total + 6, NULL, 10);
+  }
+  if (mux_proc_read("/proc/net/snmp", text, sizeof text) > 0)
+    out->retransmits = find_pair(text, "Tcp:", "RetransSegs");
+  if (mux_proc_read("/proc/net/netstat", text, sizeof text) > 0)
+    out->listen_overflows = find_pair(text, "TcpExt:", "ListenOverflows");
+  if (mux_proc_read("/proc/meminfo", text, sizeof text) > 0) {
+    int64_t stacks = mux_proc_number(text, "KernelStack");
+    int64_t tables = mux_proc_number(text, "PageTables");
+    int64_t slab = mux_proc_number(text, "Slab");
+    out->slab_bytes = slab >= 0 ? slab * 1024 : -1;
+    out->task_bytes = stacks >= 0 && tables >= 0 ? (stacks + tables) * 1024 : -1;
+  }
+  if (mux_proc_read("/proc/net/sockstat", text, sizeof text) > 0) {
+    const char *tcp = strstr(text, "TCP: ");
+    const char *pages = tcp != NULL ? strstr(tcp, " mem ") : NULL;
+    if (pages != NULL)
+      out->socket_bytes = strtoll(pages + 5, NULL, 10) * sysconf(_SC_PAGESIZE);
+  }
+}

@@ -1,0 +1,57 @@
+/* accounting.h: what a server costs, seen from outside, by any server alike.
+ *
+ * A server is a tree of processes (process/tree.h). Ended
+ * children are counted through the CPU times of those who waited for them; threads, kernel helpers
+ * of io_uring among them, belong to their process. A snapshot is taken at each edge of the measured
+ * phase, the difference is the phase. Sources: proc(5), clock_getcpuclockid(3). */
+#ifndef MUX_ACCOUNTING_H
+#define MUX_ACCOUNTING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "process/tree.h"
+
+struct accounting_cpu {
+  int64_t at_ns;                    /* CLOCK_MONOTONIC when reading the clocks began */
+  int64_t done_ns;                  /* ... and ended */
+  int64_t total_ns;                 /* user and system; children that have ended to 10 ms */
+  int64_t user_ticks, system_ticks; /* their proportion, by the kernel's sampling clock; 0 if there
+                                       are too many processes to ask each */
+  int processes;
+};
+/* Of the tree as it is, or as it was found last if it has many tasks. Returns 0, or -ESRCH if there
+ * are none, or some of the many have ended (processes is 0 then). */
+int accounting_cpu(struct mux_tree *tree, struct accounting_cpu *out);
+
+struct accounting_host {
+  int64_t busy_ticks, steal_ticks, total_ticks; /* of all CPUs */
+  int64_t retransmits, listen_overflows;
+  int64_t slab_bytes, socket_bytes; /* kernel memory: slab caches; pages that sockets hold */
+  int64_t task_bytes;               /* ... stacks of threads in the kernel, and page tables */
+  int64_t pressure_us;              /* time in which some task waited for a CPU (PSI) */
+};
+/* Values that cannot be read are -1. */
+void accounting_host(struct accounting_host *out);
+
+/* ---- System calls and context switches --------------------------------------------------------
+ */
+
+/* Tracepoint counters cost the server 25 to 35 ns per system call (and every process of the host a
+ * little), hence a phase of their own. */
+struct accounting_counts {
+  int64_t syscalls, switches;
+};
+struct accounting_probe; /* opaque */
+
+/* Attaches to every task below root; tasks made later are inherited. Returns 0, or -errno with the
+ * reason and its remedy in why. */
+int accounting_probe_open(struct accounting_probe **probe, pid_t root, char *why, size_t why_bytes);
+/* Whether that would be permitted, tried on ourselves. Same result. */
+int accounting_probe_permitted(char *why, size_t why_bytes);
+int accounting_probe_read(struct accounting_probe *probe, struct accounting_counts *out);
+void accounting_probe_close(struct accounting_probe *probe);
+
+#endif

@@ -1,0 +1,328 @@
+/* doctor.c: see doctor.h. One function per finding; the table at the end has them all. */
+#include "bench/run/doctor.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench/run/accounting.h"
+#include "bench/run/environment.h"
+#include "common/addr.h"
+#include "common/cli.h"
+#include "common/clock.h"
+#include "common/cpus.h"
+#include "common/sock.h"
+
+const char *const doctor_level_names[] = {"fine", "warning", "failure"};
+
+/* What experiments up to 10,000 connections need, with something to spare. */
+enum { CONNECTIONS = 10000, SPARE = 100 };
+
+__attribute__((format(printf, 3, 4))) static void
+find(struct doctor_finding *f, enum doctor_level level, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  vsnprintf(f->text, sizeof f->text, format, args);
+  va_end(args);
+  f->level = level;
+}
+
+static void mend(struct doctor_finding *f, const char *command) {
+  snprintf(f->fix, sizeof f->fix, "%s", command);
+}
+
+/* The first number of a file, -1 if there is none. */
+static long number_in(const char *path) {
+  char line[128];
+  char *end;
+  environment_line(line, sizeof line, path);
+  long value = strtol(line, &end, 10);
+  return end == line ? -1 : value;
+}
+
+static void look_at_cores(struct doctor_finding *f) {
+  cpu_set_t server;
+  cpu_set_t load;
+  bool two = mux_cpus_split(&server, &load, 1) == 0;
+  find(f, two ? DOCTOR_FINE : DOCTOR_WARNING,
+       two ? "server and load have a core each (%ld online)"
+           : "server and load share a core (%ld online)",
+       sysconf(_SC_NPROCESSORS_ONLN));
+  if (!two)
+    mend(f, "use a machine with 2 cores, or widen the affinity: taskset -c 0,1 muxbench …");
+}
+
+static void look_at_loopback(struct doctor_finding *f) {
+  static const char *const texts[] = {"tcp://127.0.0.1:0", "tcp://[::1]:0"};
+  int rc[2];
+  for (int i = 0; i < 2; i++) {
+    struct mux_addr addr;
+    char why[160];
+    rc[i] = mux_addr_parse(&addr, texts[i], false, why, sizeof why);
+    int fd = rc[i] == 0 ? mux_sock_listen(&addr, false, 1, &(struct mux_sock_options){0}) : rc[i];
+    rc[i] = fd < 0 ? fd : 0;
+    if (fd >= 0)
+      close(fd);
+  }
+  if (rc[0] == 0 && rc[1] == 0) {
+    find(f, DOCTOR_FINE, "127.0.0.1 and ::1 can be listened on");
+    return;
+  }
+  find(f, rc[0] != 0 ? DOCTOR_FAILURE : DOCTOR_WARNING, "%s cannot be listened on: %s",
+       rc[0] != 0 ? "127.0.0.1" : "::1", strerror(rc[0] != 0 ? -rc[0] : -rc[1]));
+  mend(f, rc[0] != 0 ? "ip link set lo up" : "sysctl net.ipv6.conf.lo.disable_ipv6=0");
+}
+
+static void look_at_descriptors(struct doctor_finding *f) {
+  struct rlimit limit = {0};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  long hard = (long)limit.rlim_max;
+  enum doctor_level level = hard >= CONNECTIONS + SPARE ? DOCTOR_FINE
+                            : hard >= 1000 + SPARE      ? DOCTOR_WARNING
+                                                        : DOCTOR_FAILURE;
+  find(f, level, "%ld descriptors per process (hard limit; the soft one is raised by itself)",
+       hard);
+  if (level != DOCTOR_FINE)
+    mend(f, "ulimit -Hn 20000, or a nofile line in /etc/security/limits.conf");
+}
+
+static void look_at_ports(struct doctor_finding *f) {
+  char line[64];
+  int low = 0;
+  int high = -1;
+  environment_line(line, sizeof line, "/proc/sys/net/ipv4/ip_local_port_range");
+  sscanf(line, "%d %d", &low, &high);
+  bool enough = high - low + 1 >= 2 * CONNECTIONS;
+  find(f, enough ? DOCTOR_FINE : DOCTOR_WARNING, "%d ephemeral ports for a source address",
+       high - low + 1);
+  if (!enough)
+    mend(f, "sysctl net.ipv4.ip_local_port_range=\"32768 60999\", or load --sources 127.0.0.0/8");
+}
+
+static void look_at_backlog(struct doctor_finding *f) {
+  long backlog = number_in("/proc/sys/net/core/somaxconn");
+  find(f, backlog >= 1024 ? DOCTOR_FINE : DOCTOR_WARNING,
+       "accept queues of %ld (net.core.somaxconn)%s", backlog,
+       backlog >= 1024 ? "" : ": a fast ramp will wait for SYNs sent again after 1 s");
+  if (backlog < 1024)
+    mend(f, "sysctl net.core.somaxconn=4096");
+}
+
+static void look_at_conntrack(struct doctor_finding *f) {
+  long max = number_in("/proc/sys/net/netfilter/nf_conntrack_max");
+  bool enough = max < 0 || max >= 3 * CONNECTIONS;
+  if (max < 0)
+    find(f, DOCTOR_FINE, "no connection tracking");
+  else
+    find(f, enough ? DOCTOR_FINE : DOCTOR_WARNING, "connection tracking holds %ld entries", max);
+  if (!enough)
+    mend(f, "sysctl net.netfilter.nf_conntrack_max=262144");
+}
+
+static void look_at_congestion(struct doctor_finding *f) {
+  char now[64];
+  char available[256];
+  environment_line(now, sizeof now, "/proc/sys/net/ipv4/tcp_congestion_control");
+  environment_line(available, sizeof available,
+                   "/proc/sys/net/ipv4/tcp_available_congestion_control");
+  struct mux_addr addr;
+  char why[160];
+  struct mux_sock_options options = MUX_SOCK_DEFAULTS;
+  int fd = mux_addr_parse(&addr, "tcp://127.0.0.1:0", false, why, sizeof why) == 0
+               ? mux_sock_listen(&addr, false, 1, &options)
+               : -EINVAL;
+  if (fd >= 0) {
+    close(fd);
+    find(f, DOCTOR_FINE, "sockets are set to %s (the system's default is %s)", options.congestion,
+         now);
+    return;
+  }
+  find(f, DOCTOR_WARNING, "%s cannot be chosen (%s; available: %s), sockets stay with %s",
+       options.congestion, strerror(-fd), available, now);
+  mend(f, "sysctl net.ipv4.tcp_allowed_congestion_control=\"reno cubic\" (and modprobe tcp_cubic)");
+}
+
+static void look_at_clock(struct doctor_finding *f) {
+  char source[64];
+  enum { READS = 1000 };
+  environment_line(source, sizeof source,
+                   "/sys/devices/system/clocksource/clocksource0/current_clocksource");
+  int64_t began_ns = mux_now_ns();
+  for (int i = 0; i < READS; i++)
+    mux_now_ns();
+  double cost_ns = (double)(mux_now_ns() - began_ns) / READS;
+  find(f, cost_ns < 200 ? DOCTOR_FINE : DOCTOR_WARNING, "clock source %s, %.0f ns to read", source,
+       cost_ns);
+  if (cost_ns >= 200)
+    mend(f, "echo tsc > /sys/devices/system/clocksource/clocksource0/current_clocksource");
+}
+
+static void look_at_governor(struct doctor_finding *f) {
+  char governor[64];
+  environment_line(governor, sizeof governor,
+                   "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
+  bool fine = *governor == 0 || strcmp(governor, "performance") == 0;
+  find(f, fine ? DOCTOR_FINE : DOCTOR_WARNING, "frequency governor: %s",
+       *governor != 0 ? governor : "none to be seen");
+  if (!fine)
+    mend(f, "cpupower frequency-set -g performance");
+}
+
+static void look_at_mitigations(struct doctor_finding *f) {
+  static const char *const names[] = {"spectre_v2", "meltdown", "mds", "retbleed",
+                                      "spec_store_bypass"};
+  int active = 0;
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    char path[128];
+    char line[256];
+    snprintf(path, sizeof path, "/sys/devices/system/cpu/vulnerabilities/%s", names[i]);
+    active += strncmp(environment_line(line, sizeof line, path), "Mitigation", 10) == 0;
+  }
+  find(f, DOCTOR_FINE,
+       "%d of %zu mitigations are active; they are part of what a system call costs", active,
+       sizeof names / sizeof *names);
+}
+
+static void look_at_memory(struct doctor_finding *f) {
+  char line[128] = "";
+  long kb = -1;
+  FILE *file = fopen("/proc/meminfo", "re");
+  while (file != NULL && fgets(line, sizeof line, file) != NULL &&
+         sscanf(line, "MemAvailable: %ld", &kb) != 1)
+    ;
+  if (file != NULL)
+    fclose(file);
+  enum doctor_level level = kb >= 1 << 20     ? DOCTOR_FINE
+                            : kb >= 256 << 10 ? DOCTOR_WARNING
+                                              : DOCTOR_FAILURE;
+  find(f, level, "%ld MiB of memory are available", kb / 1024);
+  if (level != DOCTOR_FINE)
+    mend(f, "end what else runs; 10,000 connections with threads need about 1 GiB");
+}
+
+static void look_at_threads(struct doctor_finding *f) {
+  long pids = number_in("/proc/sys/kernel/pid_max");
+  long threads = number_in("/proc/sys/kernel/threads-max");
+  long maps = number_in("/proc/sys/vm/max_map_count");
+  long least = pids < threads ? pids : threads;
+  bool enough = least >= CONNECTIONS + 2000 && maps >= 2 * CONNECTIONS + 1000;
+  find(f, enough ? DOCTOR_FINE : DOCTOR_WARNING,
+       "room for %ld threads (pid_max, threads-max) and %ld mappings", least, maps);
+  if (!enough)
+    mend(f, "sysctl kernel.pid_max=32768 kernel.threads-max=65536 vm.max_map_count=65530");
+}
+
+static void look_at_uring(struct doctor_finding *f) {
+  char params[512] = {0}; /* struct io_uring_params is 120 bytes */
+  long fd = syscall(SYS_io_uring_setup, 8, params);
+  int error = errno;
+  if (fd >= 0) {
+    close((int)fd);
+    find(f, DOCTOR_FINE, "io_uring is permitted");
+    return;
+  }
+  find(f, DOCTOR_WARNING, "io_uring is not permitted (%s): its backends are left out",
+       strerror(error));
+  mend(f, "sysctl kernel.io_uring_disabled=0");
+}
+
+static void look_at_perf(struct doctor_finding *f) {
+  char why[256];
+  int rc = accounting_probe_permitted(why, sizeof why);
+  if (rc == 0) {
+    find(f, DOCTOR_FINE, "system calls and context switches can be counted");
+    return;
+  }
+  const char *fix = strstr(why, "; as root: ");
+  find(f, DOCTOR_WARNING, "system calls and context switches cannot be counted (%s)",
+       strerror(-rc));
+  mend(f, fix != NULL ? fix + strlen("; as root: ") : "");
+}
+
+/* Watches the host for a while. */
+static void watch(struct doctor_finding *load, struct doctor_finding *steal) {
+  struct accounting_host a;
+  struct accounting_host b;
+  struct timespec pause = {.tv_nsec = 200 * MUX_MS};
+  accounting_host(&a);
+  nanosleep(&pause, NULL);
+  accounting_host(&b);
+  double ticks = fmax(1, (double)(b.total_ticks - a.total_ticks));
+  double cores = (double)sysconf(_SC_NPROCESSORS_ONLN);
+  double busy = (double)(b.busy_ticks - a.busy_ticks) / ticks * cores;
+  double stolen = (double)(b.steal_ticks - a.steal_ticks) / ticks * 100;
+  find(load, busy < 0.15 ? DOCTOR_FINE : DOCTOR_WARNING, "others use %.2f of %.0f cores", busy,
+       cores);
+  if (busy >= 0.15)
+    mend(load, "end what else runs (top -o %CPU); trials will be flagged noisy_host");
+  find(steal, stolen < 2 ? DOCTOR_FINE : DOCTOR_WARNING, "the hypervisor takes %.1f %% of the CPU",
+       stolen);
+  if (stolen >= 2)
+    mend(steal, "use a machine or instance type with CPUs of its own");
+}
+
+void doctor_examine(struct doctor_report *report) {
+  static const struct {
+    const char *name;
+    void (*look)(struct doctor_finding *finding);
+  } table[] = {
+      {"cores", look_at_cores},
+      {"loopback", look_at_loopback},
+      {"descriptors", look_at_descriptors},
+      {"ports", look_at_ports},
+      {"backlog", look_at_backlog},
+      {"conntrack", look_at_conntrack},
+      {"congestion", look_at_congestion},
+      {"clock", look_at_clock},
+      {"governor", look_at_governor},
+      {"mitigations", look_at_mitigations},
+      {"memory", look_at_memory},
+      {"threads", look_at_threads},
+      {"io_uring", look_at_uring},
+      {"perf", look_at_perf},
+  };
+  *report = (struct doctor_report){0};
+  for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+    struct doctor_finding *finding = &report->findings[report->count++];
+    finding->name = table[i].name;
+    table[i].look(finding);
+  }
+  struct doctor_finding *load = &report->findings[report->count++];
+  struct doctor_finding *steal = &report->findings[report->count++];
+  load->name = "load";
+  steal->name = "steal";
+  watch(load, steal);
+  for (int i = 0; i < report->count; i++)
+    if (report->findings[i].level > report->worst)
+      report->worst = report->findings[i].level;
+}
+
+json_t *doctor_json(const struct doctor_report *report) {
+  json_t *list = json_array();
+  for (int i = 0; i < report->count; i++) {
+    const struct doctor_finding *f = &report->findings[i];
+    char text[512];
+    json_array_append_new(list,
+                          json_pack("{s:s, s:s, s:s, s:s}", "name", f->name, "level",
+                                    doctor_level_names[f->level], "text",
+                                    mux_printable(text, sizeof text, f->text), "fix", f->fix));
+  }
+  return list;
+}
+
+void doctor_print(const struct doctor_report *report, enum doctor_level from, FILE *to) {
+  for (int i = 0; i < report->count; i++) {
+    const struct doctor_finding *f = &report->findings[i];
+    if (f->level < from)
+      continue;
+    fprintf(to, "%-8s %-12s %s\n", doctor_level_names[f->level], f->name, f->text);
+    if (f->fix[0] != 0)
+      fprintf(to, "%-21s mend it: %s\n", "", f->fix);
+  }
+}

@@ -1,0 +1,27 @@
+/* runner.h: runs the trials of a plan one after another, and keeps the run directory true to what
+ * has been done: every finished group of trials (one cell in one block) is on disk. */
+#ifndef MUX_RUNNER_H
+#define MUX_RUNNER_H
+
+#include "bench/data/rows.h"
+#include "bench/data/rundir.h"
+#include "bench/plan/plan.h"
+
+struct runner_setting {
+  const struct plan *plan;
+  const struct rundir *dir;
+  cpu_set_t server_cpus, load_cpus;
+  bool shared_core;
+  json_t *run; /* run.json: the runner keeps "status" and "trials" up to date */
+};
+
+enum runner_end { RUNNER_FINISHED, RUNNER_INTERRUPTED };
+
+/* Runs what is not in rows yet. rows gets the rest, in the order of the plan. Returns how it ended,
+ * or -errno if the run directory could not be written (said on stderr). */
+int runner_run(struct runner_setting *setting, struct rows *rows);
+
+/* The number of rows of that status. */
+int runner_count(const struct rows *rows, const char *status);
+
+#endif

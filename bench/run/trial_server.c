@@ -1,0 +1,68 @@
+/* trial_server.c: see trial_server.h. */
+#include "bench/run/trial_server.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "bench/plan/experiment_options.h"
+#include "bench/run/trial_columns.h"
+#include "check/check.h"
+
+/* Options of serve that the launcher does not know by itself. */
+static void add_options(const struct plan *plan, const struct plan_trial *trial,
+                        struct trial_server *server) {
+  size_t count;
+  const struct experiment_option *options = experiment_options(&count);
+  int n = 0;
+  for (size_t i = 0; i < count && n < TRIAL_SERVE_ARGS; i++) {
+    if (options[i].group != OPTION_SERVE || strcmp(options[i].key, "listen") == 0 ||
+        strcmp(options[i].key, "workers") == 0)
+      continue;
+    const char *value = trial_text(plan, trial, OPTION_SERVE, options[i].key);
+    if (*value == 0 ||
+        experiment_option_print(server->words[n], sizeof server->words[n], &options[i], value) == 0)
+      continue;
+    server->argv[n] = server->words[n];
+    n++;
+  }
+  server->argv[n] = NULL;
+}
+
+void trial_server_describe(const struct trial_setting *setting, const struct plan_trial *trial,
+                           const char *name, struct trial_server *server) {
+  const struct plan *plan = setting->plan;
+  const struct experiment_server *which = plan->labels[trial->label].server;
+  const struct experiment_value *workers =
+      plan_value(plan, &plan->cells[trial->cell], which, OPTION_SERVE, "workers");
+  bool own = which->command == NULL && which->target == NULL;
+  add_options(plan, trial, server);
+  server->spec = (struct mux_server_spec){
+      .backend = own ? which->backend : NULL,
+      .command = which->command,
+      .target = which->target,
+      .listen = trial_text(plan, trial, OPTION_SERVE, "listen"),
+      .extra = server->argv,
+      .workers = workers != NULL ? (int)workers->number : 0,
+      .cpus = &setting->server_cpus,
+      .stderr_path = rundir_file(setting->dir, server->log, "logs/%s.server.log", name),
+      .share_counters = own,
+  };
+}
+
+const struct mux_counters *trial_server_counters(const struct mux_server *server, int *workers) {
+  size_t bytes;
+  const struct mux_counters *counters = mux_server_counters(server, &bytes);
+  *workers = (int)(bytes / sizeof *counters);
+  return counters;
+}
+
+int trial_gate(const struct trial_setting *setting, const struct plan_trial *trial, char *why,
+               size_t why_bytes) {
+  struct trial_server server;
+  char name[128];
+  snprintf(name, sizeof name, "gate.%s", setting->plan->labels[trial->label].name);
+  trial_server_describe(setting, trial, name, &server);
+  server.spec.share_counters = false;
+  server.spec.cpus = NULL;
+  return mux_check_quick(&server.spec, why, why_bytes);
+}

@@ -1,0 +1,211 @@
+/* case_closing.c: cases about the end of a connection: what was sent before a FIN is echoed, then
+ * the server closes; what breaks harms nobody else and leaves nothing behind. RFC 9293, 3.6. */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "check/peer.h"
+#include "check/subject.h"
+
+/* So small that the kernel cannot hide what a server loses, and not so small that TCP's silly
+ * window avoidance dominates. */
+enum { SMALL_BUFFER = 16 * 1024, FILL_MOST = 8 << 20 };
+#define THROTTLE_PER_S (UINT64_C(24) << 20)
+
+/* A connection whose buffers are full in both directions (a server that takes everything is none of
+ * these cases' business: slow-reader judges that). */
+static struct peer full_peer(struct check *check) {
+  struct peer peer = peer_open(check, SMALL_BUFFER);
+  peer.get_most = 8 * 1024;
+  peer.get_per_s = THROTTLE_PER_S;
+  check_doing(check, "filling both directions");
+  peer_fill(&peer, FILL_MOST);
+  return peer;
+}
+
+CHECK_CASE(half_close, .name = "half-close", .theme = CHECK_CLOSING,
+           .property = "a FIN behind full buffers: every byte comes back, then FIN",
+           .advice = "recv() of 0 ends the reading only: send what waits, then close",
+           .bound_s = 15, .quick = true, .gate = true) {
+  struct peer peer = full_peer(check);
+  peer_shutdown(&peer);
+  peer_expect_rest_and_eof(&peer);
+  check_note(check, "%llu KiB in flight", (unsigned long long)peer.sent / 1024);
+}
+
+CHECK_CASE(half_close_empty, .name = "half-close-empty", .theme = CHECK_CLOSING,
+           .property = "a FIN without a byte before it is answered with FIN",
+           .advice = "recv() of 0 on a fresh connection is its end, too: close it", .bound_s = 10,
+           .quick = true, .gate = true) {
+  for (int i = 0; i < 20; i++) {
+    struct peer peer = peer_open(check, 0);
+    peer_shutdown(&peer);
+    peer_expect_rest_and_eof(&peer);
+    peer_close(&peer);
+  }
+}
+
+/* Has the server's kernel our FIN? It takes none while its window is shut. */
+static bool fin_arrived(const struct peer *peer) {
+  struct tcp_info info;
+  socklen_t bytes = sizeof info;
+  if (peer->check->addr.kind != MUX_ADDR_TCP)
+    return true;
+  return getsockopt(peer->fd, IPPROTO_TCP, TCP_INFO, &info, &bytes) == 0 &&
+         info.tcpi_state == TCP_FIN_WAIT2;
+}
+
+/* The FIN has to reach the server's socket while the server still waits to send: read until it has
+ * got into the receive queue there, and no further. */
+CHECK_CASE(half_close_after_stall, .name = "half-close-after-stall", .theme = CHECK_CLOSING,
+           .property = "a FIN that arrives while the server cannot send loses nothing",
+           .advice = "EPOLLRDHUP or POLLHUP with bytes still to send is not yet the end",
+           .bound_s = 15, .quick = true) {
+  struct peer peer = full_peer(check);
+  peer_shutdown(&peer);
+  while (!fin_arrived(&peer) && peer.got + 8192 < peer.sent)
+    peer_expect(&peer, 8192);
+  check_sleep(200 * MUX_MS);
+  peer_expect_rest_and_eof(&peer);
+}
+
+CHECK_CASE(reset_idle, .name = "reset-idle", .theme = CHECK_CLOSING,
+           .property = "idle connections that are reset end alone",
+           .advice = "ECONNRESET concerns one connection: close it and go on", .needs = CHECK_TCP,
+           .bound_s = 10, .quick = true) {
+  struct peer other = peer_open(check, 0);
+  peer_echo(&other, 64);
+  int fds = check_fds_settled(check);
+  for (int round = 0; round < 5; round++) {
+    struct peer *peers = peers_open(check, 10, 0);
+    peers_echo(peers, 10, 64);
+    for (int i = 0; i < 10; i++)
+      peer_reset(&peers[i]);
+    free(peers);
+  }
+  peer_echo(&other, 64);
+  check_fds_return(check, fds, "reset connections");
+  check_serves(check);
+}
+
+CHECK_CASE(reset_midstream, .name = "reset-midstream", .theme = CHECK_CLOSING,
+           .property = "connections reset with both directions full end alone, and wholly",
+           .advice = "an error of send(), or EPOLLERR, ends the connection: close it there, too",
+           .needs = CHECK_TCP, .bound_s = 20, .quick = true) {
+  enum { PEERS = 20 };
+  struct peer other = peer_open(check, 0);
+  peer_echo(&other, 64);
+  int fds = check_fds_settled(check);
+  struct peer *peers = peers_open(check, PEERS, SMALL_BUFFER);
+  for (int i = 0; i < PEERS; i++) {
+    peers[i].send_goal = 4 << 20;
+    peers[i].tolerant = true;
+  }
+  /* All of them at once until nothing moves: one after the other would take its time. */
+  for (int i = 0; i < 40; i++) {
+    for (int k = 0; k < PEERS; k++)
+      while (peer_push(&peers[k], 64 * 1024) > 0)
+        ;
+    check_sleep(5 * MUX_MS);
+  }
+  for (int i = 0; i < PEERS; i++)
+    peer_reset(&peers[i]);
+  peer_echo(&other, 64);
+  check_fds_return(check, fds, "connections reset in mid-stream");
+  check_serves(check);
+  check_cpu_below(check, 50, 100 * MUX_MS, "idle after resets");
+}
+
+/* A client process that is killed in the middle of everything. */
+CHECK_CASE(client_vanishes, .name = "client-vanishes", .theme = CHECK_CLOSING,
+           .property = "a client killed with 50 connections in use leaves nothing behind",
+           .advice = "a peer may end without a word at any time: FIN, RST or EPIPE all mean close",
+           .fds = 100, .bound_s = 10, .quick = true) {
+  enum { PEERS = 50 };
+  int fds = check_fds_settled(check);
+  int ready[2];
+  if (pipe(ready) != 0)
+    check_skip(check, "no pipe");
+  pid_t client = check_fork(check);
+  if (client == 0) {
+    struct peer *peers = peers_open(check, PEERS, SMALL_BUFFER);
+    peers_echo(peers, PEERS, 64);
+    for (int i = 0; i < PEERS; i += 2)
+      peer_push(&peers[i], 60000);
+    ssize_t written = write(ready[1], "x", 1);
+    (void)written;
+    for (;;)
+      pause();
+  }
+  char byte;
+  close(ready[1]);
+  ssize_t told = read(ready[0], &byte, 1); /* 0 when the child has failed the case */
+  (void)told;
+  close(ready[0]);
+  check_end_helper(client);
+  check_fds_return(check, fds, "a killed client");
+  check_serves(check);
+}
+
+CHECK_CASE(connect_and_close_1000, .name = "connect-and-close-1000", .theme = CHECK_CLOSING,
+           .property = "1000 connections closed without a byte leave no descriptor behind",
+           .advice = "every path that ends a connection has to close its descriptor", .bound_s = 15,
+           .quick = true) {
+  int fds = check_fds_settled(check);
+  for (int i = 0; i < 1000; i++) {
+    struct peer peer = peer_open(check, 0);
+    peer_close(&peer);
+  }
+  check_serves(check);
+  check_fds_return(check, fds, "connections closed without a byte");
+}
+
+/* The server is stopped, so that the connections are still in its queue when they are reset. */
+CHECK_CASE(abort_before_accept, .name = "abort-before-accept", .theme = CHECK_CLOSING,
+           .property = "connections reset while they wait in the accept queue disturb nobody",
+           .advice = "what accept() returns may be dead already (ENOTCONN, ECONNABORTED): go on",
+           .needs = CHECK_TCP | CHECK_OWN, .bound_s = 10, .quick = true) {
+  int fds = check_fds_settled(check);
+  check_signal(check, SIGSTOP);
+  for (int i = 0; i < 20; i++) {
+    struct peer peer = peer_open(check, 0);
+    if (i % 2 == 0)
+      peer_push(&peer, 64);
+    peer_reset(&peer);
+  }
+  check_signal(check, SIGCONT);
+  check_serves(check);
+  check_fds_return(check, fds, "connections aborted before accept");
+  check_cpu_below(check, 50, 100 * MUX_MS, "idle after aborted connections");
+}
+
+CHECK_CASE(send_after_close, .name = "send-after-close", .theme = CHECK_CLOSING,
+           .property = "echoes to peers that have closed end with EPIPE, not with the server",
+           .advice = "send with MSG_NOSIGNAL or ignore SIGPIPE", .bound_s = 15, .quick = true) {
+  for (int i = 0; i < 100; i++) {
+    struct peer peer = peer_open(check, 0);
+    for (int k = 0; k < 1 + i % 5; k++)
+      peer_push(&peer, 20000);
+    peer_close(&peer);
+  }
+  check_serves(check);
+}
+
+/* Data and FIN together, in one segment where it can be had: an edge that is both. */
+CHECK_CASE(no_fin_lost, .name = "no-fin-lost", .theme = CHECK_CLOSING,
+           .property = "500 connections whose FIN comes with their last bytes all get theirs",
+           .advice = "a short recv() does not prove that nothing follows: FIN may be right behind",
+           .fds = 550, .bound_s = 15, .quick = true) {
+  enum { PEERS = 500 };
+  struct peer *peers = peers_open(check, PEERS, 0);
+  peers_echo(peers, PEERS, 16);
+  for (int i = 0; i < PEERS; i++) {
+    peer_send(&peers[i], (uint64_t)(1 + i % 100));
+    peer_shutdown(&peers[i]);
+  }
+  for (int i = 0; i < PEERS; i++)
+    peer_expect_rest_and_eof(&peers[i]);
+  peers_close(peers, PEERS);
+}

@@ -1,0 +1,32 @@
+/* output.h: what `check` says: a line per case while it runs, a table, JSON, TAP, JUnit XML. */
+#ifndef MUX_CHECK_OUTPUT_H
+#define MUX_CHECK_OUTPUT_H
+
+#include <stdio.h>
+
+#include "check/harness.h"
+
+struct check_line {
+  const struct check_case *one;
+  struct check_result result;
+};
+
+struct check_report {
+  const char *server; /* as the user named it */
+  const char *transport;
+  uint64_t seed;
+  int count;
+  struct check_line *lines;
+  bool interrupted;
+};
+
+const char *check_verdict_word(enum check_verdict verdict);
+int check_report_count(const struct check_report *report, enum check_verdict verdict);
+
+/* Each returns 0 or -errno. */
+int check_report_table(const struct check_report *report, FILE *out);
+int check_report_json(const struct check_report *report, FILE *out);
+int check_report_tap(const struct check_report *report, FILE *out);   /* testanything.org, 13 */
+int check_report_junit(const struct check_report *report, FILE *out); /* one testsuite */
+
+#endif

@@ -1,0 +1,310 @@
+/* subject.c: see subject.h. */
+#include "check/subject.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check/peer.h"
+#include "common/proc.h"
+#include "process/ready.h"
+#include "process/tree.h"
+
+/* ---- Life ----------------------------------------------------------------------------------- */
+
+int check_try_start(struct check *check, char *why, size_t why_bytes) {
+  int rc = mux_server_start(&check->server, &check->spec, why, why_bytes);
+  if (rc != 0)
+    check->server = NULL;
+  else
+    check->addr = *mux_server_addr(check->server);
+  return rc;
+}
+
+/* A server of ours that is to start again needs a port that no outgoing connection can take while
+ * nobody listens on it: one below the range that the kernel picks from, as foreign servers get. */
+static void fix_port(struct check *check) {
+  static char text[MUX_ADDR_TEXT];
+  char why[200];
+  struct mux_addr addr;
+  const char *listen = check->spec.listen != NULL ? check->spec.listen : "tcp://127.0.0.1:0";
+  if (check->spec.backend != NULL && mux_addr_parse(&addr, listen, true, why, sizeof why) == 0 &&
+      addr.kind == MUX_ADDR_TCP && mux_addr_port(&addr) == 0 && mux_ready_pick_port(&addr) == 0)
+    check->spec.listen = mux_addr_print(text, &addr);
+}
+
+void check_start(struct check *check) {
+  char why[400];
+  check_doing(check, "starting the server");
+  if ((check->self->needs & CHECK_STARTS) != 0)
+    fix_port(check);
+  if (check_try_start(check, why, sizeof why) != 0)
+    check_fail(check, "the server does not start: %s", why);
+  check_doing(check, "%s", "");
+}
+
+int check_stop(struct check *check) {
+  check_doing(check, "stopping the server");
+  int status = mux_server_stop(check->server);
+  check->server = NULL;
+  return status;
+}
+
+void check_start_again(struct check *check, const char *after, int64_t grace_ns) {
+  static char text[MUX_ADDR_TEXT];
+  char why[400];
+  int64_t start = mux_now_ns();
+  check->spec.listen = mux_addr_print(text, &check->addr);
+  check->spec.ready_timeout_ns = 5 * MUX_S * check_slowness();
+  check_doing(check, "starting again %s", after);
+  while (check_try_start(check, why, sizeof why) != 0) {
+    if (mux_now_ns() - start >= grace_ns)
+      check_fail(check, "does not start again on the same address %s: %s", after, why);
+    check_sleep(10 * MUX_MS);
+  }
+  check_serves(check);
+  check_note(check, "serves again after %.0f ms", (double)(mux_now_ns() - start) / 1e6);
+}
+
+void check_alive(struct check *check) {
+  if (check_owns(check) && !mux_server_alive(check->server))
+    check_fail(check, "it does not survive this case");
+}
+
+void check_serves(struct check *check) {
+  check_doing(check, "asking for the echo of a new connection");
+  check_alive(check);
+  struct peer peer = peer_open(check, 0);
+  peer_echo(&peer, 64);
+  peer_close(&peer);
+}
+
+bool check_owns(const struct check *check) {
+  return check->server != NULL && mux_server_pid(check->server) > 0;
+}
+
+/* ---- The tree of processes ------------------------------------------------------------------ */
+
+/* As it is now; empty for a bare target. The first is the server itself. It lives until the next
+ * call. */
+static const struct mux_tree *find_tree(struct check *check) {
+  static struct mux_tree tree;
+  mux_tree_free(&tree);
+  tree.root = check_owns(check) ? mux_server_root(check->server) : -1;
+  if (tree.root > 0 && mux_tree_find(&tree) != 0)
+    check_skip(check, "no memory for the processes of the server");
+  return &tree;
+}
+
+void check_signal(struct check *check, int signal) {
+  const struct mux_tree *tree = find_tree(check);
+  for (int i = 0; i < tree->count; i++)
+    kill(tree->pids[i], signal);
+}
+
+static void signal_thread(pid_t pid, pid_t tid, void *signal) {
+  tgkill(pid, tid, *(int *)signal);
+}
+
+void check_signal_threads(struct check *check, int signal) {
+  const struct mux_tree *tree = find_tree(check);
+  for (int i = 0; i < tree->count; i++)
+    mux_tree_tasks(tree->pids[i], signal_thread, &signal);
+}
+
+static void set_limit(pid_t pid, enum __rlimit_resource resource, rlim_t value) {
+  struct rlimit limit;
+  if (prlimit(pid, resource, NULL, &limit) != 0)
+    return; /* it has ended */
+  limit.rlim_cur = value < limit.rlim_max ? value : limit.rlim_max;
+  prlimit(pid, resource, &limit, NULL);
+}
+
+static rlim_t get_limit(pid_t pid, enum __rlimit_resource resource) {
+  struct rlimit limit = {.rlim_cur = RLIM_INFINITY};
+  prlimit(pid, resource, NULL, &limit);
+  return limit.rlim_cur;
+}
+
+rlim_t check_limit(struct check *check, enum __rlimit_resource resource, rlim_t value) {
+  const struct mux_tree *tree = find_tree(check);
+  rlim_t before = get_limit(tree->pids[0], resource);
+  for (int i = 0; i < tree->count; i++)
+    set_limit(tree->pids[i], resource, value);
+  return before;
+}
+
+static int highest_fd(pid_t pid) {
+  char path[64];
+  int highest = 0;
+  snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+  DIR *dir = opendir(path);
+  struct dirent *entry;
+  while (dir != NULL && (entry = readdir(dir)) != NULL)
+    highest = atoi(entry->d_name) > highest ? atoi(entry->d_name) : highest;
+  if (dir != NULL)
+    closedir(dir);
+  return highest;
+}
+
+rlim_t check_limit_fds(struct check *check) {
+  const struct mux_tree *tree = find_tree(check);
+  rlim_t before = get_limit(tree->pids[0], RLIMIT_NOFILE);
+  for (int i = 0; i < tree->count; i++)
+    set_limit(tree->pids[i], RLIMIT_NOFILE, (rlim_t)highest_fd(tree->pids[i]) + 1);
+  return before;
+}
+
+/* ---- Figures -------------------------------------------------------------------------------- */
+
+static int entries(const char *path) {
+  int count = 0;
+  DIR *dir = opendir(path);
+  while (dir != NULL && readdir(dir) != NULL)
+    count++;
+  if (dir != NULL)
+    closedir(dir);
+  return count > 2 ? count - 2 : 0; /* . and .. */
+}
+
+int check_fds(struct check *check) {
+  char path[64];
+  const struct mux_tree *tree = find_tree(check);
+  int sum = tree->count == 0 ? -1 : 0;
+  for (int i = 0; i < tree->count; i++) {
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)tree->pids[i]);
+    sum += entries(path);
+  }
+  return sum;
+}
+
+int64_t check_memory_bytes(struct check *check) {
+  return check_owns(check) ? mux_tree_memory_bytes(mux_server_root(check->server)) : -1;
+}
+
+int64_t check_vm_bytes(struct check *check) {
+  const struct mux_tree *tree = find_tree(check);
+  int64_t most = -1;
+  for (int i = 0; i < tree->count; i++) {
+    int64_t kib = mux_proc_of(tree->pids[i], "status", "VmSize");
+    most = kib * 1024 > most ? kib * 1024 : most;
+  }
+  return most;
+}
+
+int64_t check_cpu_ns(struct check *check) {
+  const struct mux_tree *tree = find_tree(check);
+  int64_t sum = tree->count == 0 ? -1 : 0;
+  for (int i = 0; i < tree->count; i++) {
+    int64_t ns = mux_process_cpu_ns(tree->pids[i]);
+    sum += ns > 0 ? ns : 0;
+  }
+  return sum;
+}
+
+static void add_wakeups(pid_t pid, pid_t tid, void *sum) {
+  int64_t one = mux_proc_of(tid, "status", "voluntary_ctxt_switches");
+  (void)pid;
+  *(int64_t *)sum += one > 0 ? one : 0;
+}
+
+int64_t check_wakeups(struct check *check) {
+  const struct mux_tree *tree = find_tree(check);
+  int64_t sum = tree->count == 0 ? -1 : 0;
+  for (int i = 0; i < tree->count; i++)
+    mux_tree_tasks(tree->pids[i], add_wakeups, &sum);
+  return sum;
+}
+
+bool check_catches(struct check *check, int signal) {
+  char path[64];
+  char line[256];
+  uint64_t mask = 0;
+  snprintf(path, sizeof path, "/proc/%d/status", (int)mux_server_pid(check->server));
+  FILE *file = fopen(path, "re");
+  if (file == NULL)
+    return false;
+  /* Caught, or blocked to be read from a signalfd. */
+  while (fgets(line, sizeof line, file) != NULL)
+    if (strncmp(line, "SigCgt:", 7) == 0 || strncmp(line, "SigBlk:", 7) == 0)
+      mask |= strtoull(line + 7, NULL, 16);
+  fclose(file);
+  return (mask >> (signal - 1) & 1) != 0;
+}
+
+/* ---- What must hold ------------------------------------------------------------------------- */
+
+/* Its workers may open some as they start, one after the other. */
+int check_fds_settled(struct check *check) {
+  enum { LOOKS = 100, STEADY = 10 };
+  check_serves(check);
+  int fds = check_fds(check);
+  for (int i = 0, steady = 0; i < LOOKS && steady < STEADY; i++) {
+    int before = fds;
+    check_sleep(10 * MUX_MS);
+    fds = check_fds(check);
+    steady = fds == before ? steady + 1 : 0;
+  }
+  return fds;
+}
+
+void check_fds_return(struct check *check, int fds, const char *what) {
+  if (!check_owns(check) || fds < 0)
+    return;
+  check_doing(check, "waiting for the server to close the descriptors of %s", what);
+  int64_t deadline = mux_now_ns() + check_patience_ns(check);
+  int now;
+  while ((now = check_fds(check)) > fds && mux_now_ns() < deadline) {
+    check_alive(check);
+    check_sleep(5 * MUX_MS);
+  }
+  if (now > fds)
+    check_fail(check, "%d descriptors more than before stay open after %s", now - fds, what);
+}
+
+/* What the main thread has waited for a CPU so far, of several processes the most: the second
+ * number of schedstat (Documentation/scheduler/sched-stats.rst). */
+static int64_t check_queued_ns(struct check *check) {
+  char path[64];
+  int64_t most = 0;
+  const struct mux_tree *tree = find_tree(check);
+  for (int i = 0; i < tree->count; i++) {
+    int64_t ns = 0;
+    snprintf(path, sizeof path, "/proc/%d/schedstat", (int)tree->pids[i]);
+    FILE *file = fopen(path, "re");
+    if (file != NULL && fscanf(file, "%*s %" SCNd64, &ns) == 1 && ns > most)
+      most = ns;
+    if (file != NULL)
+      fclose(file);
+  }
+  return most;
+}
+
+/* A share of the time in which it could run: on a busy machine a server that spins gets little of
+ * the CPU, but is never seen to sleep. So the time that it has waited for a CPU does not count, and
+ * the look is longer if little is left. */
+void check_cpu_below(struct check *check, int percent, int64_t time_ns, const char *while_what) {
+  enum { LOOKS = 10 };
+  const int64_t least = 50 * MUX_MS;
+  int64_t used = -check_cpu_ns(check);
+  int64_t queued = -check_queued_ns(check);
+  int64_t start = mux_now_ns();
+  int64_t now_used = 0;
+  int64_t able = 0;
+  for (int i = 0; i < LOOKS && able < least; i++) {
+    check_sleep(time_ns);
+    now_used = used + check_cpu_ns(check);
+    able = mux_now_ns() - start - (queued + check_queued_ns(check));
+  }
+  check_alive(check);
+  int64_t share = now_used * 100 / (able > least ? able : least);
+  bool spins = check->backend != NULL && (check->backend->flags & MUX_SPINS) != 0;
+  if (share >= percent && !spins) /* whose nature it is */
+    check_fail(check, "burns %" PRId64 " %% of a core while %s", share, while_what);
+  check_note(check, "%" PRId64 " %% of a core while %s", share, while_what);
+}

@@ -1,0 +1,60 @@
+/* run_experiment.c: see run_experiment.h. */
+#include "tests/run_experiment.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "tests/support.h"
+
+void test_write_config(const char *name, const char *format, ...) {
+  char path[256];
+  snprintf(path, sizeof path, "%s/%s.cfg", test_directory(), name);
+  FILE *file = fopen(path, "we");
+  assert_non_null(file);
+  va_list args;
+  va_start(args, format);
+  vfprintf(file, format, args);
+  va_end(args);
+  assert_int_equal(fclose(file), 0);
+}
+
+void test_run_experiment(struct test_result *result, const char *name, const char *out) {
+  test_command(result, "run %s/%s.cfg --out %s/%s", test_directory(), name, test_directory(), out);
+  if (result->status != 1)
+    test_expect(result, 0);
+}
+
+struct rows test_read_rows(const char *out) {
+  struct rows rows;
+  char path[512];
+  char why[512];
+  snprintf(path, sizeof path, "%s/%s/latest/measurements.csv", test_directory(), out);
+  if (rows_read(&rows, path, why, sizeof why) != 0)
+    fail_msg("%s", why);
+  return rows;
+}
+
+json_t *test_read_run(const char *out) {
+  char path[512];
+  json_error_t error;
+  snprintf(path, sizeof path, "%s/%s/latest/run.json", test_directory(), out);
+  json_t *run = json_load_file(path, 0, &error);
+  if (run == NULL)
+    fail_msg("%s: %s", path, error.text);
+  return run;
+}
+
+const char *test_reason(const json_t *run, int trial) {
+  const json_t *entry = json_array_get(json_object_get(run, "trials"), (size_t)trial - 1);
+  const char *reason = json_string_value(json_object_get(entry, "reason"));
+  return reason != NULL ? reason : "";
+}
+
+const struct row *test_find_row(const struct rows *rows, const char *cell_id, const char *label) {
+  for (size_t i = 0; i < rows->count; i++)
+    if (strcmp(row_text(&rows->rows[i], COL_cell_id), cell_id) == 0 &&
+        strcmp(row_text(&rows->rows[i], COL_label), label) == 0)
+      return &rows->rows[i];
+  fail_msg("there is no row of %s in %s", label, cell_id);
+  return NULL;
+}
