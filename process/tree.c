@@ -7,13 +7,17 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/proc.h"
 
 enum { FEW_THREADS = 64, FEW_PROCESSES = 64, PIDS_MAX = 1 << 22 };
+/* Reading a file of each of more would take longer than a measurement may be disturbed for. */
+enum { PROCESSES_ASKED = 256 };
 
 /* ---- Finding --------------------------------------------------------------------------------- */
 
@@ -144,6 +148,57 @@ void mux_tree_tasks(pid_t pid, void (*visit)(pid_t pid, pid_t tid, void *data), 
       visit(pid, (pid_t)atoi(entry->d_name), data);
   if (dir != NULL)
     closedir(dir);
+}
+
+static void send_signal(pid_t pid, void *signal) {
+  kill(pid, *(int *)signal);
+}
+
+int mux_tree_signal(pid_t root, int signal) {
+  return mux_tree_walk(root, send_signal, &signal);
+}
+
+/* ---- CPU time ---------------------------------------------------------------------------------
+ */
+
+static int64_t tick_ns(void) {
+  static int64_t ns;
+  if (ns == 0)
+    ns = MUX_S / sysconf(_SC_CLK_TCK);
+  return ns;
+}
+
+static void add_ended(struct mux_tree_cpu *out, const struct mux_proc_stat *ticks) {
+  out->total_ns += (ticks->children_user + ticks->children_system) * tick_ns();
+  out->user_ticks += ticks->children_user;
+  out->system_ticks += ticks->children_system;
+}
+
+int mux_tree_cpu(struct mux_tree *tree, struct mux_tree_cpu *out) {
+  struct mux_proc_stat ticks;
+  *out = (struct mux_tree_cpu){0};
+  int rc = tree->many ? 0 : mux_tree_find(tree);
+  out->at_ns = mux_now_ns();
+  for (int i = 0; i < tree->count; i++) {
+    struct timespec time;
+    if (clock_gettime(tree->clocks[i], &time) != 0)
+      continue; /* it has just ended: its parent's numbers have it */
+    out->total_ns += mux_timespec_ns(&time);
+    out->processes++;
+  }
+  out->done_ns = mux_now_ns();
+  if (tree->many && out->processes < tree->count)
+    out->processes = 0; /* who had their time is not known */
+  for (int i = 0; i < tree->count && tree->count <= PROCESSES_ASKED; i++) {
+    if (mux_proc_stat(tree->pids[i], &ticks) != 0)
+      continue;
+    out->user_ticks += ticks.user;
+    out->system_ticks += ticks.system;
+    add_ended(out, &ticks);
+  }
+  if (mux_proc_stat(tree->root, &ticks) == 0)
+    add_ended(out, &ticks);
+  return rc != 0 ? rc : out->processes > 0 ? 0 : -ESRCH;
 }
 
 /* ---- Memory ---------------------------------------------------------------------------------- */

@@ -40,6 +40,23 @@ void mux_tree_tasks(pid_t pid, void (*visit)(pid_t pid, pid_t tid, void *data), 
  * nor locks, so that a forked child of a process with threads may use it. */
 void mux_tree_children(const char *path, void (*visit)(pid_t pid, void *data), void *data);
 
+/* Their CPU time. Ended children are counted through the times of those who waited for them;
+ * threads, kernel helpers of io_uring among them, belong to their process. */
+struct mux_tree_cpu {
+  int64_t at_ns;                    /* CLOCK_MONOTONIC when reading the clocks began */
+  int64_t done_ns;                  /* ... and ended */
+  int64_t total_ns;                 /* user and system; children that have ended to 10 ms */
+  int64_t user_ticks, system_ticks; /* their proportion, by the kernel's sampling clock; 0 if there
+                                       are too many processes to ask each */
+  int processes;
+};
+/* Of the tree as it is, or as it was found last if it has many tasks. Returns 0, or -ESRCH if there
+ * are none, or some of the many have ended (processes is 0 then). */
+int mux_tree_cpu(struct mux_tree *tree, struct mux_tree_cpu *out);
+
+/* Sends a signal to every process below root. Returns 0 or -ENOMEM. */
+int mux_tree_signal(pid_t root, int signal);
+
 /* The memory of a server: resident bytes of the tree without the pages of files, which no
  * connection adds to and which are shared with whoever runs the same program or library; a page
  * that several processes share counts once (PSS, or where that cannot be read RSS). -errno on

@@ -12,49 +12,6 @@
 #include "common/clock.h"
 #include "common/proc.h"
 
-/* Reading a file of each of more would take longer than a phase may be disturbed for. */
-enum { PROCESSES_ASKED = 256 };
-
-static int64_t tick_ns(void) {
-  static int64_t ns;
-  if (ns == 0)
-    ns = MUX_S / sysconf(_SC_CLK_TCK);
-  return ns;
-}
-
-static void add_ended(struct accounting_cpu *out, const struct mux_proc_stat *ticks) {
-  out->total_ns += (ticks->children_user + ticks->children_system) * tick_ns();
-  out->user_ticks += ticks->children_user;
-  out->system_ticks += ticks->children_system;
-}
-
-int accounting_cpu(struct mux_tree *tree, struct accounting_cpu *out) {
-  struct mux_proc_stat ticks;
-  *out = (struct accounting_cpu){0};
-  int rc = tree->many ? 0 : mux_tree_find(tree);
-  out->at_ns = mux_now_ns();
-  for (int i = 0; i < tree->count; i++) {
-    struct timespec time;
-    if (clock_gettime(tree->clocks[i], &time) != 0)
-      continue; /* it has just ended: its parent's numbers have it */
-    out->total_ns += mux_timespec_ns(&time);
-    out->processes++;
-  }
-  out->done_ns = mux_now_ns();
-  if (tree->many && out->processes < tree->count)
-    out->processes = 0; /* who had their time is not known */
-  for (int i = 0; i < tree->count && tree->count <= PROCESSES_ASKED; i++) {
-    if (mux_proc_stat(tree->pids[i], &ticks) != 0)
-      continue;
-    out->user_ticks += ticks.user;
-    out->system_ticks += ticks.system;
-    add_ended(out, &ticks);
-  }
-  if (mux_proc_stat(tree->root, &ticks) == 0)
-    add_ended(out, &ticks);
-  return rc != 0 ? rc : out->processes > 0 ? 0 : -ESRCH;
-}
-
 /* The value under a name in files of line pairs: "Tcp: A B", "Tcp: 1 2" (snmp, netstat). */
 static int64_t find_pair(const char *text, const char *prefix, const char *name) {
   const char *names = strstr(text, prefix);

@@ -14,18 +14,6 @@
 
 #include "process/tree.h"
 
-struct accounting_cpu {
-  int64_t at_ns;                    /* CLOCK_MONOTONIC when reading the clocks began */
-  int64_t done_ns;                  /* ... and ended */
-  int64_t total_ns;                 /* user and system; children that have ended to 10 ms */
-  int64_t user_ticks, system_ticks; /* their proportion, by the kernel's sampling clock; 0 if there
-                                       are too many processes to ask each */
-  int processes;
-};
-/* Of the tree as it is, or as it was found last if it has many tasks. Returns 0, or -ESRCH if there
- * are none, or some of the many have ended (processes is 0 then). */
-int accounting_cpu(struct mux_tree *tree, struct accounting_cpu *out);
-
 struct accounting_host {
   int64_t busy_ticks, steal_ticks, total_ticks; /* of all CPUs */
   int64_t retransmits, listen_overflows;

@@ -86,8 +86,8 @@ static void settle(const struct session *session, struct mux_tree *tree, int64_t
                __atomic_load_n(&counters[i].refused, __ATOMIC_RELAXED);
     if (counters != NULL && taken >= (uint64_t)connections)
       return;
-    struct accounting_cpu cpu;
-    if (accounting_cpu(tree, &cpu) != 0 ||
+    struct mux_tree_cpu cpu;
+    if (mux_tree_cpu(tree, &cpu) != 0 ||
         (before_ns >= 0 && cpu.total_ns - before_ns < 100 * MUX_US))
       return;
     before_ns = cpu.total_ns;
@@ -103,7 +103,7 @@ static void take_edge(const struct session *session, struct mux_tree *tree,
   int workers;
   const struct mux_counters *counters = trial_server_counters(session->server, &workers);
   int64_t began_ns = mux_thread_cpu_ns();
-  accounting_cpu(tree, &edge->cpu);
+  mux_tree_cpu(tree, &edge->cpu);
   for (int i = 0; counters != NULL && i < workers; i++) {
     edge->waits += __atomic_load_n(&counters[i].waits, __ATOMIC_RELAXED);
     edge->events += __atomic_load_n(&counters[i].events, __ATOMIC_RELAXED);

@@ -105,8 +105,8 @@ void trial_skip(const struct trial_setting *setting, const struct plan_trial *tr
 /* ---- What was measured ----------------------------------------------------------------------- */
 
 static void cpu_columns(struct row *row, const struct trial_measurement *m) {
-  const struct accounting_cpu *a = &m->start.cpu;
-  const struct accounting_cpu *b = &m->end.cpu;
+  const struct mux_tree_cpu *a = &m->start.cpu;
+  const struct mux_tree_cpu *b = &m->end.cpu;
   double requests = row_number(row, COL_completed_per_s) * row_number(row, COL_duration_s);
   if (a->processes == 0 || b->processes == 0)
     return; /* a target: not ours to see */

@@ -12,7 +12,7 @@
 enum { MEMORY_CONNECTIONS_MIN = 100, WORKERS_MAX = 1024 };
 
 struct trial_edge {
-  struct accounting_cpu cpu;
+  struct mux_tree_cpu cpu;
   struct accounting_host host;
   uint64_t waits, events;
   int64_t took_ns; /* CPU time of the runner to read all this */

@@ -156,15 +156,15 @@ static void polling_thread_is_in_the_account(void **state) {
   echo(fd);
   int64_t thread_before_ns = thread_cpu_ns(pid, "iou-sqp-");
   struct mux_tree tree = {.root = getpid()};
-  struct accounting_cpu before, after;
-  assert_int_equal(accounting_cpu(&tree, &before), 0);
+  struct mux_tree_cpu before, after;
+  assert_int_equal(mux_tree_cpu(&tree, &before), 0);
   int64_t thread_ns = 0;
   int64_t end_ns = mux_now_ns() + PATIENCE_S * MUX_S;
   while (thread_ns < 50 * MUX_MS && mux_now_ns() < end_ns) {
     echo(fd);
     thread_ns = thread_cpu_ns(pid, "iou-sqp-") - thread_before_ns;
   }
-  assert_int_equal(accounting_cpu(&tree, &after), 0);
+  assert_int_equal(mux_tree_cpu(&tree, &after), 0);
   mux_tree_free(&tree);
   close(fd);
   test_stop(&server);

@@ -98,13 +98,13 @@ static void many_threads(void) {
 
 /* What a burn costs the tree, by its own account. */
 static void assert_burn_is_seen(struct mux_tree *tree, int processes) {
-  struct accounting_cpu before;
-  struct accounting_cpu after;
-  assert_int_equal(accounting_cpu(tree, &before), 0);
+  struct mux_tree_cpu before;
+  struct mux_tree_cpu after;
+  assert_int_equal(mux_tree_cpu(tree, &before), 0);
   assert_int_equal(before.processes, processes);
   assert_true(before.at_ns > 0 && before.done_ns >= before.at_ns);
   tell('b');
-  assert_int_equal(accounting_cpu(tree, &after), 0);
+  assert_int_equal(mux_tree_cpu(tree, &after), 0);
   int64_t seen_ns = after.total_ns - before.total_ns;
   if (seen_ns < BURN_NS || seen_ns > BURN_NS + 10 * MUX_MS)
     fail_msg("%lld ns were burnt, %lld are seen", (long long)BURN_NS, (long long)seen_ns);
@@ -124,20 +124,20 @@ static void few_are_looked_for_at_every_reading(void **state) {
   (void)state;
   start_tree(one_thread, 3);
   struct mux_tree tree = {.root = root};
-  struct accounting_cpu cpu;
+  struct mux_tree_cpu cpu;
   assert_burn_is_seen(&tree, 3);
   assert_false(tree.many);
-  assert_int_equal(accounting_cpu(&tree, &cpu), 0);
+  assert_int_equal(mux_tree_cpu(&tree, &cpu), 0);
   int64_t before_ns = cpu.total_ns;
   tell('e');
   assert_true(has_processes(&tree, 2));
-  assert_int_equal(accounting_cpu(&tree, &cpu), 0);
+  assert_int_equal(mux_tree_cpu(&tree, &cpu), 0);
   assert_int_equal(cpu.processes, 2);
   /* The one that ended is in its parent's account, to the clock tick of each of both. */
   int64_t seen_ns = cpu.total_ns - before_ns;
   assert_true(seen_ns > BURN_NS - 30 * MUX_MS && seen_ns < BURN_NS + 30 * MUX_MS);
   end_tree();
-  assert_int_equal(accounting_cpu(&tree, &cpu), -ESRCH);
+  assert_int_equal(mux_tree_cpu(&tree, &cpu), -ESRCH);
   mux_tree_free(&tree);
 }
 
@@ -145,7 +145,7 @@ static void many_are_taken_as_they_were(void **state) {
   (void)state;
   start_tree(one_thread, MANY);
   struct mux_tree tree = {.root = root};
-  struct accounting_cpu cpu;
+  struct mux_tree_cpu cpu;
   assert_int_equal(mux_tree_find(&tree), 0);
   assert_true(tree.many);
   assert_int_equal(tree.count, MANY);
@@ -155,7 +155,7 @@ static void many_are_taken_as_they_were(void **state) {
   assert_true(has_processes(&watched, MANY - 1));
   mux_tree_free(&watched);
   /* Who had its time is not known: rather nothing than something wrong. */
-  assert_int_equal(accounting_cpu(&tree, &cpu), -ESRCH);
+  assert_int_equal(mux_tree_cpu(&tree, &cpu), -ESRCH);
   assert_int_equal(cpu.processes, 0);
   assert_int_equal(mux_tree_find(&tree), 0);
   assert_burn_is_seen(&tree, MANY - 1);
