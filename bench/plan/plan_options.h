@@ -20,4 +20,9 @@ int plan_serve_options(const struct experiment *experiment, const struct plan_ce
                        const struct experiment_server *server, struct mux_serve_options *options,
                        struct mux_option_error *error);
 
+/* Whether load and serve take what every cell holds for every server. What does not fit a backend
+ * or this host is no mistake: such trials are skipped (servers.h). Returns 0, or -EINVAL with one
+ * line in why that names the file and line, or the --set, and the option. */
+int plan_check(const struct plan *plan, char *why, size_t why_bytes);
+
 #endif
