@@ -1,5 +1,6 @@
 // fabricate.mjs: writes run directories that no benchmark would: hostile names, one trial, a
-// thousand cells, empty and broken files. Real figures come from real runs (report.test.mjs).
+// thousand cells, empty and broken files. Real figures come from real runs (realRun in
+// support.mjs).
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -75,7 +76,7 @@ function trial(dice, weight, p) {
 }
 
 // The rows of summary.csv for one cell. The intervals are the plain range of the blocks: these
-// files are for the look and the limits of the report, the statistics are bench/summary.c's.
+// files are for the look and the limits of the report, the statistics are bench/results/'s.
 function summarise(id, baseline, measured, blocks) {
   const rows = [];
   for (const key of SUMMED) {
@@ -206,6 +207,17 @@ export function fabricate(
   );
   return dir;
 }
+
+// Two backends at two points.
+export const small = (dir, extra = {}) =>
+  fabricate(dir, {
+    backends: [
+      ['a', 'poll', 1.2],
+      ['b', 'epoll-lt', 1],
+    ],
+    cells: [{ connections: 1 }, { connections: 100 }],
+    ...extra,
+  });
 
 export const THIRTEEN = [
   ['poll', 'poll', 1.3],

@@ -1,7 +1,7 @@
 // support.mjs: what the report's tests share: building a report as a user would, and reading back
 // what is in it.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,6 +18,13 @@ export function report(...args) {
     encoding: 'utf8',
     timeout: 180_000,
   });
+  return { status: done.status, out: done.stdout, err: done.stderr };
+}
+
+// {status, out, err} of the program itself.
+export function muxbench(args, env = {}) {
+  const options = { encoding: 'utf8', timeout: 180_000, env: { ...process.env, ...env } };
+  const done = spawnSync(MUXBENCH, args, options);
   return { status: done.status, out: done.stdout, err: done.stderr };
 }
 
@@ -42,6 +49,13 @@ export function scratch(t) {
   t.after(() => rmSync(dir, { recursive: true, force: true }));
   return dir;
 }
+
+// The names of what a report consists of, and of what an interrupted one would leave.
+export const drawnFiles = (dir) =>
+  readdirSync(dir, { recursive: true })
+    .filter((name) => /\.(svg|html)$/.test(name))
+    .sort();
+export const leftovers = (dir) => readdirSync(dir).filter((name) => /tmp-|old-/.test(name));
 
 export function readRows(path) {
   const rows = [];

@@ -1,0 +1,57 @@
+// text.test.mjs: `muxbench report` itself: the report as text, and what it says without node.
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+import { large, small } from './fabricate.mjs';
+import { SPOILT } from './spoilt.mjs';
+import { muxbench, readRows, scratch } from './support.mjs';
+
+test('report --text prints every label of every cell with the figures of summary.csv', (t) => {
+  const dir = large(join(scratch(t), 'run'));
+  const done = muxbench(['report', '--text', dir], { LC_ALL: 'C.UTF-8' });
+  assert.equal(done.status, 0, done.err);
+  for (const row of readRows(join(dir, 'summary.csv'))) {
+    if (row.metric !== 'server_cpu_us_per_req') continue;
+    const part = done.out.split(`\n${row.cell_id}\n`)[1].split('\n\n')[0];
+    const line = part.split('\n').find((l) => l.includes(` ${row.label} `));
+    assert.ok(line.includes(` ${Number(row.median).toFixed(2)} `), `${row.median}: ${line}`);
+    const ranks = [...new Set([row.rank_low, row.rank_high])].join('-');
+    assert.ok(line.trimStart().startsWith(`${ranks} `), `${ranks}: ${line}`);
+  }
+  assert.match(done.out, /█/);
+  assert.doesNotMatch(muxbench(['report', '--text', dir], { LC_ALL: 'C' }).out, /█/);
+});
+
+test('report --text lets no control character through', (t) => {
+  const dir = small(join(scratch(t), 'run'), {
+    backends: [
+      ['a\u001b[31m', 'poll', 1],
+      ['b\u0007', 'select', 1],
+    ],
+    question: 'x',
+  });
+  const run = { schema_version: 1, question: 'q\u001b[2J', answer: ['a\u001b]0;t\u0007'] };
+  writeFileSync(join(dir, 'run.json'), JSON.stringify(run));
+  const done = muxbench(['report', '--text', dir]);
+  assert.equal(done.status, 0, done.err);
+  assert.doesNotMatch(done.out, /[\u0000-\u0009\u000b-\u001f\u007f]/);
+});
+
+for (const [what, spoil] of SPOILT.filter(([name]) => !/histogram/.test(name)))
+  test(`report --text refuses or bears: ${what}`, (t) => {
+    const dir = small(join(scratch(t), 'run'));
+    spoil(dir);
+    const done = muxbench(['report', '--text', dir]);
+    assert.ok([0, 2].includes(done.status), `${done.status} ${done.err}`);
+    assert.equal(done.err.trimEnd().split('\n').length, 1, done.err);
+    assert.equal(done.status === 2, done.err !== '');
+  });
+
+test('without node one line says how to get it', (t) => {
+  const dir = small(join(scratch(t), 'run'));
+  const done = muxbench(['report', dir], { PATH: '/nonexistent' });
+  assert.equal(done.status, 1);
+  assert.match(done.err, /^muxbench: no report: node is not installed; .*make setup.*\n$/);
+});
