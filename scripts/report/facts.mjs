@@ -35,6 +35,8 @@ export function warnings(model) {
   );
   for (const [flag, { trials, names }] of byWeight)
     lines.push(`${flag}, ${plural(trials, 'trial')} of ${some(names)}: ${flagWords(flag)}.`);
+  if (model.unreadLogs > 0)
+    lines.push(`The heat maps lack ${plural(model.unreadLogs, 'trial')}: the logs are too long.`);
   if (typeof model.run.status === 'string' && !/^(finished|complete)$/.test(model.run.status))
     lines.unshift(`This run is ${model.run.status}.`);
   return lines.slice(0, MOST);

@@ -6,7 +6,8 @@
 //           m: {metric: [n, median, low, high, ratio, ratio_low, ratio_high, p_holm, verdict,
 //           rank_low, rank_high]}}, cut where the rest is empty
 //   percentiles [cell][label] = null or {samples, points: [[percentile, value_us], …]}, thinned
-//   heat    [cell][label] = null or {step_s, buckets: [[t, bucket, count], …]} (hlog.mjs)
+//   heat    [cell][label] = null or {step_s, steps, buckets: [[t, bucket, count], …]} (hlog.mjs)
+//   unreadLogs  trials whose log is not in it, as all logs together are too long
 //
 // The figures are those of summary.csv; nothing is computed anew except, for a column the summary
 // does not have, the median over the trials, without an interval.
@@ -257,6 +258,7 @@ export function readRun(dir) {
   }
   addReasons(run, measured);
   delete run.trials;
+  const { heat, unread } = readHeat(dir, trials);
   const cells = measured.cells.map(({ id, p, mixed }) => ({
     id,
     p: Object.fromEntries(Object.entries(p).filter(([key]) => !mixed.has(key))),
@@ -270,6 +272,7 @@ export function readRun(dir) {
     labels: measured.labels,
     rows: measured.rows,
     percentiles: addPercentiles(dir, measured),
-    heat: readHeat(dir, trials),
+    heat,
+    unreadLogs: unread,
   };
 }

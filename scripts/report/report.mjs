@@ -88,6 +88,13 @@ function parse(argv) {
   return { muxbench: named ? argv[1] : 'muxbench', runs: named ? argv.slice(2) : argv };
 }
 
+// A failed system call says enough; a fault of our own says where.
+function reason(error) {
+  if (error.code !== undefined) return error.message;
+  const place = /([\w-]+\.mjs:\d+)/.exec(error.stack)?.[1] ?? 'no place known';
+  return `${error.name}: ${error.message} (${place})`;
+}
+
 function main(argv) {
   const options = parse(argv);
   if (options.runs.length === 0) {
@@ -111,8 +118,7 @@ function main(argv) {
       console.error(`muxbench: ${visible(error.message)}`);
       return EXIT.usage;
     }
-    if (error.code === undefined) throw error;
-    console.error(`muxbench: report: ${visible(error.message)}`);
+    console.error(`muxbench: report: ${visible(reason(error))}`);
     return EXIT.failed;
   }
   return EXIT.ok;

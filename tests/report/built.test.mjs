@@ -59,7 +59,10 @@ test('every figure in the page is the one in summary.csv', (t) => {
 test('a real run ends with its report, and its histograms are read as the program reads them', (t) => {
   const dir = realRun(scratch(t), '--blocks', '1', '--set', 'connections=2,1100');
   const model = embeddedModel(readFileSync(join(dir, 'report.html'), 'utf8'));
-  assert.ok(drawnFiles(dir).includes('plots/throughput-closed-loop.svg'), drawnFiles(dir).join(' '));
+  assert.ok(
+    drawnFiles(dir).includes('plots/throughput-closed-loop.svg'),
+    drawnFiles(dir).join(' '),
+  );
   let compared = 0;
   for (const row of readRows(join(dir, 'percentiles.csv'))) {
     const cell = model.cells.findIndex((c) => c.id === row.cell_id);

@@ -1,13 +1,13 @@
 // hostile.test.mjs: run directories that nobody should trust: text that would be markup, and files
 // that are refused.
 import assert from 'node:assert/strict';
-import { cpSync, readFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { fabricate, small } from './fabricate.mjs';
-import { SPOILT } from './spoilt.mjs';
-import { drawnFiles, embeddedModel, leftovers, report, scratch } from './support.mjs';
+import { SPOILT, histogram, hlog } from './spoilt.mjs';
+import { drawnFiles, embeddedModel, leftovers, report, reportIn, scratch } from './support.mjs';
 
 const HOSTILE = [
   '<img src=x onerror=alert(1)>',
@@ -63,3 +63,27 @@ for (const [what, spoil, line, without = []] of SPOILT)
     assert.deepEqual(drawnFiles(dir), []);
     assert.deepEqual(leftovers(dir), []);
   });
+
+test('histograms that inflate a thousandfold are read as far as a budget goes, and the page says so', (t) => {
+  const dir = small(join(scratch(t), 'run'), { blocks: 100 });
+  const full = histogram(Buffer.alloc(27_000, 2)); // a sample in every counter of the range
+  const line = (i) => `Tag=response,${i}.000,1.000,1.0,${full}\n`;
+  const text = Array.from({ length: 2000 }, (_, i) => line(i)).join('');
+  for (let trial = 1; trial <= 200; trial++) hlog(dir, text, trial);
+  const done = report(dir);
+  assert.equal(done.status, 0, done.err);
+  const model = embeddedModel(readFileSync(join(dir, 'report.html'), 'utf8'));
+  assert.ok(model.unreadLogs > 100 && model.unreadLogs < 200, `${model.unreadLogs}`);
+});
+
+test('a fault of the report itself is one line and exit 1', (t) => {
+  const root = scratch(t);
+  const dir = small(join(root, 'run'));
+  const fault = join(root, 'fault.cjs');
+  writeFileSync(fault, "JSON.stringify = () => { throw new RangeError('too deep\\nfor me'); };");
+  const done = reportIn({ NODE_OPTIONS: `--require ${fault}` }, dir);
+  assert.equal(done.status, 1);
+  assert.match(done.err, /^muxbench: report: RangeError: too deep.*for me \(\w+\.mjs:\d+\)\n$/);
+  assert.deepEqual(drawnFiles(dir), []);
+  assert.deepEqual(leftovers(dir), []);
+});

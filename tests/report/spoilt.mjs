@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { deflateSync } from 'node:zlib';
 
 // [what is wrong, how it comes about, what the line has to say]
 export const SPOILT = [
@@ -67,9 +68,34 @@ export const SPOILT = [
     /run\.json: not JSON/,
   ],
   [
+    'run.json nested 5,000 deep',
+    (dir) => writeFileSync(join(dir, 'run.json'), `{"schema_version":1,"a":${nested(5000)}}`),
+    /run\.json.*(nested more than|parsing depth)/,
+  ],
+  [
+    'effective.json nested 5,000 deep',
+    (dir) => writeFileSync(join(dir, 'effective.json'), `{"a":${nested(5000)}}`),
+    /effective\.json.*(nested more than|parsing depth)/,
+  ],
+  [
     'a bad histogram log',
     (dir) => hlog(dir, 'Tag=response,0.000,1.000,1.0,HISTFAAAAAAAA'),
     /hlog\/1\.hlog:1: /,
+  ],
+  [
+    'a histogram log with an interval that never ends',
+    (dir) => hlog(dir, `Tag=response,0.000,1e999,1.0,${histogram(Buffer.from([2]))}`),
+    /hlog\/1\.hlog:1: not an interval/,
+  ],
+  [
+    'a histogram that inflates to more than its header allows',
+    (dir) => hlog(dir, `Tag=response,0.000,1.000,1.0,${histogram(Buffer.alloc(100_000))}`),
+    /hlog\/1\.hlog:1: a counter out of range/,
+  ],
+  [
+    'a histogram that inflates without end',
+    (dir) => hlog(dir, `Tag=response,0.000,1.000,1.0,${histogram(Buffer.alloc(8_000_000))}`),
+    /hlog\/1\.hlog:1: more bytes than a histogram can have/,
   ],
   [
     'binary rubbish',
@@ -77,6 +103,7 @@ export const SPOILT = [
     /measurements\.csv:1: /,
   ],
 ];
+const nested = (depth) => `${'['.repeat(depth)}${']'.repeat(depth)}`;
 function edit(dir, name, change) {
   const path = join(dir, name);
   const before = readFileSync(path, 'utf8');
@@ -84,7 +111,23 @@ function edit(dir, name, change) {
   assert.notEqual(after, before);
   writeFileSync(path, after);
 }
-function hlog(dir, text) {
-  mkdirSync(join(dir, 'hlog'));
-  writeFileSync(join(dir, 'hlog', '1.hlog'), text);
+export function hlog(dir, text, trial = 1) {
+  mkdirSync(join(dir, 'hlog'), { recursive: true });
+  writeFileSync(join(dir, 'hlog', `${trial}.hlog`), text);
+}
+
+// A histogram of 1 ns to 60 s in 3 digits with this payload, as it stands in a log.
+export function histogram(payload) {
+  const header = Buffer.alloc(40);
+  header.writeUInt32BE(0x1c849313, 0);
+  header.writeInt32BE(payload.length, 4);
+  header.writeInt32BE(3, 12);
+  header.writeBigInt64BE(1n, 16);
+  header.writeBigInt64BE(60_000_000_000n, 24);
+  header.writeDoubleBE(1, 32);
+  const packed = deflateSync(Buffer.concat([header, payload]));
+  const wrapper = Buffer.alloc(8);
+  wrapper.writeUInt32BE(0x1c849314, 0);
+  wrapper.writeUInt32BE(packed.length, 4);
+  return Buffer.concat([wrapper, packed]).toString('base64');
 }

@@ -12,21 +12,16 @@ const REPORT = fileURLToPath(new URL('../../scripts/report/report.mjs', import.m
 export const MUXBENCH =
   process.env.MUXBENCH ?? fileURLToPath(new URL('../../build/muxbench', import.meta.url));
 
-// {status, out, err} of building the report of these run directories.
-export function report(...args) {
-  const done = spawnSync(process.execPath, [REPORT, ...args], {
-    encoding: 'utf8',
-    timeout: 180_000,
-  });
-  return { status: done.status, out: done.stdout, err: done.stderr };
-}
-
-// {status, out, err} of the program itself.
-export function muxbench(args, env = {}) {
+// {status, out, err} of a program that has ended.
+function ended(program, args, env) {
   const options = { encoding: 'utf8', timeout: 180_000, env: { ...process.env, ...env } };
-  const done = spawnSync(MUXBENCH, args, options);
+  const done = spawnSync(program, args, options);
   return { status: done.status, out: done.stdout, err: done.stderr };
 }
+// ... of building the report of these run directories, and of the program itself.
+export const reportIn = (env, ...args) => ended(process.execPath, [REPORT, ...args], env);
+export const report = (...args) => reportIn({}, ...args);
+export const muxbench = (args, env = {}) => ended(MUXBENCH, args, env);
 
 // Makes a run directory by a short real run (real.cfg) below `out`, which also builds its report.
 // REPORT_RUN names one that is there already. Returns its path.
