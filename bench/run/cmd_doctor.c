@@ -28,8 +28,8 @@ static const struct argp parser = {
     .options = option_table,
     .parser = parse_option,
     .doc = "Is this machine fit to measure? Each finding that is not fine comes with the command "
-           "that mends it. No root needed.\v"
-           "Exit: 0 fine or warnings; 1 a failure, which also stops `muxbench run`.\n\n"
+           "that fixes it. Needs no root.\v"
+           "Exit: 0 fine, or warnings only; 1 a failure, which also stops `muxbench run`.\n\n"
            "Example: muxbench doctor --json=doctor.json"};
 
 static int write_json(const struct doctor_options *options, const struct doctor_report *report) {
