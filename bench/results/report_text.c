@@ -335,10 +335,11 @@ static void print_all(struct text *t, const json_t *run, FILE *to) {
   print_answer(run, to);
   fprintf(to,
           "\nBy %s%s%s, %s is better: median, 95 %% interval, ratio to the baseline and its\n"
-          "interval, verdict (~: no difference can be claimed), flags.\n",
+          "interval, verdict (%s: no difference can be claimed), flags.\n",
           metric != NULL ? metric->what : mux_printable(shown, sizeof shown, t->objective),
           metric != NULL && *metric->unit != 0 ? " in" : "", metric != NULL ? metric->unit : "",
-          metric != NULL && metric->better == BETTER_HIGHER ? "more" : "less");
+          metric != NULL && metric->better == BETTER_HIGHER ? "more" : "less",
+          summary_verdict_names[VERDICT_TIE]);
   /* Cells in the order of their first trials would be the random order of the blocks. */
   qsort(t->entries, (size_t)t->count, sizeof *t->entries, by_cell);
   bool utf8 = is_utf8();

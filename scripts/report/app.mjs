@@ -16,7 +16,7 @@ import {
   placeText,
   xText,
 } from './view.mjs';
-import { METRIC_KEYS, metric, parameter, visible } from './words.mjs';
+import { METRIC_KEYS, TIE_LEGEND, metric, parameter, verdict, visible } from './words.mjs';
 import { WHOLE, attach, scaled } from './zoom.mjs';
 
 const model = JSON.parse(document.getElementById('model').textContent);
@@ -41,7 +41,7 @@ const LATENCIES = [
 ];
 const RANKED =
   'A rank is the range its interval leaves open: ties show as ranges that overlap. ' +
-  '~: no difference can be claimed. A name shows that one alone.';
+  `${TIE_LEGEND}. A name shows that one alone.`;
 const UNRANKED =
   'Fewer than 6 blocks carry no interval, so there are no ranks: ordered by median. ' +
   'A name shows that one alone.';
@@ -209,7 +209,7 @@ function drawTables() {
   const { title, better } = metric(state.metric);
   byId('matrix-lead').textContent =
     `${title} as a multiple of ${model.baseline}’s (${better} is better). ` +
-    '~: no difference can be claimed; in brackets: a flag forbids a claim.';
+    `${TIE_LEGEND}; in brackets: ${verdict('void').words}.`;
 }
 
 // ---- Charts ----------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ export function warnings(model) {
     lines.push(`${flag}, ${plural(trials, 'trial')} of ${some(names)}: ${flagWords(flag)}.`);
   if (model.unreadLogs > 0)
     lines.push(`The heat maps lack ${plural(model.unreadLogs, 'trial')}: the logs are too long.`);
-  if (typeof model.run.status === 'string' && !/^(finished|complete)$/.test(model.run.status))
+  if (typeof model.run.status === 'string' && model.run.status !== 'finished')
     lines.unshift(`This run is ${model.run.status}.`);
   return lines.slice(0, MOST);
 }

@@ -17,7 +17,7 @@ import { basename, join } from 'node:path';
 import { readHeat } from './hlog.mjs';
 import { Refusal, SCHEMA_VERSION, readJson, readTable } from './read.mjs';
 import { inOrder } from './style.mjs';
-import { METRIC_KEYS, PARAMETERS } from './words.mjs';
+import { METRIC_KEYS, PARAMETERS, isMeasured, worseStatus } from './words.mjs';
 
 const LIMITS = { cells: 2000, labels: 100, name: 200, parameters: 20 };
 const TEXT_PARAMETERS = ['transport', 'mode', 'loop', 'arrival'];
@@ -78,14 +78,13 @@ function mergeParameters(cell, row, path) {
 
 function addTrial(entry, row) {
   entry.trials++;
-  const worst = ['ok', 'invalid', 'skipped', 'failed'];
-  if (worst.indexOf(row.status) > worst.indexOf(entry.status)) entry.status = row.status;
+  entry.status = worseStatus(entry.status, row.status);
   for (const flag of row.flags
     .split(';')
     .filter((f) => f !== '')
     .slice(0, 20))
     entry.flags[flag] = (Object.hasOwn(entry.flags, flag) ? entry.flags[flag] : 0) + 1;
-  if (row.status !== 'ok' && row.status !== 'invalid') return;
+  if (!isMeasured(row.status)) return;
   entry.measured++;
   if (Number.isInteger(row.trial)) entry.numbers.push(row.trial);
   for (const key of METRIC_KEYS)

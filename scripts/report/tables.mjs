@@ -3,7 +3,17 @@
 import { el, button, copyCsv, swatch } from './dom.mjs';
 import { colourOf } from './style.mjs';
 import { hasMetric, missingText, rankText, ranking, value, voided } from './view.mjs';
-import { grouped, metric, parameter, rangeText, ratioText, show, showRange } from './words.mjs';
+import {
+  grouped,
+  metric,
+  parameter,
+  rangeText,
+  ratioText,
+  show,
+  showRange,
+  tieSign,
+  verdict,
+} from './words.mjs';
 
 const COLUMNS = [
   'completed_per_s',
@@ -36,17 +46,6 @@ const SHORT = {
   floor_ratio: '× floor',
 };
 
-const VERDICTS = {
-  '~': 'no difference can be claimed',
-  '': 'too few blocks for a claim',
-  void: 'a flag forbids a claim',
-};
-export function verdictClass(verdict) {
-  if (verdict === 'better' || verdict === 'faster') return 'better';
-  if (verdict === 'worse' || verdict === 'slower') return 'worse';
-  return 'level';
-}
-
 function bar(ctx, name, v, most) {
   const percent = (x) => `${Math.max(0, Math.min(100, (100 * x) / most)).toFixed(2)}%`;
   const colour = colourOf(ctx.looks.get(name), ctx.theme);
@@ -72,15 +71,11 @@ function ratioCell(v, name, baseline) {
   if (name === baseline) return el('td', { class: 'muted' }, 'baseline');
   if (v.ratio === null) return el('td', { class: 'muted' }, v.verdict === '' ? '–' : v.verdict);
   const range = rangeText(v.ratioLow, v.ratioHigh, (r) => ratioText(r).replace('×', ''));
-  const style = verdictClass(v.verdict);
+  const { style, words } = verdict(v.verdict);
   return el(
     'td',
-    {
-      class: style === 'level' ? 'muted' : style,
-      'data-value': v.ratio,
-      title: VERDICTS[v.verdict] ?? v.verdict,
-    },
-    v.verdict === '~' ? '~ ' : '',
+    { class: style === 'level' ? 'muted' : style, 'data-value': v.ratio, title: words },
+    tieSign(v.verdict),
     ratioText(v.ratio),
     ' ',
     el('span', { class: 'range' }, range),
@@ -271,16 +266,11 @@ function matrixCell(entry, key, isBaseline) {
   const bracketed = (what) => (isVoid ? `(${what})` : what);
   if (isBaseline || v.ratio === null)
     return el('td', { class: isVoid ? 'void' : 'level', 'data-value': v.median }, bracketed(text));
-  const style = isVoid ? 'void' : verdictClass(v.verdict);
-  const title = [
-    text,
-    rangeText(v.ratioLow, v.ratioHigh, ratioText),
-    VERDICTS[v.verdict] ?? v.verdict,
-  ];
-  const sign = v.verdict === '~' ? '~ ' : '';
+  const { style, words } = verdict(v.verdict);
+  const title = [text, rangeText(v.ratioLow, v.ratioHigh, ratioText), words];
   return el(
     'td',
-    { class: style, 'data-value': v.ratio, title: title.join(' ') },
-    `${sign}${bracketed(ratioText(v.ratio))}`,
+    { class: isVoid ? 'void' : style, 'data-value': v.ratio, title: title.join(' ') },
+    `${tieSign(v.verdict)}${bracketed(ratioText(v.ratio))}`,
   );
 }

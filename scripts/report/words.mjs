@@ -69,36 +69,65 @@ export const PARAMETERS = {
 export const parameter = (key) =>
   Object.hasOwn(PARAMETERS, key) ? PARAMETERS[key] : key.replaceAll('_', ' ');
 
-const MEMORY = /^(rss|kernel|task)_bytes_per_conn$/;
-const CPU = /^(server|client)_.*(_per_req|_used)$|_per_req$|^events_per_wait$|^floor/;
-const speed = (key) => !MEMORY.test(key) && !CPU.test(key);
-const all = () => true;
-const none = () => false;
-// What a flag means, and which metrics it voids: the rules of bench/summary.c.
+// ---- Flags and verdicts ------------------------------------------------------------------------
+//
+// Decided in bench/results/summary.c and results/README.md; tests/report/words.test.mjs holds these
+// tables to them.
+
+// A flag voids classes of metrics: how fast it was, how evenly that was shared, what a request
+// cost, what a connection took.
+function classOf(key) {
+  if (key === 'fairness_jain') return 'share';
+  if (/^(rss|kernel|task)_bytes_per_conn$/.test(key)) return 'memory';
+  return /_per_req$|_cores_used$|^events_per_wait$|^floor/.test(key) ? 'cpu' : 'speed';
+}
+const SPEED = ['speed', 'share'];
+const EVERYTHING = [...SPEED, 'cpu', 'memory'];
+// flag: [what it means, the classes it voids]
 const FLAGS = {
-  client_bound: [
-    'the load was busier than the server: throughput and latency are the load’s',
-    speed,
-  ],
-  rate_missed: ['less than 99 % of the offered rate was sent', speed],
-  slip_high: ['the load itself was late', speed],
-  unanswered: ['messages were sent and never answered', speed],
-  datagrams_lost: ['too many datagrams were lost', speed],
-  in_turn: [
-    'connections waited for a turn that did not come, as the model has it',
-    (key) => speed(key) && key !== 'fairness_jain',
-  ],
-  noisy_host: ['the host was busy with something else, or CPU time was stolen', speed],
-  shared_core: ['server and load shared a core', speed],
-  short_of_connections: ['fewer connections stood than were asked for', all],
-  errors: ['connections broke or bytes were wrong', all],
-  server_exit: ['the server did not end with exit status 0', none],
-  halves_differ: ['the two halves of the trial differ by more than the noise floor', none],
-  outlier: ['far from the other trials of its cell; kept', none],
+  client_bound: ['the load was busier than the server: it, not the server, set the pace', SPEED],
+  rate_missed: ['less than 99 % of the offered rate was sent', SPEED],
+  slip_high: ['the load itself was late', SPEED],
+  unanswered: ['messages were sent and never answered', SPEED],
+  datagrams_lost: ['too many datagrams were lost', SPEED],
+  in_turn: ['connections waited for a turn that never came, as the model has it', ['speed']],
+  noisy_host: ['other programs kept the host busy, or CPU time was stolen', SPEED],
+  shared_core: ['server and load shared a core', SPEED],
+  short_of_connections: ['fewer connections were established than asked for', EVERYTHING],
+  errors: ['connections broke or bytes were wrong', EVERYTHING],
+  edges_late: ['the CPU clocks were read too late, so there is no CPU time', []],
+  server_exit: ['the server did not end with exit status 0', []],
+  halves_differ: ['the two halves of the trial differ by more than the noise floor', []],
+  outlier: ['far from the other trials of its cell; kept', []],
 };
+export const FLAG_KEYS = Object.keys(FLAGS);
 export const flagWords = (flag) =>
   Object.hasOwn(FLAGS, flag) ? FLAGS[flag][0] : 'see results/README.md';
-export const flagVoids = (flag, key) => Object.hasOwn(FLAGS, flag) && FLAGS[flag][1](key);
+export const flagVoids = (flag, key) =>
+  Object.hasOwn(FLAGS, flag) && FLAGS[flag][1].includes(classOf(key));
+
+// A verdict of summary.csv or `muxbench compare`: what it means, how it looks, whether it is proven.
+export const TIE = '~';
+const VERDICTS = {
+  baseline: { words: 'the baseline', style: 'level', proven: false },
+  better: { words: 'better', style: 'better', proven: true },
+  worse: { words: 'worse', style: 'worse', proven: true },
+  [TIE]: { words: 'no difference can be claimed', style: 'level', proven: false },
+  void: { words: 'a flag forbids a claim', style: 'level', proven: false },
+  '': { words: 'too few blocks for a claim', style: 'level', proven: false },
+};
+export const VERDICT_KEYS = Object.keys(VERDICTS);
+export const PROVEN_KEYS = VERDICT_KEYS.filter((key) => VERDICTS[key].proven);
+export const verdict = (key) =>
+  Object.hasOwn(VERDICTS, key) ? VERDICTS[key] : { words: key, style: 'level', proven: false };
+// What stands before a ratio that proves nothing, and what that means.
+export const tieSign = (key) => (key === TIE ? `${TIE} ` : '');
+export const TIE_LEGEND = `${TIE}: ${VERDICTS[TIE].words}`;
+
+// What became of a trial, from best to worst. The first two were measured.
+const STATUSES = ['ok', 'invalid', 'skipped', 'failed'];
+export const isMeasured = (status) => status === 'ok' || status === 'invalid';
+export const worseStatus = (a, b) => (STATUSES.indexOf(b) > STATUSES.indexOf(a) ? b : a);
 
 // ---- Numbers ---------------------------------------------------------------------------------
 

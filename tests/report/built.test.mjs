@@ -5,6 +5,7 @@ import { cpSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSyn
 import { join } from 'node:path';
 import { test } from 'node:test';
 
+import { METRIC_KEYS, VERDICT_KEYS } from '../../scripts/report/words.mjs';
 import { THIRTEEN, fabricate, large, small } from './fabricate.mjs';
 import {
   drawnFiles,
@@ -73,6 +74,10 @@ test('a real run ends with its report, and its histograms are read as the progra
     compared++;
   }
   assert.ok(compared > 20, `${compared}`);
+  for (const row of readRows(join(dir, 'summary.csv'))) {
+    assert.ok(METRIC_KEYS.includes(row.metric), row.metric);
+    assert.ok(VERDICT_KEYS.includes(row.verdict), row.verdict);
+  }
 });
 
 test('a cell that was skipped is named and never zero', (t) => {

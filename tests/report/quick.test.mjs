@@ -3,3 +3,4 @@ import './built.test.mjs';
 import './drawing.test.mjs';
 import './hostile.test.mjs';
 import './text.test.mjs';
+import './words.test.mjs';
