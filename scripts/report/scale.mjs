@@ -47,8 +47,8 @@ function linearScale(lo, hi, unit) {
 // keeps it so (bars start at zero).
 export function scaleFor(values, unit, linear = false) {
   const finite = values.filter((v) => Number.isFinite(v));
-  const lo = Math.min(...finite, Infinity);
-  const hi = Math.max(...finite, -Infinity);
+  const lo = finite.reduce((least, v) => Math.min(least, v), Infinity);
+  const hi = finite.reduce((most, v) => Math.max(most, v), -Infinity);
   if (finite.every((v) => v === 0)) return linearScale(0, 1, unit);
   return !linear && lo > 0 && hi / lo > SPAN ? logScale(lo, hi) : linearScale(lo, hi, unit);
 }

@@ -24,6 +24,8 @@ test('ticks stand on round numbers and hold every value', () => {
     assert.ok(s.ticks.length >= 2 && s.ticks.length < 13, JSON.stringify([values, s]));
     for (const v of values) assert.ok(v >= s.min && v <= s.max, JSON.stringify([values, s]));
   }
+  const many = Array.from({ length: 400_000 }, (_, i) => i); // more than a call takes as arguments
+  assert.equal(scaleFor(many, '').max, 400_000);
   assert.deepEqual(sweepScale([10000, 1, 100]).ticks, [1, 100, 10000]);
   assert.equal(sweepScale([0, 100, 10000]).type, 'value');
 });
