@@ -1,8 +1,8 @@
 // report.mjs: node report.mjs [--muxbench PROGRAM] RUN [RUN…]: writes RUN/report.html and
-// RUN/plots/*.svg from the files of the run directory alone; of two or more runs comparison.html
-// into the last one, judged by PROGRAM compare. Prints the path of the page. Exit 0 done; 1 could
-// not be written; 2 the directory is refused, in one line; 4 the chart library is not installed.
-// Files are put in place by rename, all or none.
+// RUN/plots/*.svg from the files of the run directory alone; given two or more runs, comparison.html
+// into the last one, judged by PROGRAM compare. Prints the path of the page. Exit 0 done; 1 it failed;
+// 2 the directory is refused, in one line; 4 the chart library is not installed. Files are put in
+// place by rename, all or none.
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
@@ -57,7 +57,7 @@ function build(dir, library) {
   }
 }
 
-// Comparison of the first run with each later one.
+// Compares the first run with each later one.
 function buildComparison(muxbench, dirs) {
   const page = join(dirs.at(-1), 'comparison.html');
   const temporary = `${page}.tmp-${process.pid}`;
@@ -112,7 +112,7 @@ function main(argv) {
       );
       return EXIT.library;
     }
-    console.log(page);
+    console.log(process.stdout.isTTY ? visible(page) : page);
   } catch (error) {
     if (error instanceof Refusal) {
       console.error(`muxbench: ${visible(error.message)}`);

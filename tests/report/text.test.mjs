@@ -1,12 +1,13 @@
 // text.test.mjs: `muxbench report` itself: the report as text, and what it says without node.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { large, small } from './fabricate.mjs';
 import { SPOILT } from './spoilt.mjs';
-import { muxbench, readRows, scratch } from './support.mjs';
+import { MUXBENCH, muxbench, readRows, scratch } from './support.mjs';
 
 test('report --text prints every label of every cell with the figures of summary.csv', (t) => {
   const dir = large(join(scratch(t), 'run'));
@@ -37,6 +38,17 @@ test('report --text lets no control character through', (t) => {
   const done = muxbench(['report', '--text', dir]);
   assert.equal(done.status, 0, done.err);
   assert.doesNotMatch(done.out, /[\u0000-\u0009\u000b-\u001f\u007f]/);
+});
+
+test('the path of the page is raw for a program and escaped on a terminal', (t) => {
+  const dir = small(join(scratch(t), 'red\u001b[31m'));
+  const done = muxbench(['report', dir]);
+  assert.equal(done.out, `${join(dir, 'report.html')}\n`);
+  const command = '"$MUXBENCH" report "$RUN"';
+  const env = { ...process.env, MUXBENCH, RUN: dir };
+  const script = spawnSync('script', ['-qec', command, '/dev/null'], { encoding: 'utf8', env });
+  if (script.error) return t.skip('script(1) is not here');
+  assert.match(script.stdout, /red\\x1b\[31m\/report\.html\r?\n$/);
 });
 
 for (const [what, spoil] of SPOILT.filter(([name]) => !/histogram/.test(name)))
