@@ -102,7 +102,7 @@ static int read_measurements(struct text *t, const char *path) {
   return 0;
 }
 
-/* Where the columns of summary.csv are; -1: not there (ranks may be missing). */
+/* Where the columns of summary.csv are; -1: not there, as ranks may be. */
 struct columns {
   int cell, label, metric, verdict, figure[FIGURES];
 };
@@ -338,7 +338,7 @@ static void print_all(struct text *t, const json_t *run, FILE *to) {
           "interval, verdict (%s: no difference can be claimed), flags.\n",
           metric != NULL ? metric->what : mux_printable(shown, sizeof shown, t->objective),
           metric != NULL && *metric->unit != 0 ? " in" : "", metric != NULL ? metric->unit : "",
-          metric != NULL && metric->better == BETTER_HIGHER ? "more" : "less",
+          metric != NULL && metric->better == BETTER_HIGHER ? "higher" : "lower",
           summary_verdict_names[VERDICT_TIE]);
   /* Cells in the order of their first trials would be the random order of the blocks. */
   qsort(t->entries, (size_t)t->count, sizeof *t->entries, by_cell);
@@ -350,7 +350,7 @@ static void print_all(struct text *t, const json_t *run, FILE *to) {
   }
 }
 
-int mux_report_text(const struct rundir *dir, FILE *to, char *why, size_t why_bytes) {
+int report_text(const struct rundir *dir, FILE *to, char *why, size_t why_bytes) {
   struct text t = {.objective = "server_cpu_us_per_req", .why = why, .why_bytes = why_bytes};
   char path[RUNDIR_PATH];
   t.entries = mux_new(ENTRIES_MAX, sizeof *t.entries);

@@ -82,7 +82,7 @@ function cellsOf(entry, key, span) {
   ];
 }
 
-// Rows of the chosen metric: one a cell and label, with an entry for each later run.
+// Rows of the chosen metric: one per cell and label, with an entry for each later run.
 function rowsOf(key) {
   const rows = new Map();
   data.after.forEach(({ entries }, i) => {
@@ -193,8 +193,8 @@ function sentence({ entries }, i, key) {
     ': ',
   ];
   if (own.length === 0) return [...said, 'nothing could be compared.'];
-  if (proven.length === 0)
-    return [...said, `none of ${own.length} comparisons proves a difference.`];
+  const all = `of ${own.length} comparison${own.length === 1 ? '' : 's'}`;
+  if (proven.length === 0) return [...said, `none ${all} proves a difference.`];
   const distance = (e) => Math.abs(Math.log(e.ratio));
   const most = proven.reduce((a, b) => (distance(b) > distance(a) ? b : a));
   const counts = PROVEN_KEYS.map(
@@ -202,7 +202,7 @@ function sentence({ entries }, i, key) {
   );
   return [
     ...said,
-    `of ${own.length} comparisons ${counts.join(', ')}. The largest: `,
+    `${all} ${counts.join(', ')}. The largest: `,
     el('b', {}, most.label),
     `, ${place(most.cell_id)}: `,
     el('b', {}, ratioText(most.ratio)),
@@ -210,7 +210,7 @@ function sentence({ entries }, i, key) {
   ];
 }
 
-// What else differs between the runs: the settings that could be the cause.
+// What else differs between the runs and could be the cause.
 function differences() {
   const flat = (value, prefix, into) => {
     if (value !== null && typeof value === 'object')

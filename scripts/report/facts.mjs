@@ -6,7 +6,7 @@ import { flagVoids, flagWords, visible } from './words.mjs';
 const MOST = 60;
 const plural = (n, word) => `${n} ${word}${n === 1 ? '' : 's'}`;
 
-// One line a flag, and one a kind of row without a figure.
+// A line per flag, and one per kind of row without a figure.
 export function warnings(model) {
   const flags = new Map();
   const without = new Map();

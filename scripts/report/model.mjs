@@ -38,7 +38,7 @@ const NUMERIC = [
   ...METRIC_KEYS,
   ...Object.keys(PARAMETERS).filter((key) => !TEXT_PARAMETERS.includes(key)),
 ];
-const RANK_FIELDS = ['rank_low', 'rank_high']; // not in files of other hands
+const RANK_FIELDS = ['rank_low', 'rank_high']; // files made elsewhere may lack them
 const VERDICT_FIELDS = ['n', 'median', 'low', 'high', 'ratio', 'ratio_low', 'ratio_high', 'p_holm'];
 
 // "key=value;key=value" as [[key, value], …]. A value that is a number becomes one.
@@ -91,7 +91,7 @@ function addTrial(entry, row) {
     if (typeof row[key] === 'number') (entry.values[key] ??= []).push(row[key]);
 }
 
-// Without what is empty at the end: a page holds thousands of these.
+// Without the empty fields at its end: a page holds thousands of these.
 function trimmed(list) {
   const last = list.findLastIndex((v) => v !== null && v !== '');
   return list.slice(0, last + 1);
@@ -143,7 +143,7 @@ function readMeasurements(dir) {
   return { cells, labels, rows };
 }
 
-// Puts the summary's figures beside the trials' rows; then whatever metric it lacks.
+// Adds the summary's figures to the trials' rows, then every metric that it lacks.
 function addSummary(dir, measured) {
   const { cells, labels, rows } = measured;
   const find = (list, key, value, path) => {
@@ -189,8 +189,8 @@ function addSummary(dir, measured) {
   return baseline;
 }
 
-// A curve without the points that the eye would not miss: those within 2 % of the last one kept,
-// unless the next one is not (a step stays a step).
+// A curve without the points that nobody would miss: those within 2 % of the last one kept, unless
+// the next one is not (a step stays a step).
 function thinned(points) {
   const sorted = points.sort((a, b) => a[0] - b[0]);
   let last = 0;
@@ -225,7 +225,7 @@ function addPercentiles(dir, { cells, labels }) {
   return result;
 }
 
-// Labels in the order that all reports have, whatever the order of the trials was.
+// Labels in the order of all reports, whatever the order of the trials was.
 function sortLabels({ cells, labels, rows }) {
   const sorted = inOrder(labels);
   const from = sorted.map((label) => labels.indexOf(label));

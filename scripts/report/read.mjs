@@ -1,4 +1,4 @@
-// read.mjs: reads the files of a run directory. They may come from anybody: sizes, rows, names and
+// read.mjs: reads the files of a run directory. They may come from anyone: sizes, rows, names and
 // numbers are bounded and checked, and what does not fit is refused with one line that names file
 // and line (class Refusal). Nothing is guessed: an empty field is null, never 0.
 import { closeSync, fstatSync, openSync, readSync, constants } from 'node:fs';
@@ -90,7 +90,7 @@ export function parseCsv(text, path, row) {
       fields.push('');
     }
     if (text[at] === '\r') at++;
-    if (at < text.length && text[at] !== '\n') fail('text behind a quoted field');
+    if (at < text.length && text[at] !== '\n') fail('text after a quoted field');
     at++;
     if (++rows > LIMITS.rows) fail(`more than ${LIMITS.rows} rows`);
     if (fields.length > 1 || fields[0] !== '') row(fields, first);

@@ -1,5 +1,5 @@
 // spread.mjs: charts of whole distributions: percentiles on a 1/(1-p) axis, and latency over time
-// as heat maps, one small map a label. See charts.mjs for what a chart function returns.
+// as heat maps, one small map per label. See charts.mjs for what a chart function returns.
 import { axis, base, gutter, labelled, look, names, short } from './charts.mjs';
 import { BUCKETS_PER_DECADE, scaleFor, zoomed, zoomedSweep } from './scale.mjs';
 import { voided } from './view.mjs';

@@ -88,7 +88,7 @@ function who(ctx, name) {
     {
       type: 'button',
       class: 'who',
-      title: 'show this one alone',
+      title: 'show this one only',
       onclick: () => ctx.isolate(name),
     },
     swatch(ctx.looks.get(name), ctx.theme),

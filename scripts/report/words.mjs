@@ -1,42 +1,42 @@
-// words.mjs: what the columns of a run directory are called in front of people: metrics with their
-// units and direction, parameters, flags, verdicts; and how numbers are printed. Used in node and
-// in the page. Raw values are never changed here, only printed.
+// words.mjs: how the columns of a run directory are named for people: metrics with their units and
+// direction, parameters, flags, verdicts; and how numbers are printed. Used in node and in the page.
+// Values are only printed here, never changed.
 
 const METRICS = {
-  completed_per_s: ['Throughput', 'requests/s', 'more'],
-  server_cpu_us_per_req: ['Server CPU per request', 'µs', 'less'],
-  server_user_us_per_req: ['User CPU per request', 'µs', 'less'],
-  server_system_us_per_req: ['System CPU per request', 'µs', 'less'],
-  floor_ratio: ['Server CPU over the floor', '×', 'less'],
-  response_p50_us: ['Response time, median', 'µs', 'less'],
-  response_p90_us: ['Response time, p90', 'µs', 'less'],
-  response_p95_us: ['Response time, p95', 'µs', 'less'],
-  response_p99_us: ['Response time, p99', 'µs', 'less'],
-  response_p999_us: ['Response time, p99.9', 'µs', 'less'],
-  response_max_us: ['Response time, longest', 'µs', 'less'],
-  service_p50_us: ['Service time, median', 'µs', 'less'],
-  service_p99_us: ['Service time, p99', 'µs', 'less'],
-  service_p999_us: ['Service time, p99.9', 'µs', 'less'],
-  slip_p99_us: ['Lateness of the load, p99', 'µs', 'less'],
-  connect_p50_us: ['Connect time, median', 'µs', 'less'],
-  connect_p99_us: ['Connect time, p99', 'µs', 'less'],
-  connect_max_us: ['Connect time, longest', 'µs', 'less'],
-  syscalls_per_req: ['System calls per request', '', 'less'],
-  context_switches_per_req: ['Context switches per request', '', 'less'],
-  events_per_wait: ['Events per wait', '', 'more'],
-  rss_bytes_per_conn: ['Process memory per connection', 'B', 'less'],
-  kernel_bytes_per_conn: ['Kernel memory per connection', 'B', 'less'],
-  task_bytes_per_conn: ['Kernel stacks and page tables per connection', 'B', 'less'],
-  fairness_jain: ['Fairness (Jain)', '', 'more'],
-  never_served: ['Connections never served', '', 'less'],
-  bytes_per_s: ['Bytes echoed', 'B/s', 'more'],
-  server_cores_used: ['Server cores used', '', 'less'],
-  client_cpu_us_per_req: ['Client CPU per request', 'µs', 'less'],
-  client_cores_used: ['Client cores used', '', 'less'],
-  floor_us: ['Floor: bare recv and send', 'µs', 'less'],
-  tcp_retransmits: ['TCP retransmits', '', 'less'],
-  listen_overflows: ['Listen queue overflows', '', 'less'],
-  steal_pct: ['Steal', '%', 'less'],
+  completed_per_s: ['Throughput', 'requests/s', 'higher'],
+  server_cpu_us_per_req: ['Server CPU per request', 'µs', 'lower'],
+  server_user_us_per_req: ['User CPU per request', 'µs', 'lower'],
+  server_system_us_per_req: ['System CPU per request', 'µs', 'lower'],
+  floor_ratio: ['Server CPU over the floor', '×', 'lower'],
+  response_p50_us: ['Response time, median', 'µs', 'lower'],
+  response_p90_us: ['Response time, p90', 'µs', 'lower'],
+  response_p95_us: ['Response time, p95', 'µs', 'lower'],
+  response_p99_us: ['Response time, p99', 'µs', 'lower'],
+  response_p999_us: ['Response time, p99.9', 'µs', 'lower'],
+  response_max_us: ['Response time, longest', 'µs', 'lower'],
+  service_p50_us: ['Service time, median', 'µs', 'lower'],
+  service_p99_us: ['Service time, p99', 'µs', 'lower'],
+  service_p999_us: ['Service time, p99.9', 'µs', 'lower'],
+  slip_p99_us: ['Lateness of the load, p99', 'µs', 'lower'],
+  connect_p50_us: ['Connect time, median', 'µs', 'lower'],
+  connect_p99_us: ['Connect time, p99', 'µs', 'lower'],
+  connect_max_us: ['Connect time, longest', 'µs', 'lower'],
+  syscalls_per_req: ['System calls per request', '', 'lower'],
+  context_switches_per_req: ['Context switches per request', '', 'lower'],
+  events_per_wait: ['Events per wait', '', 'higher'],
+  rss_bytes_per_conn: ['Process memory per connection', 'B', 'lower'],
+  kernel_bytes_per_conn: ['Kernel memory per connection', 'B', 'lower'],
+  task_bytes_per_conn: ['Kernel stacks and page tables per connection', 'B', 'lower'],
+  fairness_jain: ['Fairness (Jain)', '', 'higher'],
+  never_served: ['Connections never served', '', 'lower'],
+  bytes_per_s: ['Bytes echoed', 'B/s', 'higher'],
+  server_cores_used: ['Server cores used', '', 'lower'],
+  client_cpu_us_per_req: ['Client CPU per request', 'µs', 'lower'],
+  client_cores_used: ['Client cores used', '', 'lower'],
+  floor_us: ['Floor: bare recv and send', 'µs', 'lower'],
+  tcp_retransmits: ['TCP retransmits', '', 'lower'],
+  listen_overflows: ['Listen queue overflows', '', 'lower'],
+  steal_pct: ['Steal', '%', 'lower'],
 };
 
 function unitOf(key) {
@@ -45,10 +45,10 @@ function unitOf(key) {
   return /_per_s$/.test(key) ? '/s' : '';
 }
 
-// {key, title, unit, better}: better is 'less' or 'more'.
+// {key, title, unit, better}: better is 'lower' or 'higher'.
 export function metric(key) {
   const known = Object.hasOwn(METRICS, key) ? METRICS[key] : null;
-  const [title, unit, better] = known ?? [key.replaceAll('_', ' '), unitOf(key), 'less'];
+  const [title, unit, better] = known ?? [key.replaceAll('_', ' '), unitOf(key), 'lower'];
   return { key, title, unit, better };
 }
 export const METRIC_KEYS = Object.keys(METRICS);
@@ -167,7 +167,7 @@ function stepped(v, unit, figures) {
   return `${digits(v / size, figures)} ${name}`;
 }
 
-// A value for reading: "12.4 µs", "1.24 ms", "84,120". null: an en dash.
+// A value for people: "12.4 µs", "1.24 ms", "84,120". null: an en dash.
 export function show(unit, v) {
   if (v === null || v === undefined) return '–';
   if (v === 0) return '0';
@@ -175,7 +175,7 @@ export function show(unit, v) {
   const text = grouped(digits(v));
   return unit === '×' ? `${text}×` : unit === '%' ? `${text} %` : text;
 }
-// The same for an axis: as short as can be.
+// The same for an axis, as short as possible.
 export function tick(unit, v) {
   if (v === 0) return '0';
   if (STEPS[unit])
@@ -186,7 +186,7 @@ export function tick(unit, v) {
   const short = size >= 1e6 ? [v / 1e6, 'M'] : size >= 1e3 ? [v / 1e3, 'k'] : [v, ''];
   return grouped(Number(short[0].toPrecision(3))) + short[1];
 }
-// "[4.26, 4.50]": without the unit where it is the one of the figure beside it.
+// "[4.26, 4.50]": without the unit if the figure beside it has the same one.
 export function showRange(unit, beside, low, high) {
   if (low === null || high === null) return '';
   const suffix = / .*$/.exec(show(unit, beside))?.[0] ?? '';

@@ -87,7 +87,7 @@ test('verdicts and directions are those of the program', (t) => {
     const where = `${e.label} ${e.metric} ${e.verdict}`;
     assert.ok(VERDICT_KEYS.includes(e.verdict), where);
     const { proven, style } = verdict(e.verdict);
-    const higher = metric(e.metric).better === 'more';
+    const higher = metric(e.metric).better === 'higher';
     const expected = { same: 'level', few: 'level', twice: higher, half: !higher }[e.label];
     assert.equal(proven, typeof expected === 'boolean', where);
     assert.equal(style, proven ? (expected ? 'better' : 'worse') : expected, where);
