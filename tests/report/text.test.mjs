@@ -1,7 +1,7 @@
 // text.test.mjs: `muxbench report` itself: the report as text, and what it says without node.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
@@ -25,7 +25,10 @@ test('report --text prints every label of every cell with the figures of summary
   assert.doesNotMatch(muxbench(['report', '--text', dir], { LC_ALL: 'C' }).out, /█/);
 });
 
-test('report --text lets no control character through', (t) => {
+// C0 but the newline, DEL, C1, line separators, bidirectional controls; U+FFFD: not UTF-8.
+const CONTROLS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\ufffd]/;
+
+test('report --text lets no control character through, and other scripts as they are', (t) => {
   const dir = small(join(scratch(t), 'run'), {
     backends: [
       ['a\u001b[31m', 'poll', 1],
@@ -33,11 +36,33 @@ test('report --text lets no control character through', (t) => {
     ],
     question: 'x',
   });
-  const run = { schema_version: 1, question: 'q\u001b[2J', answer: ['a\u001b]0;t\u0007'] };
+  const run = {
+    schema_version: 1,
+    question: 'q\u001b[2J\u009b2J',
+    answer: ['a\u001b]0;t\u0007', 'b\u009b31m\u2028\u202ec', 'größer: 3 µs'],
+  };
   writeFileSync(join(dir, 'run.json'), JSON.stringify(run));
   const done = muxbench(['report', '--text', dir]);
   assert.equal(done.status, 0, done.err);
-  assert.doesNotMatch(done.out, /[\u0000-\u0009\u000b-\u001f\u007f]/);
+  assert.doesNotMatch(done.out, CONTROLS);
+  assert.match(done.out, /^ {2}größer: 3 µs$/m);
+});
+
+test('a path with control characters makes one line of a message', (t) => {
+  const dir = small(join(scratch(t), 'two\nlines\u001b[31m'));
+  const none = join(dir, 'none');
+  truncateSync(join(dir, 'measurements.csv'), 0);
+  for (const done of [
+    muxbench(['report', '--text', none]),
+    muxbench(['report', '--text', dir]),
+    muxbench(['report', none]),
+    muxbench(['report', dir]),
+    muxbench(['report', dir], { PATH: '/nonexistent' }),
+    muxbench(['doctor', `--json=${none}/x`]),
+  ]) {
+    assert.notEqual(done.status, 0);
+    assert.match(done.err, /^muxbench: .*two\\x0alines\\x1b\[31m.*\n$/);
+  }
 });
 
 test('the path of the page is raw for a program and escaped on a terminal', (t) => {
