@@ -69,16 +69,24 @@ const ink = (page) =>
     ]),
   );
 
-test('opens without complaint in under two seconds and draws every chart', async (t) => {
+// CPU time of the main thread, so that a busy host does not matter.
+async function cpuSecondsOfLoading(page) {
+  const session = await page.context().newCDPSession(page);
+  await session.send('Performance.enable', { timeDomain: 'threadTicks' });
+  await page.reload();
+  await page.waitForSelector('html[data-ready]', { timeout: 15_000 });
+  const { metrics } = await session.send('Performance.getMetrics');
+  return metrics.find(({ name }) => name === 'TaskDuration').value;
+}
+
+test('opens without complaint in two seconds of CPU time and draws every chart', async (t) => {
   for (const [dir, least] of [
     [run, 7],
     [dense, 10],
   ]) {
     const page = await open(t, dir);
-    const { domContentLoadedEventEnd } = await page.evaluate(() =>
-      performance.getEntriesByType('navigation')[0].toJSON(),
-    );
-    assert.ok(domContentLoadedEventEnd < 2000, `${domContentLoadedEventEnd} ms`);
+    const seconds = await cpuSecondsOfLoading(page);
+    assert.ok(seconds > 0.01 && seconds < 2, `${seconds} s`);
     const charts = await ink(page);
     assert.ok(charts.length >= least, JSON.stringify(charts));
     for (const [name, marks] of charts) assert.ok(marks > 10, `${name}: ${marks} marks`);
