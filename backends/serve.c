@@ -6,15 +6,11 @@
  * server of one worker is a process of one thread, as its peers are: with a second thread, even one
  * that only sleeps, the kernel counts references to the descriptor in every call and the C library
  * prepares for cancellation around it, which is some 3 % of the CPU time of a request. For the same
- * reason signals are handled by handlers, and only --stats starts a thread that writes the
- * counters.
- *
- * Invariant: `shared->stopping` is set before stop_fd becomes readable, and neither is ever undone.
- */
+ * reason signals are handled by handlers (stop.c), and only --stats starts a thread that writes the
+ * counters. */
 #include "backends/serve.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -23,13 +19,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "backends/core.h"
 #include "backends/dealer.h"
 #include "backends/registry.h"
+#include "backends/stop.h"
 #include "common/cli.h"
 #include "common/clock.h"
 #include "common/pidfd.h"
@@ -59,99 +55,20 @@ struct server {
   bool stats_ended;
 };
 
-/* ---- Stopping ------------------------------------------------------------------------------- */
-
-/* What signal handlers use: async-signal-safe (signal-safety(7)) and complete before they are
- * installed. */
-static struct {
-  struct mux_shared *shared;
-  int stop_fd;        /* the reading end of a pipe; never read from */
-  int wake_fd;        /* its other end */
-  unsigned give_up_s; /* after the stop, for a worker that does not end */
-  int signals;        /* TERM and INT received */
-  const char *unix_path;
-  char complaint[128];
-} stopper;
-
-static void request_stop(void) {
-  __atomic_store_n(&stopper.shared->stopping, 1, __ATOMIC_RELAXED);
-  ssize_t written = write(stopper.wake_fd, "", 1);
-  (void)written; /* only a full pipe takes no more, and that is readable */
-  alarm(stopper.give_up_s);
-}
-
-static void remove_unix_path(void) {
-  if (stopper.unix_path != NULL)
-    unlink(stopper.unix_path);
-}
-
-/* The first asks for a good end, the second does not wait for it. */
-static void on_stop_signal(int number) {
-  int error = errno;
-  (void)number;
-  if (__atomic_fetch_add(&stopper.signals, 1, __ATOMIC_RELAXED) > 0) {
-    remove_unix_path();
-    _exit(MUX_EXIT_INTERRUPTED);
-  }
-  request_stop();
-  errno = error;
-}
-
-static void on_alarm(int number) {
-  (void)number;
-  ssize_t written = write(STDERR_FILENO, stopper.complaint, strlen(stopper.complaint));
-  (void)written;
-  remove_unix_path();
-  _exit(MUX_EXIT_FAILED);
-}
-
-static void do_nothing(int number) {
-  (void)number;
-}
-
-static void handle(int number, void (*handler)(int)) {
-  struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, number);
-  sigaction(number, &action, NULL);
-  pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-}
-
-static void handle_signals(const struct server *server) {
-  const struct mux_serve_config *config = server->config;
-  stopper.give_up_s = (unsigned)(config->drain_ns / MUX_S) + 2;
-  if (server->addr.kind == MUX_ADDR_UNIX)
-    stopper.unix_path = ((const struct sockaddr_un *)&server->addr.socket.storage)->sun_path;
-  snprintf(stopper.complaint, sizeof stopper.complaint,
-           "muxbench: %s: a worker did not end within the drain time\n", config->backend->name);
-  handle(SIGPIPE, SIG_IGN);
-  handle(SIGALRM, on_alarm);
-  handle(SIGTERM, on_stop_signal);
-  handle(SIGINT, on_stop_signal);
-  /* Interrupts whatever call a thread is in, and does nothing else: check's eintr-storm. */
-  sigaction(SIGUSR1, &(struct sigaction){.sa_handler = do_nothing}, NULL);
-}
-
 /* ---- Setting up ----------------------------------------------------------------------------- */
-
-static void *map_shared(size_t bytes, int fd) {
-  void *memory =
-      mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
-  if (memory == MAP_FAILED)
-    mux_die(MUX_EXIT_FAILED, "cannot map %zu bytes of shared memory: %s", bytes, strerror(errno));
-  return memory;
-}
 
 static void open_memory(struct server *server) {
   const struct mux_serve_config *config = server->config;
   size_t bytes = config->workers * sizeof *server->counters;
-  if (config->counters_fd >= 0 && ftruncate(config->counters_fd, (off_t)bytes) != 0)
-    mux_die(MUX_EXIT_USAGE, "--counters-fd: %d: %s", config->counters_fd, strerror(errno));
-  server->counters = map_shared(bytes, config->counters_fd);
-  if (config->counters_fd >= 0)
-    close(config->counters_fd);
-  stopper.shared = map_shared(sizeof *stopper.shared, -1);
+  int fd = config->counters_fd;
+  if (fd >= 0 && ftruncate(fd, (off_t)bytes) != 0)
+    mux_die(MUX_EXIT_USAGE, "--counters-fd: %d: %s", fd, strerror(errno));
+  server->counters =
+      mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
+  if (server->counters == MAP_FAILED)
+    mux_die(MUX_EXIT_FAILED, "cannot map %zu bytes of shared memory: %s", bytes, strerror(errno));
+  if (fd >= 0)
+    close(fd);
   server->workers = calloc(config->workers, sizeof *server->workers);
   if (server->workers == NULL)
     mux_die(MUX_EXIT_FAILED, "no memory for %u workers", config->workers);
@@ -169,6 +86,7 @@ static int listen_once(struct server *server, bool reuseport) {
   if (fd < 0)
     mux_die(MUX_EXIT_USAGE, "--listen: cannot listen on %s: %s",
             mux_addr_print(shown, &server->addr), strerror(-fd));
+  mux_stop_remove_path(&server->addr);
   mux_sock_congestion(fd, server->congestion);
   if (config->congestion_asked && server->addr.kind == MUX_ADDR_TCP &&
       strcmp(server->congestion, config->sock_options.congestion) != 0)
@@ -185,11 +103,6 @@ static int listen_once(struct server *server, bool reuseport) {
 /* Who takes which connection (see enum mux_accept). */
 static void open_listeners(struct server *server) {
   const struct mux_serve_config *config = server->config;
-  int ends[2]; /* an eventfd would do, but for sigio: it sends no signals */
-  if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
-    mux_die(MUX_EXIT_FAILED, "cannot open a pipe: %s", strerror(errno));
-  stopper.stop_fd = ends[0];
-  stopper.wake_fd = ends[1];
   bool reuseport = config->accept == MUX_ACCEPT_REUSEPORT && config->workers > 1;
   int first = listen_once(server, false);
   if (reuseport) { /* the port is free, or this would not be reached: with REUSEPORT nobody can tell
@@ -198,7 +111,7 @@ static void open_listeners(struct server *server) {
     first = listen_once(server, true);
   }
   if (config->accept == MUX_ACCEPT_HANDOFF)
-    server->dealer = mux_dealer_open(first, stopper.stop_fd, config->workers,
+    server->dealer = mux_dealer_open(first, mux_stop_fd(), config->workers,
                                      (config->backend->flags & MUX_PROCESSES) != 0);
   for (uint32_t i = 0; i < config->workers; i++) {
     int *fd = &server->workers[i].core.worker.listen_fd;
@@ -214,7 +127,7 @@ static void fill_worker(struct server *server, uint32_t index) {
   struct server_worker *own = &server->workers[index];
   own->server = server;
   mux_pool_init(&own->core.pool, config->buffer_bytes);
-  own->core.shared = stopper.shared;
+  own->core.shared = mux_stop_shared();
   own->core.addr = &server->addr;
   own->core.sock_options = &config->sock_options;
   own->core.worker = (struct mux_worker){
@@ -222,7 +135,7 @@ static void fill_worker(struct server *server, uint32_t index) {
       .index = index,
       .workers = config->workers,
       .listen_fd = own->core.worker.listen_fd,
-      .stop_fd = stopper.stop_fd,
+      .stop_fd = mux_stop_fd(),
       .accept = config->accept,
       /* The rest of the time is for closing what is left and for ending the process. */
       .drain_ns = config->drain_ns / 5 * 4,
@@ -253,16 +166,14 @@ static void *worker_main(void *argument) {
   mux_pool_free(&own->core.pool);
   free(own->core.datagram);
   if (!mux_draining(worker))
-    request_stop();
+    mux_stop_request();
   return NULL;
 }
 
 static void start_thread(pthread_t *thread, void *(*main)(void *), void *argument) {
   int error = pthread_create(thread, NULL, main, argument);
-  if (error == 0)
-    return;
-  remove_unix_path();
-  mux_die(MUX_EXIT_FAILED, "cannot start a thread: %s", strerror(error));
+  if (error != 0)
+    mux_die(MUX_EXIT_FAILED, "cannot start a thread: %s", strerror(error));
 }
 
 /* A process shares the counters, the listener and what stops it; it does not outlive the main one.
@@ -270,11 +181,8 @@ static void start_thread(pthread_t *thread, void *(*main)(void *), void *argumen
 static void start_process(struct server_worker *own) {
   pid_t parent = getpid();
   own->pid = fork();
-  if (own->pid < 0) {
-    int error = errno;
-    remove_unix_path();
-    mux_die(MUX_EXIT_FAILED, "cannot start a process: %s", strerror(error));
-  }
+  if (own->pid < 0)
+    mux_die(MUX_EXIT_FAILED, "cannot start a process: %s", strerror(errno));
   if (own->pid > 0)
     return;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -363,10 +271,8 @@ static void *stats_main(void *argument) {
 static void announce(const struct server *server) {
   char text[MUX_ADDR_TEXT];
   printf("listening %s\n", mux_addr_print(text, &server->addr));
-  if (fflush(stdout) != 0) {
-    remove_unix_path();
+  if (fflush(stdout) != 0)
     mux_die(MUX_EXIT_FAILED, "cannot write to standard output: %s", strerror(errno));
-  }
 }
 
 /* The thread takes no signals: they are for workers, who may wait for them (sigio). */
@@ -396,31 +302,27 @@ static int run_with_stats(struct server *server) {
 
 /* So that what valgrind finds open at the end is a leak. */
 static void close_descriptors(struct server *server) {
+  mux_stop_close();
   for (uint32_t i = 0; i < server->config->workers; i++) {
     int fd = server->workers[i].core.worker.listen_fd;
     if (i == 0 || fd != server->workers[i - 1].core.worker.listen_fd)
       close(fd);
   }
-  close(stopper.stop_fd);
-  close(stopper.wake_fd);
 }
 
 int mux_serve(const struct mux_serve_config *config) {
   struct server server = {.config = config, .addr = config->listen, .started_ns = mux_now_ns()};
   open_memory(&server);
+  mux_stop_open(config->backend->name, config->drain_ns);
   open_listeners(&server);
-  handle_signals(&server);
   for (uint32_t i = 0; i < config->workers; i++)
     fill_worker(&server, i);
   int rc = config->stats_path != NULL ? write_stats(&server) : 0;
-  if (rc != 0) {
-    remove_unix_path();
+  if (rc != 0)
     mux_die(MUX_EXIT_USAGE, "--stats: cannot write %s: %s", config->stats_path, strerror(-rc));
-  }
   announce(&server);
   start_workers(&server);
   int status = config->stats_path != NULL ? run_with_stats(&server) : run_workers(&server);
-  remove_unix_path();
   close_descriptors(&server);
   free(server.workers);
   return status;

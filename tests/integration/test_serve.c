@@ -149,6 +149,30 @@ static void a_unix_path_goes_with_its_server(void **state) {
   assert_int_equal(stat(server.target + strlen("unix://"), &status), -1);
 }
 
+/* A server removes the path that it has bound, not whatever is there when it ends. */
+static void a_path_that_is_no_longer_its_own_stays(void **state) {
+  (void)state;
+  struct test_server first;
+  struct test_server second;
+  char path[128];
+  snprintf(path, sizeof path, "%s/taken", test_directory());
+  test_serve(&first, "--backend epoll-lt --listen unix://%s", path);
+  assert_int_equal(unlink(path), 0);
+  FILE *file = fopen(path, "wxe");
+  assert_non_null(file);
+  assert_int_equal(fclose(file), 0);
+  test_stop(&first);
+  assert_int_equal(access(path, F_OK), 0);
+  assert_int_equal(unlink(path), 0);
+
+  test_serve(&first, "--backend epoll-lt --listen unix://%s", path);
+  assert_int_equal(unlink(path), 0);
+  test_serve(&second, "--backend epoll-lt --listen unix://%s", path);
+  test_stop(&first);
+  assert_echo(&second.addr);
+  test_stop(&second);
+}
+
 static void a_port_in_use_is_an_error(void **state) {
   (void)state;
   struct test_server server;
@@ -264,6 +288,18 @@ static void a_failed_start_leaves_no_unix_path(void **state) {
   test_command(&result, "serve --backend epoll-lt --listen unix://%s --stats /nonesuch/x", path);
   test_expect_error(&result, 2, "--stats: ");
   assert_int_equal(access(path, F_OK), -1);
+
+  /* The listener gets a descriptor that select cannot hold, which shows after bind(). */
+  enum { INHERITED = 1100 };
+  static int fds[INHERITED];
+  assert_true(mux_raise_nofile() > INHERITED + 100);
+  for (int i = 0; i < INHERITED; i++)
+    fds[i] = dup(STDERR_FILENO);
+  test_command(&result, "serve --backend select --listen unix://%s", path);
+  for (int i = 0; i < INHERITED; i++)
+    close(fds[i]);
+  test_expect_error(&result, 2, "descriptors below 1024");
+  assert_int_equal(access(path, F_OK), -1);
 }
 
 static void unknown_words_end_with_2(void **state) {
@@ -306,6 +342,7 @@ int main(void) {
       cmocka_unit_test(every_backend_serves_what_it_claims),
       cmocka_unit_test(stdout_is_one_line),
       cmocka_unit_test(a_unix_path_goes_with_its_server),
+      cmocka_unit_test(a_path_that_is_no_longer_its_own_stays),
       cmocka_unit_test(a_port_in_use_is_an_error),
       cmocka_unit_test(workers_share_the_load),
       cmocka_unit_test(the_soft_fd_limit_is_raised),
