@@ -25,12 +25,11 @@
 #include "backends/core.h"
 #include "backends/dealer.h"
 #include "backends/registry.h"
+#include "backends/serve_stats.h"
 #include "backends/stop.h"
 #include "common/cli.h"
 #include "common/clock.h"
 #include "common/pidfd.h"
-
-#define STATS_EVERY_NS (250 * MUX_MS)
 
 struct server_worker {
   struct mux_core core;
@@ -48,11 +47,6 @@ struct server {
   struct server_worker *workers;
   uint32_t first_apart;      /* workers from this one on have a thread or process of their own */
   struct mux_dealer *dealer; /* NULL: workers accept by themselves */
-  int64_t started_ns;
-
-  pthread_mutex_t stats_lock; /* of the thread that writes the counters */
-  pthread_cond_t stats_end;
-  bool stats_ended;
 };
 
 /* ---- Setting up ----------------------------------------------------------------------------- */
@@ -249,25 +243,6 @@ static int run_workers(struct server *server) {
 
 /* ---- Telling -------------------------------------------------------------------------------- */
 
-static int write_stats(const struct server *server) {
-  const struct mux_serve_config *config = server->config;
-  double uptime_s = (double)(mux_now_ns() - server->started_ns) / (double)MUX_S;
-  return mux_serve_write_stats(config->stats_path, config, &server->addr, server->congestion,
-                               server->counters, uptime_s);
-}
-
-static void *stats_main(void *argument) {
-  struct server *server = argument;
-  pthread_mutex_lock(&server->stats_lock);
-  while (!server->stats_ended) {
-    struct timespec next = mux_ns_timespec(mux_clock_ns(CLOCK_REALTIME) + STATS_EVERY_NS);
-    pthread_cond_timedwait(&server->stats_end, &server->stats_lock, &next);
-    write_stats(server);
-  }
-  pthread_mutex_unlock(&server->stats_lock);
-  return NULL;
-}
-
 static void announce(const struct server *server) {
   char text[MUX_ADDR_TEXT];
   printf("listening %s\n", mux_addr_print(text, &server->addr));
@@ -275,29 +250,16 @@ static void announce(const struct server *server) {
     mux_die(MUX_EXIT_FAILED, "cannot write to standard output: %s", strerror(errno));
 }
 
-/* The thread takes no signals: they are for workers, who may wait for them (sigio). */
-static int run_with_stats(struct server *server) {
-  pthread_t thread;
-  sigset_t all;
-  sigset_t before;
-  pthread_mutex_init(&server->stats_lock, NULL);
-  pthread_cond_init(&server->stats_end, NULL);
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  start_thread(&thread, stats_main, server);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
+static int run_with_stats(struct server *server, struct mux_stats *stats) {
+  int rc = mux_stats_start(stats);
+  if (rc != 0)
+    mux_die(MUX_EXIT_FAILED, "--stats: cannot start a thread: %s", strerror(-rc));
   int status = run_workers(server);
-  pthread_mutex_lock(&server->stats_lock);
-  server->stats_ended = true;
-  pthread_cond_signal(&server->stats_end);
-  pthread_mutex_unlock(&server->stats_lock);
-  pthread_join(thread, NULL);
-  int rc = write_stats(server);
-  if (rc != 0) {
-    mux_note("--stats: cannot write %s: %s", server->config->stats_path, strerror(-rc));
-    status = MUX_EXIT_FAILED;
-  }
-  return status;
+  rc = mux_stats_end(stats);
+  if (rc == 0)
+    return status;
+  mux_note("--stats: cannot write %s: %s", server->config->stats_path, strerror(-rc));
+  return MUX_EXIT_FAILED;
 }
 
 /* So that what valgrind finds open at the end is a leak. */
@@ -311,18 +273,24 @@ static void close_descriptors(struct server *server) {
 }
 
 int mux_serve(const struct mux_serve_config *config) {
-  struct server server = {.config = config, .addr = config->listen, .started_ns = mux_now_ns()};
+  struct server server = {.config = config, .addr = config->listen};
   open_memory(&server);
   mux_stop_open(config->backend->name, config->drain_ns);
   open_listeners(&server);
   for (uint32_t i = 0; i < config->workers; i++)
     fill_worker(&server, i);
-  int rc = config->stats_path != NULL ? write_stats(&server) : 0;
+  struct mux_stats stats = {.config = config,
+                            .addr = &server.addr,
+                            .congestion = server.congestion,
+                            .counters = server.counters,
+                            .started_ns = mux_now_ns()};
+  bool with_stats = config->stats_path != NULL;
+  int rc = with_stats ? mux_stats_write(&stats) : 0;
   if (rc != 0)
     mux_die(MUX_EXIT_USAGE, "--stats: cannot write %s: %s", config->stats_path, strerror(-rc));
   announce(&server);
   start_workers(&server);
-  int status = config->stats_path != NULL ? run_with_stats(&server) : run_workers(&server);
+  int status = with_stats ? run_with_stats(&server, &stats) : run_workers(&server);
   close_descriptors(&server);
   free(server.workers);
   return status;

@@ -32,10 +32,4 @@ struct mux_serve_config {
  * said why on stderr unless it is 0. To be called once, in the main thread. */
 int mux_serve(const struct mux_serve_config *config);
 
-/* Writes the counters as JSON, under a temporary name first. congestion: the control in force, ""
- * for none. Returns 0 or -errno. */
-int mux_serve_write_stats(const char *path, const struct mux_serve_config *config,
-                          const struct mux_addr *addr, const char *congestion,
-                          const struct mux_counters *counters, double uptime_s);
-
 #endif

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
+#include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -236,6 +237,54 @@ static void spinners_wait_without_sleeping(void **state) {
   assert_true(tally.retries > tally.receives); /* it asks the silent ones, too */
 }
 
+/* ---- Statistics ----------------------------------------------------------------------------- */
+
+struct timing {
+  int files;    /* of --stats, put in place by rename(2) */
+  int realtime; /* waits that would end early or late when somebody sets the clock */
+};
+
+static bool is_rename(long number) {
+#ifdef SYS_rename /* newer architectures have the others only */
+  if (number == SYS_rename)
+    return true;
+#endif
+  return number == SYS_renameat || number == SYS_renameat2;
+}
+
+static void count_timing(void *arg, const struct test_call *call) {
+  struct timing *timing = arg;
+  timing->files += is_rename(call->number) && call->result == 0;
+  timing->realtime += call->number == SYS_futex && call->args[3] != 0 &&
+                      (call->args[1] & FUTEX_CLOCK_REALTIME) != 0;
+}
+
+static void statistics_do_not_follow_the_wall_clock(void **state) {
+  (void)state;
+  static struct test_result result;
+  static struct test_trace trace;
+  struct timing timing = {0};
+  struct test_server server;
+  char command[256];
+  test_serve(&server, "--backend epoll-lt --stats %s/stats", test_directory());
+  for (int i = 0; i < 20 && timing.files < 2; i++) {
+    struct test_process loader;
+    if (!test_trace_begin(&trace, server.process.pid, count_timing, &timing)) {
+      print_message("no ptrace(2) of a child here: nothing can be counted\n");
+      test_stop(&server);
+      skip();
+    }
+    snprintf(command, sizeof command, "load --target %s --duration 600ms --warmup 0s --json",
+             server.target);
+    test_start(&loader, command);
+    test_trace_until(&trace, loader.pid);
+    test_wait(&loader, &result);
+  }
+  test_stop(&server);
+  assert_true(timing.files >= 2);
+  assert_int_equal(timing.realtime, 0);
+}
+
 /* ---- What is lost, what is inherited -------------------------------------------------------- */
 
 /* Without room for a single queued signal, every event is lost and found by trying all. */
@@ -328,6 +377,7 @@ int main(void) {
       cmocka_unit_test(epoll_receives_once_a_message),
       cmocka_unit_test(only_level_triggers_ask_to_write),
       cmocka_unit_test(spinners_wait_without_sleeping),
+      cmocka_unit_test(statistics_do_not_follow_the_wall_clock),
       cmocka_unit_test(sigio_survives_a_full_queue),
       cmocka_unit_test(a_forked_child_holds_its_connection_alone),
   };
