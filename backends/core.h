@@ -33,6 +33,9 @@ static inline bool mux_draining(const struct mux_worker *worker) {
 extern const struct mux_host mux_host_table;               /* host.c */
 int mux_host_accept(struct mux_worker *worker, int flags); /* host.c */
 int mux_echo_datagrams(struct mux_worker *worker);         /* echo_datagram.c: accept() for UDP */
+/* Makes a UDP socket fit to echo: it drops what must not be echoed. family: AF_INET or AF_INET6.
+ * Returns 0 or -errno. */
+int mux_guard_datagrams(int fd, int family);
 void mux_host_close(struct mux_worker *worker, int fd, int error);
 void mux_host_refuse(struct mux_worker *worker, int fd);
 int mux_drive(struct mux_worker *worker, struct mux_echo *echo, int fd, unsigned ready);

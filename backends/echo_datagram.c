@@ -4,24 +4,59 @@
  * a listener. So accept() on a UDP socket echoes what has come and returns -EAGAIN, and every
  * backend that accepts through the host serves UDP with its own way of waiting.
  *
- * UDP may lose datagrams, and here it does so in two cases: the network refuses the echo (it is for
- * the client to count what is missing), or the datagram claims to come from this very socket, which
- * would be an echo without end. */
+ * UDP may lose datagrams: when the network refuses an echo, it is for the client to count what is
+ * missing.
+ *
+ * A datagram with a false source address could begin an echo without end, between two servers or
+ * from one to itself (CERT CA-1996-01; CVE-2024-2169). The kernel drops two kinds of datagrams, so
+ * that no backend ever receives them:
+ *   - those from a privileged port, where no client is, but echo, chargen, daytime, time and other
+ *     services that answer everybody (RFC 862 to 868; BSD's inetd(8) refuses the same);
+ *   - those that are an echo of muxbench themselves. Every echo bears a mark for that, a code point
+ *     of the IP header which is for local use (RFC 2474, section 6).
+ * Datagrams cannot say whether a foreign program on another port would answer, too: with such a one
+ * a loop remains possible. Networks may erase the mark; loopback does not. */
 #include "backends/core.h"
 
 #include <errno.h>
+#include <linux/filter.h>
+#include <netinet/in.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 
 enum {
   LARGEST_DATAGRAM = 65536, /* UDP's length field has 16 bits */
   LAST_DATAGRAMS = 65536,   /* echoed after the stop, if more keep coming */
+  ECHO_MARK = 0xac,         /* DSCP 43, of pool 2, in its place in the octet; no ECN */
+  MARK_MASK = 0xfc,
 };
 
-static bool is_own(const struct mux_core *core, const struct mux_addr *from) {
-  return from->length == core->addr->length &&
-         memcmp(&from->socket, &core->addr->socket, from->length) == 0;
+int mux_guard_datagrams(int fd, int family) {
+  /* Offsets count from the UDP header (RFC 768), with SKF_NET_OFF from the IP header: IPv4 has the
+   * octet after version and header length (RFC 791), IPv6 between version and flow label
+   * (RFC 8200). An IPv6 socket may receive both. */
+  struct sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 0), /* source port */
+      BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, IPPORT_RESERVED, 0, 9),
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (uint32_t)SKF_NET_OFF),
+      BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 4),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 6, 0, 3),
+      BPF_STMT(BPF_LD | BPF_H | BPF_ABS, (uint32_t)SKF_NET_OFF),
+      BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 4),
+      BPF_JUMP(BPF_JMP | BPF_JA, 1, 0, 0),
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (uint32_t)SKF_NET_OFF + 1),
+      BPF_STMT(BPF_ALU | BPF_AND | BPF_K, MARK_MASK),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ECHO_MARK, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, 0),          /* drop it */
+      BPF_STMT(BPF_RET | BPF_K, UINT32_MAX), /* take all of it */
+  };
+  const struct sock_fprog program = {.len = sizeof code / sizeof *code, .filter = code};
+  const int mark = ECHO_MARK;
+  bool done =
+      setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0 &&
+      setsockopt(fd, IPPROTO_IP, IP_TOS, &mark, sizeof mark) == 0 &&
+      (family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &mark, sizeof mark) == 0);
+  return done ? 0 : -errno;
 }
 
 /* Until the queue is empty: that is what an edge-triggered backend needs, and there is nobody else
@@ -48,8 +83,7 @@ int mux_echo_datagrams(struct mux_worker *worker) {
     MUX_COUNT(worker, datagrams, 1);
     if (worker->work_ns > 0)
       mux_work(worker->work_ns);
-    if (!is_own(core, &from))
-      (void)sendto(fd, core->datagram, (size_t)bytes, 0, &from.socket.any, from.length);
+    (void)sendto(fd, core->datagram, (size_t)bytes, 0, &from.socket.any, from.length);
   }
   return -EAGAIN;
 }

@@ -45,6 +45,8 @@ struct server {
   char congestion[MUX_CONGESTION_TEXT];
   struct mux_counters *counters; /* [workers] */
   struct server_worker *workers;
+  int *listeners; /* [listener_count] */
+  uint32_t listener_count;
   uint32_t first_apart;      /* workers from this one on have a thread or process of their own */
   struct mux_dealer *dealer; /* NULL: workers accept by themselves */
 };
@@ -64,7 +66,8 @@ static void open_memory(struct server *server) {
   if (fd >= 0)
     close(fd);
   server->workers = calloc(config->workers, sizeof *server->workers);
-  if (server->workers == NULL)
+  server->listeners = calloc(config->workers, sizeof *server->listeners);
+  if (server->workers == NULL || server->listeners == NULL)
     mux_die(MUX_EXIT_FAILED, "no memory for %u workers", config->workers);
 }
 
@@ -81,6 +84,12 @@ static int listen_once(struct server *server, bool reuseport) {
     mux_die(MUX_EXIT_USAGE, "--listen: cannot listen on %s: %s",
             mux_addr_print(shown, &server->addr), strerror(-fd));
   mux_stop_remove_path(&server->addr);
+  int error = server->addr.kind == MUX_ADDR_UDP
+                  ? mux_guard_datagrams(fd, server->addr.socket.any.sa_family)
+                  : 0;
+  if (error != 0)
+    mux_die(MUX_EXIT_FAILED, "--listen: cannot keep echoes from being echoed: %s",
+            strerror(-error));
   mux_sock_congestion(fd, server->congestion);
   if (config->congestion_asked && server->addr.kind == MUX_ADDR_TCP &&
       strcmp(server->congestion, config->sock_options.congestion) != 0)
@@ -99,21 +108,22 @@ static void open_listeners(struct server *server) {
   const struct mux_serve_config *config = server->config;
   bool reuseport = config->accept == MUX_ACCEPT_REUSEPORT && config->workers > 1;
   int first = listen_once(server, false);
-  if (reuseport) { /* the port is free, or this would not be reached: with REUSEPORT nobody can tell
-                    */
+  if (reuseport) { /* the port is free, or this would not be reached: with SO_REUSEPORT nobody can
+                      tell */
     close(first);
     first = listen_once(server, true);
   }
+  server->listeners[server->listener_count++] = first;
+  while (reuseport && server->listener_count < config->workers)
+    server->listeners[server->listener_count++] = listen_once(server, true);
   if (config->accept == MUX_ACCEPT_HANDOFF)
     server->dealer = mux_dealer_open(first, mux_stop_fd(), config->workers,
                                      (config->backend->flags & MUX_PROCESSES) != 0);
-  for (uint32_t i = 0; i < config->workers; i++) {
-    int *fd = &server->workers[i].core.worker.listen_fd;
-    if (server->dealer != NULL)
-      *fd = mux_dealer_fd(server->dealer, i);
-    else
-      *fd = reuseport && i > 0 ? listen_once(server, true) : first;
-  }
+}
+
+static int listen_fd_of(const struct server *server, uint32_t index) {
+  return server->dealer != NULL ? mux_dealer_fd(server->dealer, index)
+                                : server->listeners[index % server->listener_count];
 }
 
 static void fill_worker(struct server *server, uint32_t index) {
@@ -128,7 +138,7 @@ static void fill_worker(struct server *server, uint32_t index) {
       .struct_bytes = sizeof(struct mux_worker),
       .index = index,
       .workers = config->workers,
-      .listen_fd = own->core.worker.listen_fd,
+      .listen_fd = listen_fd_of(server, index),
       .stop_fd = mux_stop_fd(),
       .accept = config->accept,
       /* The rest of the time is for closing what is left and for ending the process. */
@@ -265,11 +275,11 @@ static int run_with_stats(struct server *server, struct mux_stats *stats) {
 /* So that what valgrind finds open at the end is a leak. */
 static void close_descriptors(struct server *server) {
   mux_stop_close();
-  for (uint32_t i = 0; i < server->config->workers; i++) {
-    int fd = server->workers[i].core.worker.listen_fd;
-    if (i == 0 || fd != server->workers[i - 1].core.worker.listen_fd)
-      close(fd);
-  }
+  for (uint32_t i = 0; i < server->listener_count; i++)
+    close(server->listeners[i]);
+  bool handoff = server->config->accept == MUX_ACCEPT_HANDOFF;
+  for (uint32_t i = 0; handoff && i < server->config->workers; i++)
+    close(server->workers[i].core.worker.listen_fd); /* a channel from the dealer */
 }
 
 int mux_serve(const struct mux_serve_config *config) {
@@ -283,6 +293,8 @@ int mux_serve(const struct mux_serve_config *config) {
                             .addr = &server.addr,
                             .congestion = server.congestion,
                             .counters = server.counters,
+                            .listeners = server.listeners,
+                            .listener_count = server.listener_count,
                             .started_ns = mux_now_ns()};
   bool with_stats = config->stats_path != NULL;
   int rc = with_stats ? mux_stats_write(&stats) : 0;
@@ -292,6 +304,7 @@ int mux_serve(const struct mux_serve_config *config) {
   start_workers(&server);
   int status = with_stats ? run_with_stats(&server, &stats) : run_workers(&server);
   close_descriptors(&server);
+  free(server.listeners);
   free(server.workers);
   return status;
 }

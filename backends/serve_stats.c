@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <linux/sock_diag.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/cli.h"
@@ -44,6 +46,21 @@ static json_t *totals_of(const struct mux_counters *counters, uint32_t workers) 
   return totals;
 }
 
+/* Datagrams that the kernel has dropped at the listeners: there was no room, or they must not be
+ * echoed (echo_datagram.c). */
+static json_t *dropped_of(const struct mux_stats *stats) {
+  json_int_t sum = 0;
+  if (stats->addr->kind != MUX_ADDR_UDP)
+    return json_null();
+  for (uint32_t i = 0; i < stats->listener_count; i++) {
+    uint32_t info[SK_MEMINFO_VARS] = {0};
+    socklen_t length = sizeof info;
+    getsockopt(stats->listeners[i], SOL_SOCKET, SO_MEMINFO, info, &length);
+    sum += info[SK_MEMINFO_DROPS];
+  }
+  return json_integer(sum);
+}
+
 int mux_stats_write(const struct mux_stats *stats) {
   const struct mux_serve_config *config = stats->config;
   char address[MUX_ADDR_TEXT];
@@ -51,11 +68,12 @@ int mux_stats_write(const struct mux_stats *stats) {
   json_t *workers = json_array();
   for (uint32_t i = 0; i < config->workers; i++)
     json_array_append_new(workers, totals_of(&stats->counters[i], 1));
-  json_t *root = json_pack("{s:s, s:s, s:o, s:f, s:o, s:o}", "backend", config->backend->name,
-                           "address", mux_addr_print(address, stats->addr), "congestion",
-                           *stats->congestion != 0 ? json_string(stats->congestion) : json_null(),
-                           "uptime_s", uptime_s, "totals",
-                           totals_of(stats->counters, config->workers), "workers", workers);
+  json_t *root =
+      json_pack("{s:s, s:s, s:o, s:f, s:o, s:o, s:o}", "backend", config->backend->name, "address",
+                mux_addr_print(address, stats->addr), "congestion",
+                *stats->congestion != 0 ? json_string(stats->congestion) : json_null(), "uptime_s",
+                uptime_s, "totals", totals_of(stats->counters, config->workers), "workers", workers,
+                "dropped", dropped_of(stats));
   struct mux_output out;
   int rc = root == NULL ? -ENOMEM : mux_output_open(&out, config->stats_path);
   if (rc == 0) {

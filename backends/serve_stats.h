@@ -13,6 +13,8 @@ struct mux_stats {
   const struct mux_addr *addr;         /* with the real port */
   const char *congestion;              /* the control in force, "" for none */
   const struct mux_counters *counters; /* [config->workers] */
+  const int *listeners;
+  uint32_t listener_count;
   int64_t started_ns;
 
   int end_fd; /* eventfd: time for the thread to end */

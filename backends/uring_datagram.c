@@ -3,8 +3,7 @@
  * There are no connections. What is asked of the listener is a receive instead of an accept, one
  * for all datagrams to come or one for each; either takes a provided buffer that any datagram fits
  * into. The echo is sent from that buffer by a request that does not wait: if the network refuses
- * it, or if the datagram claims to come from this very socket, which would be an echo without end,
- * it is lost, as in echo_datagram.c. So no more is held than a batch or two.
+ * it, it is lost, as in echo_datagram.c. So no more is held than a batch or two.
  *
  * Sources: RFC 768; io_uring_prep_recvmsg_multishot(3), io_uring_prep_send_set_addr(3). */
 #if __has_include(<liburing.h>)
@@ -14,7 +13,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <string.h>
 
 /* UDP's length field has 16 bits. In front, a receive for many puts a header and the sender. */
 enum {
@@ -31,9 +29,6 @@ int uring_prepare_datagrams(struct uring_engine *engine, struct mux_uring_config
   }
   config->buffer_bytes = BUFFER_BYTES;
   config->buffers = BUFFERS;
-  engine->own_bytes = sizeof engine->own;
-  if (getsockname(engine->worker->listen_fd, &engine->own.any, &engine->own_bytes) < 0)
-    return -errno;
   engine->message.msg_name = &engine->sender;
   return 0;
 }
@@ -66,8 +61,7 @@ static void send_back(struct uring_engine *engine, struct mux_uring_chunk *chunk
   MUX_COUNT(worker, datagrams, 1);
   if (worker->work_ns > 0)
     worker->host->work(worker);
-  bool is_own = to_bytes == engine->own_bytes && memcmp(to, &engine->own, to_bytes) == 0;
-  if (is_own || engine->echoes >= SENDS_MOST) {
+  if (engine->echoes >= SENDS_MOST) {
     put(engine, chunk);
     return;
   }

@@ -72,8 +72,7 @@ struct uring_engine {
   union uring_address {
     struct sockaddr any;
     struct sockaddr_in6 v6;
-  } own, sender;
-  socklen_t own_bytes;
+  } sender;
 };
 
 /* Says whose completion it will be. */
