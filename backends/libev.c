@@ -33,17 +33,12 @@ static const struct mux_option option_table[] = {
 #define PROBE   NULL
 
 struct server {
-  struct mux_worker *worker;
+  struct mux_library library;
   struct ev_loop *loop;
   struct ev_io listener;
   struct ev_io stop;
-  struct ev_timer resume;   /* accepting is paused */
-  struct ev_timer deadline; /* of draining */
+  struct ev_timer timer;
   LIST_HEAD(, connection) connections;
-  uint64_t events; /* callbacks since the last wait */
-  bool draining;
-  bool expired; /* the deadline has passed */
-  int error;    /* ends the loop */
 };
 
 struct connection {
@@ -55,19 +50,19 @@ struct connection {
 
 static void end_connection(struct connection *connection, int error) {
   struct server *server = connection->server;
-  const struct mux_host *host = server->worker->host;
+  struct mux_worker *worker = server->library.worker;
   ev_io_stop(server->loop, &connection->io);
   LIST_REMOVE(connection, link);
-  host->echo_release(server->worker, &connection->echo);
-  host->close(server->worker, connection->io.fd, error);
+  worker->host->echo_release(worker, &connection->echo);
+  worker->host->close(worker, connection->io.fd, error);
   free(connection);
-  if (ev_is_active(&server->resume))
-    ev_feed_event(server->loop, &server->resume, EV_TIMER); /* there is room for another */
+  mux_library_ended(&server->library);
 }
 
 static void drive(struct connection *connection, unsigned ready) {
   struct server *server = connection->server;
-  int rc = server->worker->host->drive(server->worker, &connection->echo, connection->io.fd, ready);
+  struct mux_worker *worker = server->library.worker;
+  int rc = worker->host->drive(worker, &connection->echo, connection->io.fd, ready);
   if (rc <= 0) {
     end_connection(connection, rc);
     return;
@@ -83,7 +78,7 @@ static void drive(struct connection *connection, unsigned ready) {
 static void on_ready(struct ev_loop *loop, struct ev_io *io, int events) {
   struct connection *connection = (struct connection *)io;
   (void)loop;
-  connection->server->events++;
+  connection->server->library.events++;
   if ((events & EV_ERROR) != 0) { /* libev could not watch it, and has stopped it */
     end_connection(connection, -EIO);
     return;
@@ -92,64 +87,22 @@ static void on_ready(struct ev_loop *loop, struct ev_io *io, int events) {
         ((events & EV_READ) != 0 ? MUX_READ : 0u) | ((events & EV_WRITE) != 0 ? MUX_WRITE : 0u));
 }
 
-static void add_connection(void *arg, int fd) {
-  struct server *server = arg;
+static void add_connection(struct mux_library *library, int fd) {
+  struct server *server = (struct server *)library;
   struct connection *connection = calloc(1, sizeof *connection);
   if (connection == NULL) {
-    server->worker->host->refuse(server->worker, fd);
+    library->worker->host->refuse(library->worker, fd);
     return;
   }
   connection->server = server;
   ev_io_init(&connection->io, on_ready, fd, EV_READ);
   ev_io_start(server->loop, &connection->io);
   LIST_INSERT_HEAD(&server->connections, connection, link);
+  mux_library_added(library);
 }
 
-static void accept_batch(struct server *server) {
-  int rc = mux_library_accept(server->worker, server->draining, add_connection, server);
-  if (rc == -EMFILE) {
-    ev_io_stop(server->loop, &server->listener);
-    ev_timer_set(&server->resume, (double)MUX_ACCEPT_PAUSE_NS / 1e9, 0.);
-    ev_timer_start(server->loop, &server->resume);
-  } else if (rc != 0) {
-    server->error = rc;
-  }
-}
-
-static void on_connect(struct ev_loop *loop, struct ev_io *io, int events) {
-  struct server *server = io->data;
-  (void)loop;
-  (void)events;
-  server->events++;
-  accept_batch(server);
-}
-
-static void on_resume(struct ev_loop *loop, struct ev_timer *timer, int events) {
-  struct server *server = timer->data;
-  (void)events;
-  ev_timer_stop(loop, timer);
-  if (!server->draining)
-    ev_io_start(loop, &server->listener);
-}
-
-static void on_deadline(struct ev_loop *loop, struct ev_timer *timer, int events) {
-  struct server *server = timer->data;
-  (void)loop;
-  (void)events;
-  server->expired = true;
-}
-
-static void on_stop(struct ev_loop *loop, struct ev_io *io, int events) {
-  struct server *server = io->data;
-  (void)events;
-  server->draining = true;
-  server->events++;
-  ev_io_stop(loop, &server->stop);
-  ev_io_stop(loop, &server->listener);
-  ev_timer_stop(loop, &server->resume);
-  ev_timer_set(&server->deadline, (double)server->worker->drain_ns / 1e9, 0.);
-  ev_timer_start(loop, &server->deadline);
-  accept_batch(server); /* those who connected before the signal */
+static void drain(struct mux_library *library) {
+  struct server *server = (struct server *)library;
   struct connection *next;
   for (struct connection *each = LIST_FIRST(&server->connections); each != NULL; each = next) {
     next = LIST_NEXT(each, link);
@@ -157,33 +110,63 @@ static void on_stop(struct ev_loop *loop, struct ev_io *io, int events) {
   }
 }
 
-static int serve(struct server *server) {
-  struct mux_worker *worker = server->worker;
-  while (server->error == 0 && !(server->draining && LIST_EMPTY(&server->connections)) &&
-         !server->expired) {
-    ev_run(server->loop, EVRUN_ONCE);
-    mux_library_count(worker, &server->events);
-  }
-  return server->error;
+static void watch_listener(struct mux_library *library, bool on) {
+  struct server *server = (struct server *)library;
+  if (on)
+    ev_io_start(server->loop, &server->listener);
+  else
+    ev_io_stop(server->loop, &server->listener);
 }
 
+static void set_timer(struct mux_library *library, int64_t ns) {
+  struct server *server = (struct server *)library;
+  ev_timer_stop(server->loop, &server->timer);
+  ev_timer_set(&server->timer, (double)ns / 1e9, 0.);
+  ev_timer_start(server->loop, &server->timer);
+}
+
+static const struct mux_library_calls calls = {
+    .listen = watch_listener, .set_timer = set_timer, .add = add_connection, .drain = drain};
+
+static void on_listener(struct ev_loop *loop, struct ev_io *io, int events) {
+  (void)loop;
+  (void)events;
+  mux_library_on_listener(io->data);
+}
+
+static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events) {
+  (void)loop;
+  (void)events;
+  mux_library_on_timer(timer->data);
+}
+
+static void on_stop(struct ev_loop *loop, struct ev_io *io, int events) {
+  (void)events;
+  ev_io_stop(loop, io);
+  mux_library_on_stop(io->data);
+}
+
+/* EVFLAG_NOENV: no variable (LIBEV_FLAGS) chooses another mechanism. */
 static int run(struct mux_worker *worker) {
   unsigned method = method_flags[worker->options[OPTION_BACKEND]];
-  struct server server = {.worker = worker, .loop = ev_loop_new(method | EVFLAG_NOENV)};
+  struct server server = {.library = {.worker = worker, .calls = &calls},
+                          .loop = ev_loop_new(method | EVFLAG_NOENV)};
   if (server.loop == NULL)
     return -ENOMEM;
-  ev_io_init(&server.listener, on_connect, worker->listen_fd, EV_READ);
+  ev_io_init(&server.listener, on_listener, worker->listen_fd, EV_READ);
   ev_io_init(&server.stop, on_stop, worker->stop_fd, EV_READ);
-  ev_init(&server.resume, on_resume);
-  ev_init(&server.deadline, on_deadline);
-  server.listener.data = server.stop.data = server.resume.data = server.deadline.data = &server;
+  ev_init(&server.timer, on_timer);
+  server.listener.data = server.stop.data = server.timer.data = &server;
   ev_io_start(server.loop, &server.listener);
   ev_io_start(server.loop, &server.stop);
-  int rc = serve(&server);
+  while (mux_library_runs(&server.library)) {
+    ev_run(server.loop, EVRUN_ONCE);
+    mux_library_count(&server.library);
+  }
   while (!LIST_EMPTY(&server.connections))
     end_connection(LIST_FIRST(&server.connections), 0);
   ev_loop_destroy(server.loop);
-  return rc;
+  return server.library.error;
 }
 
 #endif

@@ -12,22 +12,15 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <event2/event.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
+
+#include "backends/libevent_server.h"
 
 struct server {
-  struct event_base *base;
-  struct event *listener;
-  struct event *stop;
-  struct event *timer; /* ends a pause of accepting, or the drain */
-  struct mux_worker *worker;
+  struct libevent_server common;
   LIST_HEAD(, connection) connections;
-  uint64_t events; /* since the last count */
-  int error;       /* of the listener */
-  bool draining;
-  bool expired;
 };
 
 struct connection {
@@ -38,20 +31,23 @@ struct connection {
   bool full; /* reading is disabled until the output has shrunk */
 };
 
+static struct mux_library *library_of(const struct connection *conn) {
+  return &conn->server->common.library;
+}
+
 static void end_connection(struct connection *conn, int error) {
-  struct server *server = conn->server;
+  struct mux_library *library = library_of(conn);
   int fd = bufferevent_getfd(conn->buffers);
   bufferevent_free(conn->buffers);
-  server->worker->host->close(server->worker, fd, error);
+  library->worker->host->close(library->worker, fd, error);
   LIST_REMOVE(conn, link);
   free(conn);
-  if (!server->draining)
-    event_add(server->listener, NULL); /* in case it was paused: there is room for another */
+  mux_library_ended(library);
 }
 
 /* Moves what has come to what goes out, and decides on reading further. */
 static void echo_input(struct connection *conn) {
-  struct mux_worker *worker = conn->server->worker;
+  struct mux_worker *worker = library_of(conn)->worker;
   struct evbuffer *output = bufferevent_get_output(conn->buffers);
   evbuffer_add_buffer(output, bufferevent_get_input(conn->buffers));
   if (evbuffer_get_length(output) < worker->buffer_bytes)
@@ -63,9 +59,9 @@ static void echo_input(struct connection *conn) {
 
 static void on_readable(struct bufferevent *buffers, void *arg) {
   struct connection *conn = arg;
-  const struct mux_worker *worker = conn->server->worker;
+  const struct mux_worker *worker = library_of(conn)->worker;
   (void)buffers;
-  conn->server->events++;
+  library_of(conn)->events++;
   if (worker->work_ns > 0)
     worker->host->work(worker);
   echo_input(conn);
@@ -74,7 +70,7 @@ static void on_readable(struct bufferevent *buffers, void *arg) {
 /* The output has shrunk to its low watermark. */
 static void on_written(struct bufferevent *buffers, void *arg) {
   struct connection *conn = arg;
-  conn->server->events++;
+  library_of(conn)->events++;
   if (conn->eof) {
     if (evbuffer_get_length(bufferevent_get_output(buffers)) == 0)
       end_connection(conn, 0);
@@ -87,7 +83,7 @@ static void on_written(struct bufferevent *buffers, void *arg) {
 
 static void on_event(struct bufferevent *buffers, short what, void *arg) {
   struct connection *conn = arg;
-  conn->server->events++;
+  library_of(conn)->events++;
   if ((what & BEV_EVENT_EOF) == 0) {
     int error = EVUTIL_SOCKET_ERROR();
     end_connection(conn, error != 0 ? -error : -EIO);
@@ -100,16 +96,11 @@ static void on_event(struct bufferevent *buffers, short what, void *arg) {
     end_connection(conn, 0);
 }
 
-/* No more is to come: libevent reads what the queue holds, and then the end. */
-static void shut_receiving(struct connection *conn) {
-  shutdown(bufferevent_getfd(conn->buffers), SHUT_RD);
-}
-
-static void add_connection(void *arg, int fd) {
-  struct server *server = arg;
-  struct mux_worker *worker = server->worker;
+static void add_connection(struct mux_library *library, int fd) {
+  struct server *server = (struct server *)library;
+  struct mux_worker *worker = library->worker;
   struct connection *conn = calloc(1, sizeof *conn);
-  struct bufferevent *buffers = bufferevent_socket_new(server->base, fd, 0);
+  struct bufferevent *buffers = bufferevent_socket_new(server->common.base, fd, 0);
   if (conn == NULL || buffers == NULL) {
     free(conn);
     if (buffers != NULL)
@@ -119,90 +110,36 @@ static void add_connection(void *arg, int fd) {
   }
   *conn = (struct connection){.buffers = buffers, .server = server};
   LIST_INSERT_HEAD(&server->connections, conn, link);
+  mux_library_added(library);
   bufferevent_setcb(buffers, on_readable, on_written, on_event, conn);
   bufferevent_set_max_single_read(buffers, worker->buffer_bytes);
   bufferevent_set_max_single_write(buffers, worker->buffer_bytes);
-  if (server->draining)
-    shut_receiving(conn);
   bufferevent_enable(buffers, EV_READ | EV_WRITE);
 }
 
-static void on_acceptable(evutil_socket_t listen_fd, short what, void *arg) {
-  struct server *server = arg;
-  (void)listen_fd;
-  (void)what;
-  int rc = mux_library_accept(server->worker, server->draining, add_connection, server);
-  if (rc == -EMFILE) {
-    static const struct timeval pause = {.tv_usec = MUX_ACCEPT_PAUSE_NS / 1000};
-    event_del(server->listener);
-    event_add(server->timer, &pause);
-  } else if (rc != 0) {
-    server->error = rc;
-  }
-}
-
-static void on_timer(evutil_socket_t unused, short what, void *arg) {
-  struct server *server = arg;
-  (void)unused;
-  (void)what;
-  if (server->draining)
-    server->expired = true;
-  else
-    event_add(server->listener, NULL);
-}
-
-static void on_stop(evutil_socket_t stop_fd, short what, void *arg) {
-  struct server *server = arg;
-  int64_t drain_us = server->worker->drain_ns / 1000;
-  struct timeval drain = {.tv_sec = drain_us / 1000000, .tv_usec = drain_us % 1000000};
-  server->draining = true;
-  on_acceptable(stop_fd, what, server);
-  event_del(server->listener);
-  event_add(server->timer, &drain);
+/* No more is to come: libevent reads what the queues hold, and then the end. */
+static void drain(struct mux_library *library) {
+  struct server *server = (struct server *)library;
   struct connection *conn;
   LIST_FOREACH(conn, &server->connections, link) {
-    shut_receiving(conn);
+    shutdown(bufferevent_getfd(conn->buffers), SHUT_RD);
   }
 }
 
-static int open_server(struct server *server) {
-  struct mux_worker *worker = server->worker;
-  server->base = event_base_new();
-  if (server->base == NULL)
-    return -ENOMEM;
-  server->listener =
-      event_new(server->base, worker->listen_fd, EV_READ | EV_PERSIST, on_acceptable, server);
-  server->stop = event_new(server->base, worker->stop_fd, EV_READ, on_stop, server);
-  server->timer = evtimer_new(server->base, on_timer, server);
-  if (server->listener == NULL || server->stop == NULL || server->timer == NULL)
-    return -ENOMEM;
-  return event_add(server->listener, NULL) == 0 && event_add(server->stop, NULL) == 0 ? 0 : -EIO;
-}
-
-static void close_server(struct server *server) {
-  struct event *events[] = {server->listener, server->stop, server->timer};
-  for (size_t i = 0; i < sizeof events / sizeof *events; i++)
-    if (events[i] != NULL)
-      event_free(events[i]);
-  if (server->base != NULL)
-    event_base_free(server->base);
-}
+static const struct mux_library_calls calls = {.listen = libevent_listen,
+                                               .set_timer = libevent_set_timer,
+                                               .add = add_connection,
+                                               .drain = drain};
 
 static int run(struct mux_worker *worker) {
-  struct server server = {.worker = worker};
-  int error = open_server(&server);
-  while (error == 0 && !server.expired && (!server.draining || !LIST_EMPTY(&server.connections))) {
-    if (event_base_loop(server.base, EVLOOP_ONCE) < 0)
-      error = -EIO;
-    else
-      error = server.error;
-    mux_library_count(worker, &server.events);
-  }
-  server.draining = true;
+  struct server server = {0};
+  int rc = libevent_open(&server.common, worker, &calls, LIBEVENT_EPOLL);
+  if (rc == 0)
+    rc = libevent_serve(&server.common);
   while (!LIST_EMPTY(&server.connections))
-    end_connection(LIST_FIRST(&server.connections), error != 0 ? error : -ETIMEDOUT);
-  close_server(&server);
-  return error;
+    end_connection(LIST_FIRST(&server.connections), rc != 0 ? rc : -ETIMEDOUT);
+  libevent_close(&server.common);
+  return rc;
 }
 
 #define PROBE NULL

@@ -1,38 +1,62 @@
-/* library.h: what the backends of event libraries share beside the core: accepting in batches, the
- * count of what a wait brought, and what is left of them where the library is not installed. Their
- * loops and how they move bytes are each library's own. */
+/* library.h: a worker on an event library, as far as it is the same with all of them: accepting in
+ * batches, pausing for want of descriptors, draining, counting. A backend supplies the library's
+ * calls, runs its loop, and moves the bytes its own way.
+ *
+ * A backend's server begins with a struct mux_library, which its callbacks hand to the functions
+ * below. Everything belongs to the worker's thread. */
 #ifndef MUX_LIBRARY_H
 #define MUX_LIBRARY_H
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
-#include <sys/socket.h>
 
 #include "backends/mux_backend.h"
 
-/* Connections accepted before the others get a turn, and by a server that stops. */
-enum { MUX_LIBRARY_BATCH = 256, MUX_LIBRARY_LAST_BATCH = 1 << 16 };
+struct mux_library {
+  struct mux_worker *worker;
+  const struct mux_library_calls *calls;
+  uint64_t events; /* callbacks since the last wait */
+  uint32_t live;   /* connections */
+  int error;       /* of the listener; ends the server */
+  bool paused;     /* not accepting until a connection ends or the timer fires */
+  bool draining;
+  bool expired; /* the drain's deadline has passed */
+};
 
-/* Accepts what waits, and gives each to add(). Returns 0; -EMFILE if accepting has to pause (not
- * when draining: there will be no more); or -errno, and the listener is broken. */
-static inline int mux_library_accept(struct mux_worker *worker, bool draining,
-                                     void (*add)(void *server, int fd), void *server) {
-  int left = draining ? MUX_LIBRARY_LAST_BATCH : MUX_LIBRARY_BATCH;
-  int fd = 0;
-  for (; fd >= 0 && left > 0; left--) {
-    fd = worker->host->accept(worker, SOCK_NONBLOCK);
-    if (fd >= 0)
-      add(server, fd);
-  }
-  return fd >= 0 || fd == -EAGAIN || (fd == -EMFILE && draining) ? 0 : fd;
+/* What a backend supplies. */
+struct mux_library_calls {
+  /* Watches worker->listen_fd, or no longer does: on_listener() while it is readable. */
+  void (*listen)(struct mux_library *library, bool on);
+  /* Calls on_timer() once, after so long. Replaces an earlier one. */
+  void (*set_timer)(struct mux_library *library, int64_t ns);
+  /* Serves an accepted connection, and says ended() when it has, or refuses it. */
+  void (*add)(struct mux_library *library, int fd);
+  /* The server stops: each connection ends once what its receive queue holds is echoed. */
+  void (*drain)(struct mux_library *library);
+};
+
+/* To be called by the library's callbacks: the listener is readable, the timer has fired, the stop
+ * is readable. The latter once; it starts the timer of the drain's deadline. */
+void mux_library_on_listener(struct mux_library *library);
+void mux_library_on_timer(struct mux_library *library);
+void mux_library_on_stop(struct mux_library *library);
+
+/* A connection has been added or has ended. */
+void mux_library_added(struct mux_library *library);
+void mux_library_ended(struct mux_library *library);
+
+/* False once the server has nothing more to do. */
+static inline bool mux_library_runs(const struct mux_library *library) {
+  return library->error == 0 && !library->expired && !(library->draining && library->live == 0);
 }
 
-/* After a turn of the loop: *events callbacks, which begin anew. */
-static inline void mux_library_count(struct mux_worker *worker, uint64_t *events) {
-  MUX_COUNT(worker, waits, 1);
-  MUX_COUNT(worker, events, *events);
-  *events = 0;
+/* To be called after each turn of the loop: counts it and what it brought. */
+static inline void mux_library_count(struct mux_library *library) {
+  MUX_COUNT(library->worker, waits, 1);
+  MUX_COUNT(library->worker, events, library->events);
+  library->events = 0;
 }
 
 /* The probe and run() of a backend that was built without its library. */

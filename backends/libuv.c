@@ -12,24 +12,21 @@
 
 #if __has_include(<uv.h>)
 
-#include <stdbool.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 #include <uv.h>
 
 struct server {
+  struct mux_library library;
   uv_loop_t loop;
   uv_poll_t listener;
   uv_poll_t stop;
-  uv_timer_t timer; /* ends a pause of accepting, or the drain */
-  uv_check_t check;
-  struct mux_worker *worker;
+  uv_timer_t timer;
+  uv_check_t check; /* after every wait */
   LIST_HEAD(, connection) connections;
-  uint64_t events; /* since the last count */
-  int error;       /* of the listener */
   bool is_unix;
-  bool paused;
-  bool draining;
 };
 
 struct connection {
@@ -47,28 +44,30 @@ struct connection {
   LIST_ENTRY(connection) link;
 };
 
-static void resume_accepting(struct server *server);
+static struct mux_worker *worker_of(const struct connection *conn) {
+  return conn->server->library.worker;
+}
 
 static void on_closed(uv_handle_t *handle) {
   struct connection *conn = handle->data;
-  conn->server->worker->host->echo_release(conn->server->worker, &conn->echo);
+  struct mux_worker *worker = worker_of(conn);
+  worker->host->echo_release(worker, &conn->echo);
   free(conn);
 }
 
 static void end_connection(struct connection *conn, int error) {
-  struct server *server = conn->server;
+  struct mux_worker *worker = worker_of(conn);
   if (uv_is_closing(&conn->uv.handle))
     return;
   uv_close(&conn->uv.handle, on_closed); /* closes the fd */
-  server->worker->host->close(server->worker, -1, error);
+  worker->host->close(worker, -1, error);
   LIST_REMOVE(conn, link);
-  if (server->paused && !server->draining)
-    resume_accepting(server);
+  mux_library_ended(&conn->server->library);
 }
 
 static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *out) {
   struct connection *conn = handle->data;
-  struct mux_worker *worker = conn->server->worker;
+  struct mux_worker *worker = worker_of(conn);
   size_t bytes;
   (void)suggested;
   out->base = worker->host->echo_space(worker, &conn->echo, &bytes);
@@ -80,7 +79,7 @@ static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buffer);
 
 /* Sends what can be sent and leaves the rest to libuv. Returns 0 or -errno. */
 static int send_waiting(struct connection *conn) {
-  struct mux_worker *worker = conn->server->worker;
+  struct mux_worker *worker = worker_of(conn);
   size_t bytes;
   const void *data = worker->host->echo_data(&conn->echo, &bytes);
   if (data == NULL || conn->in_flight > 0)
@@ -119,8 +118,8 @@ static void advance(struct connection *conn) {
 
 static void on_written(uv_write_t *request, int status) {
   struct connection *conn = request->handle->data;
-  struct mux_worker *worker = conn->server->worker;
-  conn->server->events++;
+  struct mux_worker *worker = worker_of(conn);
+  conn->server->library.events++;
   if (uv_is_closing(&conn->uv.handle))
     return;
   if (status < 0) {
@@ -134,9 +133,9 @@ static void on_written(uv_write_t *request, int status) {
 
 static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buffer) {
   struct connection *conn = stream->data;
-  struct mux_worker *worker = conn->server->worker;
+  struct mux_worker *worker = worker_of(conn);
   (void)buffer;
-  conn->server->events++;
+  conn->server->library.events++;
   if (nread > 0)
     worker->host->echo_received(worker, &conn->echo, (size_t)nread);
   else if (nread == UV_EOF)
@@ -149,19 +148,11 @@ static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buffer) 
     advance(conn);
 }
 
-/* No more is to come: libuv reads what the queue holds, and then the end. */
-static void shut_receiving(struct connection *conn) {
-  uv_os_fd_t fd;
-  if (uv_fileno(&conn->uv.handle, &fd) == 0)
-    shutdown(fd, SHUT_RD);
-}
-
-static void add_connection(void *arg, int fd) {
-  struct server *server = arg;
-  struct mux_worker *worker = server->worker;
+static void add_connection(struct mux_library *library, int fd) {
+  struct server *server = (struct server *)library;
   struct connection *conn = calloc(1, sizeof *conn);
   if (conn == NULL) {
-    worker->host->refuse(worker, fd);
+    library->worker->host->refuse(library->worker, fd);
     return;
   }
   int error;
@@ -176,71 +167,77 @@ static void add_connection(void *arg, int fd) {
   conn->uv.handle.data = conn;
   if (error < 0) {
     uv_close(&conn->uv.handle, on_closed);
-    worker->host->refuse(worker, fd);
+    library->worker->host->refuse(library->worker, fd);
     return;
   }
   LIST_INSERT_HEAD(&server->connections, conn, link);
-  if (server->draining)
-    shut_receiving(conn);
+  mux_library_added(library);
   advance(conn);
 }
 
 /* ---- Accepting, stopping -------------------------------------------------------------------- */
 
-static void on_timer(uv_timer_t *timer) {
-  struct server *server = timer->data;
-  if (!server->draining) {
-    resume_accepting(server);
-    return;
-  }
-  while (!LIST_EMPTY(&server->connections))
-    end_connection(LIST_FIRST(&server->connections), -ETIMEDOUT);
-}
-
-static void on_acceptable(uv_poll_t *poll, int status, int events) {
+static void on_listener(uv_poll_t *poll, int status, int events) {
   struct server *server = poll->data;
   (void)status;
   (void)events;
-  int rc = mux_library_accept(server->worker, server->draining, add_connection, server);
-  if (rc == -EMFILE) {
-    server->paused = true;
-    uv_poll_stop(&server->listener);
-    uv_timer_start(&server->timer, on_timer, MUX_ACCEPT_PAUSE_NS / 1000000, 0);
-  } else if (rc != 0) {
-    server->error = rc;
+  mux_library_on_listener(&server->library);
+  if (server->library.error != 0)
     uv_stop(&server->loop);
-  }
 }
 
-static void resume_accepting(struct server *server) {
-  server->paused = false;
-  uv_poll_start(&server->listener, UV_READABLE, on_acceptable);
+static void on_timer(uv_timer_t *timer) {
+  struct server *server = timer->data;
+  mux_library_on_timer(&server->library);
+  while (server->library.expired && !LIST_EMPTY(&server->connections))
+    end_connection(LIST_FIRST(&server->connections), -ETIMEDOUT);
+}
+
+static void on_stop(uv_poll_t *poll, int status, int events) {
+  struct server *server = poll->data;
+  (void)status;
+  (void)events;
+  uv_poll_stop(poll);
+  mux_library_on_stop(&server->library);
 }
 
 static void on_check(uv_check_t *check) {
   struct server *server = check->data;
-  mux_library_count(server->worker, &server->events);
+  mux_library_count(&server->library);
 }
 
-/* The loop runs on until the last connection has ended: everything else no longer keeps it. */
-static void on_stop(uv_poll_t *poll, int status, int events) {
-  struct server *server = poll->data;
-  uint64_t drain_ms = (uint64_t)server->worker->drain_ns / 1000000;
-  server->draining = true;
-  on_acceptable(&server->listener, status, events);
-  uv_poll_stop(&server->listener);
-  uv_poll_stop(&server->stop);
+static void watch_listener(struct mux_library *library, bool on) {
+  struct server *server = (struct server *)library;
+  if (on)
+    uv_poll_start(&server->listener, UV_READABLE, on_listener);
+  else
+    uv_poll_stop(&server->listener);
+}
+
+static void set_timer(struct mux_library *library, int64_t ns) {
+  struct server *server = (struct server *)library;
   uv_update_time(&server->loop);
-  uv_timer_start(&server->timer, on_timer, drain_ms, 0);
-  uv_unref((uv_handle_t *)&server->timer);
+  uv_timer_start(&server->timer, on_timer, (uint64_t)ns / 1000000, 0);
+}
+
+/* No more is to come: libuv reads what the queues hold, and then the end. The loop runs on until
+ * the last connection has ended, as nothing else keeps it any longer. */
+static void drain(struct mux_library *library) {
+  struct server *server = (struct server *)library;
   struct connection *conn;
+  uv_unref((uv_handle_t *)&server->timer);
   LIST_FOREACH(conn, &server->connections, link) {
-    shut_receiving(conn);
+    uv_os_fd_t fd;
+    if (uv_fileno(&conn->uv.handle, &fd) == 0)
+      shutdown(fd, SHUT_RD);
   }
 }
 
+static const struct mux_library_calls calls = {
+    .listen = watch_listener, .set_timer = set_timer, .add = add_connection, .drain = drain};
+
 static int open_server(struct server *server) {
-  struct mux_worker *worker = server->worker;
+  struct mux_worker *worker = server->library.worker;
   int domain = AF_INET;
   socklen_t length = sizeof domain;
   getsockopt(worker->listen_fd, SOL_SOCKET, SO_DOMAIN, &domain, &length);
@@ -254,7 +251,7 @@ static int open_server(struct server *server) {
   if (error == 0)
     error = uv_poll_init(&server->loop, &server->stop, worker->stop_fd);
   if (error == 0)
-    error = uv_poll_start(&server->listener, UV_READABLE, on_acceptable);
+    error = uv_poll_start(&server->listener, UV_READABLE, on_listener);
   if (error == 0)
     error = uv_poll_start(&server->stop, UV_READABLE, on_stop);
   return error;
@@ -266,11 +263,19 @@ static void close_handle(uv_handle_t *handle, void *unused) {
     uv_close(handle, NULL);
 }
 
+/* libuv 1.45 and later may hand work to io_uring, as a variable says. There is no call to forbid
+ * it. In the server's process alone: others that are started from here have their own way. */
+static void pin_mechanism(void) {
+  setenv("UV_USE_IO_URING", "0", 1);
+}
+
 static int run(struct mux_worker *worker) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, pin_mechanism);
   struct server *server = calloc(1, sizeof *server);
   if (server == NULL)
     return -ENOMEM;
-  server->worker = worker;
+  server->library = (struct mux_library){.worker = worker, .calls = &calls};
   int error = uv_loop_init(&server->loop);
   if (error < 0) {
     free(server);
@@ -279,7 +284,7 @@ static int run(struct mux_worker *worker) {
   error = open_server(server);
   if (error == 0) {
     uv_run(&server->loop, UV_RUN_DEFAULT);
-    error = server->error;
+    error = server->library.error;
   }
   while (!LIST_EMPTY(&server->connections))
     end_connection(LIST_FIRST(&server->connections), error);

@@ -135,6 +135,18 @@ enum { POLL_CALL = POLL };
 enum { POLL_CALL = PPOLL };
 #endif
 
+static void assert_waits_by(const char *backend, int expected) {
+  struct tally tally;
+  char load[64];
+  snprintf(load, sizeof load, "--connections %d --duration 100ms", CONNECTIONS);
+  if (!tally_calls(&tally, backend, load, 20))
+    return;
+  for (int way = NONE + 1; way < WAYS; way++)
+    if ((tally.waits[way] > 0) != (way == expected))
+      fail_msg("%s makes %ld waits of the kind %s, and should wait by %s alone", backend,
+               tally.waits[way], way_names[way], way_names[expected]);
+}
+
 static void each_waits_by_its_own_call_alone(void **state) {
   (void)state;
   static const struct {
@@ -159,17 +171,24 @@ static void each_waits_by_its_own_call_alone(void **state) {
       {"libevent-buffer", EPOLL},
       {"libuv", EPOLL},
   };
-  char load[64];
-  snprintf(load, sizeof load, "--connections %d --duration 100ms", CONNECTIONS);
-  for (size_t i = 0; i < TEST_COUNT(rows); i++) {
-    struct tally tally;
-    if (!tally_calls(&tally, rows[i].backend, load, 20))
-      continue;
-    for (int way = NONE + 1; way < WAYS; way++)
-      if ((tally.waits[way] > 0) != (way == rows[i].way))
-        fail_msg("%s makes %ld waits of the kind %s, and should wait by %s alone", rows[i].backend,
-                 tally.waits[way], way_names[way], way_names[rows[i].way]);
-  }
+  for (size_t i = 0; i < TEST_COUNT(rows); i++)
+    assert_waits_by(rows[i].backend, rows[i].way);
+}
+
+/* Variables by which a user may choose another mechanism for every program that links a library. */
+static void no_variable_changes_what_a_library_waits_by(void **state) {
+  (void)state;
+  static const char *const variables[][2] = {{"EVENT_NOEPOLL", "1"},
+                                             {"EVENT_EPOLL_USE_CHANGELIST", "1"},
+                                             {"LIBEV_FLAGS", "1"},
+                                             {"UV_USE_IO_URING", "1"}};
+  static const char *const backends[] = {"libev", "libevent", "libevent-buffer", "libuv"};
+  for (size_t i = 0; i < TEST_COUNT(variables); i++)
+    setenv(variables[i][0], variables[i][1], 1);
+  for (size_t i = 0; i < TEST_COUNT(backends); i++)
+    assert_waits_by(backends[i], EPOLL);
+  for (size_t i = 0; i < TEST_COUNT(variables); i++)
+    unsetenv(variables[i][0]);
 }
 
 /* ---- How often ------------------------------------------------------------------------------ */
@@ -373,6 +392,7 @@ static void a_forked_child_holds_its_connection_alone(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(each_waits_by_its_own_call_alone),
+      cmocka_unit_test(no_variable_changes_what_a_library_waits_by),
       cmocka_unit_test(blocking_models_make_two_calls_a_message),
       cmocka_unit_test(epoll_receives_once_a_message),
       cmocka_unit_test(only_level_triggers_ask_to_write),
