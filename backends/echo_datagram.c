@@ -26,7 +26,8 @@
 
 enum {
   LARGEST_DATAGRAM = 65536, /* UDP's length field has 16 bits */
-  LAST_DATAGRAMS = 65536,   /* echoed after the stop, if more keep coming */
+  BATCH = 128,              /* echoed before the worker looks at anything else */
+  LAST_BATCH = 65536,       /* ... after the stop, when nothing else is left to look at */
   ECHO_MARK = 0xac,         /* DSCP 43, of pool 2, in its place in the octet; no ECN */
   MARK_MASK = 0xfc,
 };
@@ -59,8 +60,6 @@ int mux_guard_datagrams(int fd, int family) {
   return done ? 0 : -errno;
 }
 
-/* Until the queue is empty: that is what an edge-triggered backend needs, and there is nobody else
- * to be starved. Only the stop interrupts it. */
 int mux_echo_datagrams(struct mux_worker *worker) {
   struct mux_core *core = worker->core;
   int fd = worker->listen_fd;
@@ -68,13 +67,12 @@ int mux_echo_datagrams(struct mux_worker *worker) {
     core->datagram = malloc(LARGEST_DATAGRAM);
   if (core->datagram == NULL)
     return -ENOMEM;
-  bool draining = mux_draining(worker);
-  for (uint64_t n = 0; draining ? n < LAST_DATAGRAMS : !mux_draining(worker); n++) {
+  for (int left = mux_draining(worker) ? LAST_BATCH : BATCH; left > 0; left--) {
     struct mux_addr from = {.length = sizeof from.socket};
     ssize_t bytes =
         recvfrom(fd, core->datagram, LARGEST_DATAGRAM, 0, &from.socket.any, &from.length);
     if (bytes < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-      break;
+      return -EAGAIN;
     if (bytes < 0) { /* about an earlier datagram, if it is not the socket itself */
       if (errno == EBADF || errno == ENOTSOCK || errno == EINVAL)
         return -errno;
@@ -85,5 +83,5 @@ int mux_echo_datagrams(struct mux_worker *worker) {
       mux_work(worker->work_ns);
     (void)sendto(fd, core->datagram, (size_t)bytes, 0, &from.socket.any, from.length);
   }
-  return -EAGAIN;
+  return -EBUSY;
 }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -46,16 +47,6 @@ static bool is_shortage(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-static int host_adopt(struct mux_worker *worker, int fd) {
-  const struct mux_core *core = worker->core;
-  int rc = mux_sock_apply(fd, core->addr, core->sock_options);
-  if (rc == 0)
-    MUX_COUNT(worker, accepted, 1);
-  else
-    close(fd);
-  return rc;
-}
-
 /* accept4(2), or the same from a dealer. */
 static int take_connection(const struct mux_worker *worker, int flags) {
   if (worker->accept != MUX_ACCEPT_HANDOFF)
@@ -67,6 +58,35 @@ static int take_connection(const struct mux_worker *worker, int flags) {
   else if ((flags & SOCK_NONBLOCK) != 0)
     fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK);
   return fd >= 0 ? fd : -1;
+}
+
+__attribute__((format(printf, 2, 3))) static void host_log(const struct mux_worker *worker,
+                                                           const char *format, ...) {
+  char text[512];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  mux_note("%s: %s", worker->backend->name, text);
+}
+
+/* The first is said, the rest are counted. */
+static bool is_first_refusal(const struct mux_worker *worker) {
+  return __atomic_load_n(&worker->counters->refused, __ATOMIC_RELAXED) == 0;
+}
+
+static int host_adopt(struct mux_worker *worker, int fd) {
+  const struct mux_core *core = worker->core;
+  int rc = mux_sock_apply(fd, core->addr, core->sock_options);
+  if (rc == 0) {
+    MUX_COUNT(worker, accepted, 1);
+    return 0;
+  }
+  if (is_first_refusal(worker))
+    host_log(worker, "refuses a connection: cannot set its options: %s", strerror(-rc));
+  close(fd);
+  MUX_COUNT(worker, refused, 1);
+  return rc;
 }
 
 int mux_host_accept(struct mux_worker *worker, int flags) {
@@ -105,17 +125,6 @@ void mux_host_close(struct mux_worker *worker, int fd, int error) {
     MUX_COUNT(worker, resets, 1);
 }
 
-__attribute__((format(printf, 2, 3))) static void host_log(const struct mux_worker *worker,
-                                                           const char *format, ...) {
-  char text[512];
-  va_list args;
-  va_start(args, format);
-  vsnprintf(text, sizeof text, format, args);
-  va_end(args);
-  mux_note("%s: %s", worker->backend->name, text);
-}
-
-/* Says so once; the rest is counted. */
 static void say_refused(const struct mux_worker *worker, int fd) {
   uint32_t limit = mux_backend_fd_limit(worker->backend, worker->options);
   if (limit != 0 && fd >= (int)limit)
@@ -125,7 +134,7 @@ static void say_refused(const struct mux_worker *worker, int fd) {
 }
 
 void mux_host_refuse(struct mux_worker *worker, int fd) {
-  if (__atomic_load_n(&worker->counters->refused, __ATOMIC_RELAXED) == 0)
+  if (is_first_refusal(worker))
     say_refused(worker, fd);
   if (fd >= 0)
     close(fd);

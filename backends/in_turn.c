@@ -102,7 +102,7 @@ static int serve_until_stopped(struct server *server) {
     paused = fd == -EMFILE;
     if (fd >= 0)
       serve(server, fd);
-    else if (fd != -EAGAIN && !paused)
+    else if (fd != -EAGAIN && fd != -EBUSY && !paused)
       return fd;
   }
   return 0;

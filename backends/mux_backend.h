@@ -171,9 +171,11 @@ struct mux_host {
    *   -EMFILE   the process or the host is out of something (also for ENFILE, ENOBUFS, ENOMEM):
    *             stop watching the listener until a connection has closed or MUX_ACCEPT_PAUSE_NS
    *             have passed, then accept until -EAGAIN (an edge will not come again)
+   *   -EBUSY    only of a UDP socket: more datagrams wait, but others are to have their turn first;
+   *             call again without waiting (an edge will not come again)
    *   -errno    the listener is broken
-   * Connections that died in the queue are skipped. On a UDP socket it echoes every datagram that
-   * waits, and returns -EAGAIN. */
+   * Connections that died in the queue are skipped. On a UDP socket it echoes a batch of the
+   * datagrams that wait, and returns -EAGAIN or -EBUSY, never an fd. */
   int (*accept)(struct mux_worker *worker, int flags);
 
   /* Ends a connection that accept() returned: closes fd (-1: its owner has done so or will) and

@@ -201,6 +201,8 @@ static int accept_batch(struct reactor *reactor) {
     } else if (fd == -EMFILE) {
       reactor->resume_at_ns = mux_now_ns() + MUX_ACCEPT_PAUSE_NS;
       return watch_listener(reactor, false);
+    } else if (fd == -EBUSY) {
+      break;
     } else {
       return fd == -EAGAIN ? 0 : fd;
     }

@@ -10,8 +10,11 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-/* No completion needs more submissions than this. */
-enum { SQES_PER_COMPLETION = 4 };
+enum {
+  SQES_PER_COMPLETION = 4, /* no completion needs more submissions */
+  ACCEPT_BATCH = 256,      /* accepted by hand before the others get a turn */
+  LAST_BATCH = 1 << 16,    /* ... by a server that stops */
+};
 
 /* ---- Accepting ------------------------------------------------------------------------------ */
 
@@ -22,13 +25,17 @@ static void set_listener_nonblocking(const struct uring_engine *engine, bool on)
   fcntl(fd, F_SETFL, flags | (on ? O_NONBLOCK : 0));
 }
 
-/* Takes what waits in the queue without asking io_uring. Returns why no more: accept()'s -errno. */
+/* Takes what waits in the queue without asking io_uring. Returns 0, or why no more: accept()'s
+ * -errno. */
 static int accept_waiting(struct uring_engine *engine) {
   struct mux_worker *worker = engine->worker;
-  int fd;
-  while ((fd = worker->host->accept(worker, 0)) >= 0)
+  for (int left = engine->draining ? LAST_BATCH : ACCEPT_BATCH; left > 0; left--) {
+    int fd = worker->host->accept(worker, 0);
+    if (fd < 0)
+      return fd;
     uring_add_connection(engine, fd, 0);
-  return fd;
+  }
+  return 0;
 }
 
 /* No more connections for a while, or until one ends. */

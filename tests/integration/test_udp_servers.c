@@ -1,6 +1,6 @@
-/* test_udp_loops.c: an echo of an echo would have no end (RFC 862 knows of no sender but a client),
- * and a single datagram with a false source address would begin it. Two real servers, and such a
- * datagram between them: every backend that serves UDP ends it there, and goes on serving. */
+/* test_udp_servers.c: every backend that serves UDP, under datagrams that would have it run on for
+ * ever: an echo of an echo has no end (RFC 862 knows of no sender but a client), and a queue that
+ * is never empty must not keep a worker from everything else. */
 #include "tests/support.h"
 
 #include <errno.h>
@@ -205,11 +205,46 @@ static void a_server_does_not_echo_itself(void **state) {
   stop(&server, "stats", ECHOES + 1); /* its echo is what is dropped */
 }
 
+/* ---- Many at once --------------------------------------------------------------------------- */
+
+/* More than a worker takes in one turn (edge-triggered, it is told of them once), and few enough
+ * for the receive buffer that a server gets without privileges. */
+static void assert_queue_is_echoed(const char *backend, const char *listen) {
+  enum { WAITING = 250 };
+  struct test_server server;
+  bool seen[WAITING] = {false};
+  test_serve(&server, "--backend %s --listen %s", backend, listen);
+  int fd = mux_sock_connect(&server.addr, NULL, &MUX_SOCK_DEFAULTS);
+  assert_true(fd >= 0);
+  signal_all(&server, SIGSTOP);
+  for (int i = 0; i < WAITING; i++)
+    assert_int_equal(send(fd, &i, sizeof i, 0), sizeof i);
+  signal_all(&server, SIGCONT);
+  for (int i = 0; i < WAITING; i++) {
+    int got = -1;
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    if (poll(&wait, 1, TEST_TIMEOUT_S * 1000) != 1)
+      fail_msg("%s echoes %d of %d datagrams that waited", backend, i, WAITING);
+    assert_int_equal(recv(fd, &got, sizeof got, 0), sizeof got);
+    assert_in_range(got, 0, WAITING - 1);
+    assert_false(seen[got]);
+    seen[got] = true;
+  }
+  close(fd);
+  test_stop(&server);
+}
+
+static void what_waits_longer_than_a_turn_is_echoed(void **state) {
+  (void)state;
+  for_each_backend(assert_queue_is_echoed);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(two_servers_do_not_echo_each_other),
       cmocka_unit_test(small_services_get_no_echo),
       cmocka_unit_test(a_server_does_not_echo_itself),
+      cmocka_unit_test(what_waits_longer_than_a_turn_is_echoed),
   };
   return cmocka_run_group_tests(tests, test_make_directory, test_remove_directory);
 }
