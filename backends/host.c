@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "backends/dealer.h"
+#include "backends/dispatcher.h"
 #include "backends/registry.h"
 #include "common/cli.h"
 #include "common/clock.h"
@@ -47,12 +47,12 @@ static bool is_shortage(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-/* accept4(2), or the same from a dealer. */
+/* accept4(2), or the same from a dispatcher. */
 static int take_connection(const struct mux_worker *worker, int flags) {
   if (worker->accept != MUX_ACCEPT_HANDOFF)
     return accept4(worker->listen_fd, NULL, NULL, flags | SOCK_CLOEXEC);
   bool processes = (worker->backend->flags & MUX_PROCESSES) != 0;
-  int fd = mux_dealer_take(worker->listen_fd, processes, mux_draining(worker));
+  int fd = mux_dispatcher_take(worker->listen_fd, processes, mux_draining(worker));
   if (fd < 0)
     errno = -fd;
   else if ((flags & SOCK_NONBLOCK) != 0)

@@ -255,8 +255,8 @@ enum mux_accept {
   MUX_ACCEPT_REUSEPORT, /* a listener each; the kernel spreads by hash (SO_REUSEPORT) */
   MUX_ACCEPT_SHARED,    /* one listener watched by all: who wakes first accepts */
   MUX_ACCEPT_EXCLUSIVE, /* the same, but the kernel wakes one (EPOLLEXCLUSIVE) */
-  MUX_ACCEPT_HANDOFF,   /* one thread accepts and deals out in turn; listen_fd is then a channel of
-                           descriptors, to be waited for and given to accept() like a listener */
+  MUX_ACCEPT_HANDOFF,   /* one thread accepts and hands out round-robin; listen_fd is then a channel
+                           of   descriptors, to be waited for and given to accept() like a listener */
 };
 
 enum mux_transport {

@@ -1,13 +1,13 @@
 /* serve.c: see serve.h.
  *
- * The first worker runs in the main thread, each further one in a thread of its own. Several that
- * are processes, or are dealt their connections, have one of their own each, while the main one
- * waits: other children and a dealer's descriptors would be in the way of a worker that forks. So a
- * server of one worker is a process of one thread, as its peers are: with a second thread, even one
- * that only sleeps, the kernel counts references to the descriptor in every call and the C library
- * prepares for cancellation around it, which is some 3 % of the CPU time of a request. For the same
- * reason signals are handled by handlers (stop.c), and only --stats starts a thread that writes the
- * counters. */
+ * The first worker runs in the main thread, each further one in a thread of its own. Workers that
+ * are processes, if there are several or a dispatcher, have one each while the main one waits:
+ * other children and a dispatcher's descriptors would be in the way of a worker that forks.
+ *
+ * So a server of one worker is a process of one thread, like the servers it is compared with. With
+ * a second thread, even one that only sleeps, the kernel counts references to the descriptor in
+ * every call and the C library prepares for cancellation around it: some 3 % of the CPU time of a
+ * request. That is why signals have handlers (stop.c), and only --stats starts a thread. */
 #include "backends/serve.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #include "backends/core.h"
-#include "backends/dealer.h"
+#include "backends/dispatcher.h"
 #include "backends/registry.h"
 #include "backends/serve_stats.h"
 #include "backends/stop.h"
@@ -47,8 +47,8 @@ struct server {
   struct server_worker *workers;
   int *listeners; /* [listener_count] */
   uint32_t listener_count;
-  uint32_t first_apart;      /* workers from this one on have a thread or process of their own */
-  struct mux_dealer *dealer; /* NULL: workers accept by themselves */
+  uint32_t first_apart; /* workers from this one on have a thread or process of their own */
+  struct mux_dispatcher *dispatcher; /* NULL: workers accept by themselves */
 };
 
 /* ---- Setting up ----------------------------------------------------------------------------- */
@@ -117,13 +117,13 @@ static void open_listeners(struct server *server) {
   while (reuseport && server->listener_count < config->workers)
     server->listeners[server->listener_count++] = listen_once(server, true);
   if (config->accept == MUX_ACCEPT_HANDOFF)
-    server->dealer = mux_dealer_open(first, mux_stop_fd(), config->workers,
-                                     (config->backend->flags & MUX_PROCESSES) != 0);
+    server->dispatcher = mux_dispatcher_open(first, mux_stop_fd(), config->workers,
+                                             (config->backend->flags & MUX_PROCESSES) != 0);
 }
 
 static int listen_fd_of(const struct server *server, uint32_t index) {
-  return server->dealer != NULL ? mux_dealer_fd(server->dealer, index)
-                                : server->listeners[index % server->listener_count];
+  return server->dispatcher != NULL ? mux_dispatcher_fd(server->dispatcher, index)
+                                    : server->listeners[index % server->listener_count];
 }
 
 static void fill_worker(struct server *server, uint32_t index) {
@@ -190,8 +190,8 @@ static void start_process(struct server_worker *own) {
   if (own->pid > 0)
     return;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (own->server->dealer != NULL)
-    mux_dealer_leave(own->server->dealer, own->core.worker.index);
+  if (own->server->dispatcher != NULL)
+    mux_dispatcher_leave(own->server->dispatcher, own->core.worker.index);
   if (getppid() == parent)
     worker_main(own);
   _exit(-own->result);
@@ -225,7 +225,7 @@ static void join_worker(struct server_worker *own) {
 static void start_workers(struct server *server) {
   uint32_t workers = server->config->workers;
   bool processes = (server->config->backend->flags & MUX_PROCESSES) != 0;
-  server->first_apart = processes && (workers > 1 || server->dealer != NULL) ? 0 : 1;
+  server->first_apart = processes && (workers > 1 || server->dispatcher != NULL) ? 0 : 1;
   for (uint32_t i = server->first_apart; i < workers; i++)
     start_worker(&server->workers[i]);
 }
@@ -233,12 +233,12 @@ static void start_workers(struct server *server) {
 /* Returns the exit status once all have ended. */
 static int run_workers(struct server *server) {
   int status = MUX_EXIT_OK;
-  if (server->dealer != NULL)
-    mux_dealer_start(server->dealer);
+  if (server->dispatcher != NULL)
+    mux_dispatcher_start(server->dispatcher);
   if (server->first_apart > 0)
     worker_main(&server->workers[0]);
-  if (server->dealer != NULL)
-    mux_dealer_close(server->dealer);
+  if (server->dispatcher != NULL)
+    mux_dispatcher_close(server->dispatcher);
   for (uint32_t i = 0; i < server->config->workers; i++) {
     struct server_worker *own = &server->workers[i];
     if (i >= server->first_apart)
@@ -279,7 +279,7 @@ static void close_descriptors(struct server *server) {
     close(server->listeners[i]);
   bool handoff = server->config->accept == MUX_ACCEPT_HANDOFF;
   for (uint32_t i = 0; handoff && i < server->config->workers; i++)
-    close(server->workers[i].core.worker.listen_fd); /* a channel from the dealer */
+    close(server->workers[i].core.worker.listen_fd); /* a channel from the dispatcher */
 }
 
 int mux_serve(const struct mux_serve_config *config) {

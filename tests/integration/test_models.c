@@ -186,7 +186,7 @@ static void prefork_has_its_processes_beforehand(void **state) {
 
 /* ---- Accepting ------------------------------------------------------------------------------ */
 
-static void handoff_deals_in_turn(void **state) {
+static void handoff_goes_round_robin(void **state) {
   (void)state;
   char stats[160];
   snprintf(stats, sizeof stats, "%s/stats", test_directory());
@@ -217,7 +217,7 @@ int main(void) {
       cmocka_unit_test(spinners_never_sleep),
       cmocka_unit_test(fork_has_a_process_per_connection),
       cmocka_unit_test(prefork_has_its_processes_beforehand),
-      cmocka_unit_test(handoff_deals_in_turn),
+      cmocka_unit_test(handoff_goes_round_robin),
   };
   return cmocka_run_group_tests(tests, test_make_directory, test_remove_directory);
 }

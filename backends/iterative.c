@@ -1,5 +1,5 @@
-/* in_turn.c: blocking, one connection at a time from its first byte to its last, as the textbook's
- * first server does it. The others wait in the listen queue, connected.
+/* iterative.c: blocking, one connection at a time from its first byte to its last, as the
+ * textbook's first server does it. The others wait in the listen queue, connected.
  *
  *   iterative  one worker
  *   pool       a fixed pool of threads, each of them iterative, on one listener
@@ -117,7 +117,7 @@ static void serve_the_rest(struct server *server) {
     serve(server, fd);
 }
 
-static int in_turn_run(struct mux_worker *worker) {
+static int iterative_run(struct mux_worker *worker) {
   struct server server = {.worker = worker, .serving_fd = -1, .shut = OPEN};
   server.end_fd = eventfd(0, EFD_CLOEXEC);
   if (server.end_fd < 0)
@@ -176,7 +176,7 @@ static const struct mux_backend iterative = {
     .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .max_workers = 1,
     .exemptions = exempt_one,
-    .run = in_turn_run,
+    .run = iterative_run,
 };
 MUX_BACKEND(iterative);
 
@@ -189,7 +189,7 @@ static const struct mux_backend pool = {
     .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .default_workers = 4,
     .exemptions = exempt_threads,
-    .run = in_turn_run,
+    .run = iterative_run,
 };
 MUX_BACKEND(pool);
 
@@ -202,6 +202,6 @@ static const struct mux_backend prefork = {
     .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .default_workers = 4,
     .exemptions = exempt_processes,
-    .run = in_turn_run,
+    .run = iterative_run,
 };
 MUX_BACKEND(prefork);

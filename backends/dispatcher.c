@@ -1,6 +1,6 @@
-/* dealer.c: see dealer.h. A pipe carries ints, each smaller than PIPE_BUF, so each whole (pipe(7));
- * a socket carries packets of one byte with a descriptor each. */
-#include "backends/dealer.h"
+/* dispatcher.c: see dispatcher.h. A pipe carries ints, each smaller than PIPE_BUF, so each whole
+ * (pipe(7)); a socket carries packets of one byte with a descriptor each. */
+#include "backends/dispatcher.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,58 +16,61 @@
 #include "common/cli.h"
 
 enum {
-  LAST_DEAL_MS = 100, /* longest that a stopping worker waits for its last connections */
+  LAST_WAIT_MS = 100, /* longest that a stopping worker waits for its last connections */
   FULL_PAUSE_MS = 5,  /* while no worker has room */
-  LAST_OFFERS = LAST_DEAL_MS / FULL_PAUSE_MS
+  LAST_OFFERS = LAST_WAIT_MS / FULL_PAUSE_MS,
+  BATCH = 256,          /* accepted before the thread looks at the stop */
+  LAST_BATCH = 1 << 16, /* ... after the stop */
 };
 
-struct mux_dealer {
+struct mux_dispatcher {
   int listen_fd;
   int stop_fd;
   uint32_t workers;
   bool processes;
-  uint32_t next; /* whose turn it is */
+  uint32_t next; /* the worker whose turn it is */
   pthread_t thread;
   struct {
     int read_fd, write_fd;
   } channels[];
 };
 
-struct mux_dealer *mux_dealer_open(int listen_fd, int stop_fd, uint32_t workers, bool processes) {
-  struct mux_dealer *dealer = calloc(1, sizeof *dealer + workers * sizeof *dealer->channels);
-  if (dealer == NULL)
+struct mux_dispatcher *mux_dispatcher_open(int listen_fd, int stop_fd, uint32_t workers,
+                                           bool processes) {
+  struct mux_dispatcher *dispatcher =
+      calloc(1, sizeof *dispatcher + workers * sizeof *dispatcher->channels);
+  if (dispatcher == NULL)
     mux_die(MUX_EXIT_FAILED, "no memory for %u workers", workers);
-  dealer->listen_fd = listen_fd;
-  dealer->stop_fd = stop_fd;
-  dealer->workers = workers;
-  dealer->processes = processes;
+  dispatcher->listen_fd = listen_fd;
+  dispatcher->stop_fd = stop_fd;
+  dispatcher->workers = workers;
+  dispatcher->processes = processes;
   for (uint32_t i = 0; i < workers; i++) {
     int ends[2];
     int rc = processes ? socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends)
                        : pipe2(ends, O_CLOEXEC | O_NONBLOCK);
     if (rc != 0)
       mux_die(MUX_EXIT_FAILED, "cannot open a channel to a worker: %s", strerror(errno));
-    dealer->channels[i].read_fd = ends[0];
-    dealer->channels[i].write_fd = ends[1];
+    dispatcher->channels[i].read_fd = ends[0];
+    dispatcher->channels[i].write_fd = ends[1];
   }
-  return dealer;
+  return dispatcher;
 }
 
-int mux_dealer_fd(const struct mux_dealer *dealer, uint32_t worker) {
-  return dealer->channels[worker].read_fd;
+int mux_dispatcher_fd(const struct mux_dispatcher *dispatcher, uint32_t worker) {
+  return dispatcher->channels[worker].read_fd;
 }
 
-void mux_dealer_leave(struct mux_dealer *dealer, uint32_t worker) {
-  for (uint32_t i = 0; i < dealer->workers; i++) {
-    close(dealer->channels[i].write_fd);
+void mux_dispatcher_leave(struct mux_dispatcher *dispatcher, uint32_t worker) {
+  for (uint32_t i = 0; i < dispatcher->workers; i++) {
+    close(dispatcher->channels[i].write_fd);
     if (i != worker)
-      close(dealer->channels[i].read_fd);
+      close(dispatcher->channels[i].read_fd);
   }
-  close(dealer->listen_fd);
+  close(dispatcher->listen_fd);
 }
 
-/* ---- One descriptor ---------------------------------------------------------------------------
- */
+/* ---- One descriptor ------------------------------------------------------------------------- */
 
 /* Room for one descriptor beside a byte of data, which a packet must have. */
 struct packet {
@@ -121,7 +124,7 @@ static int receive_fd(int from, bool processes, int *fd) {
   return 1;
 }
 
-int mux_dealer_take(int from, bool processes, bool draining) {
+int mux_dispatcher_take(int from, bool processes, bool draining) {
   int fd;
   for (bool waited = false;; waited = true) {
     int rc = receive_fd(from, processes, &fd);
@@ -133,28 +136,27 @@ int mux_dealer_take(int from, bool processes, bool draining) {
       continue;
     if (rc == 0 || !draining || waited) /* the end, or nothing for now */
       return -EAGAIN;
-    poll(&(struct pollfd){.fd = from, .events = POLLIN}, 1, LAST_DEAL_MS);
+    poll(&(struct pollfd){.fd = from, .events = POLLIN}, 1, LAST_WAIT_MS);
   }
 }
 
-/* ---- Dealing ----------------------------------------------------------------------------------
- */
+/* ---- Dispatching ---------------------------------------------------------------------------- */
 
 /* To the next worker that has room. */
-static bool offer(struct mux_dealer *dealer, int fd) {
-  for (uint32_t i = 0; i < dealer->workers; i++) {
-    int to = dealer->channels[dealer->next].write_fd;
-    dealer->next = (dealer->next + 1) % dealer->workers;
-    if (send_fd(to, dealer->processes, fd))
+static bool offer(struct mux_dispatcher *dispatcher, int fd) {
+  for (uint32_t i = 0; i < dispatcher->workers; i++) {
+    int to = dispatcher->channels[dispatcher->next].write_fd;
+    dispatcher->next = (dispatcher->next + 1) % dispatcher->workers;
+    if (send_fd(to, dispatcher->processes, fd))
       return true;
   }
   return false;
 }
 
 /* When hundreds wait in every channel, the others wait in the listener's queue. */
-static void deal(struct mux_dealer *dealer, int fd) {
-  struct pollfd stop = {.fd = dealer->stop_fd, .events = POLLIN};
-  for (int last_offers = 0; !offer(dealer, fd);) {
+static void dispatch(struct mux_dispatcher *dispatcher, int fd) {
+  struct pollfd stop = {.fd = dispatcher->stop_fd, .events = POLLIN};
+  for (int last_offers = 0; !offer(dispatcher, fd);) {
     if (poll(&stop, 1, FULL_PAUSE_MS) <= 0)
       continue;
     if (last_offers++ == LAST_OFFERS) {
@@ -166,40 +168,41 @@ static void deal(struct mux_dealer *dealer, int fd) {
 }
 
 /* Returns false for want of descriptors or memory: time to pause. */
-static bool deal_all(struct mux_dealer *dealer) {
-  for (;;) {
-    int fd = accept4(dealer->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+static bool accept_batch(struct mux_dispatcher *dispatcher, int most) {
+  for (int i = 0; i < most; i++) {
+    int fd = accept4(dispatcher->listen_fd, NULL, NULL, SOCK_CLOEXEC);
     if (fd >= 0)
-      deal(dealer, fd);
+      dispatch(dispatcher, fd);
     else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
       return false;
     else if (errno != EINTR && errno != ECONNABORTED)
       return true;
   }
+  return true;
 }
 
-static void *dealer_main(void *argument) {
-  struct mux_dealer *dealer = argument;
-  struct pollfd fds[] = {{.fd = dealer->stop_fd, .events = POLLIN},
-                         {.fd = dealer->listen_fd, .events = POLLIN}};
+static void *dispatcher_main(void *argument) {
+  struct mux_dispatcher *dispatcher = argument;
+  struct pollfd fds[] = {{.fd = dispatcher->stop_fd, .events = POLLIN},
+                         {.fd = dispatcher->listen_fd, .events = POLLIN}};
   bool paused = false;
   do {
     poll(fds, paused ? 1 : 2, paused ? (int)(MUX_ACCEPT_PAUSE_NS / 1000000) : -1);
-    paused = !deal_all(dealer);
+    paused = !accept_batch(dispatcher, fds[0].revents == 0 ? BATCH : LAST_BATCH);
   } while (fds[0].revents == 0);
-  shutdown(dealer->listen_fd, SHUT_RDWR); /* newcomers are refused from now on */
-  for (uint32_t i = 0; i < dealer->workers; i++)
-    close(dealer->channels[i].write_fd);
+  shutdown(dispatcher->listen_fd, SHUT_RDWR); /* newcomers are refused from now on */
+  for (uint32_t i = 0; i < dispatcher->workers; i++)
+    close(dispatcher->channels[i].write_fd);
   return NULL;
 }
 
-void mux_dealer_start(struct mux_dealer *dealer) {
-  int error = pthread_create(&dealer->thread, NULL, dealer_main, dealer);
+void mux_dispatcher_start(struct mux_dispatcher *dispatcher) {
+  int error = pthread_create(&dispatcher->thread, NULL, dispatcher_main, dispatcher);
   if (error != 0)
     mux_die(MUX_EXIT_FAILED, "cannot start a thread: %s", strerror(error));
 }
 
-void mux_dealer_close(struct mux_dealer *dealer) {
-  pthread_join(dealer->thread, NULL);
-  free(dealer);
+void mux_dispatcher_close(struct mux_dispatcher *dispatcher) {
+  pthread_join(dispatcher->thread, NULL);
+  free(dispatcher);
 }
