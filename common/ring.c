@@ -105,20 +105,25 @@ static bool is_passing(int error) {
   return error == -EINTR || error == -EAGAIN || error == -EBUSY;
 }
 
-struct io_uring_sqe *mux_uring_sqe(struct mux_uring *uring) {
-  struct io_uring_sqe *sqe;
-  for (int tries = 0; (sqe = io_uring_get_sqe(&uring->ring)) == NULL; tries++) {
-    if (tries == SUBMIT_TRIES)
-      uring->error = -EBUSY;
-    if (uring->error != 0)
-      return &uring->unused;
+/* Submits until there is room again. Apart, because it is rare. */
+static __attribute__((noinline)) struct io_uring_sqe *make_room(struct mux_uring *uring) {
+  struct io_uring_sqe *sqe = NULL;
+  for (int tries = 0; sqe == NULL && uring->error == 0; tries++) {
     int submitted = io_uring_submit(&uring->ring);
     if (submitted < 0 && !is_passing(submitted))
       uring->error = submitted;
+    else if (tries == SUBMIT_TRIES)
+      uring->error = -EBUSY;
     else if (uring->sqpoll)
       io_uring_sqring_wait(&uring->ring);
+    sqe = io_uring_get_sqe(&uring->ring);
   }
-  return sqe;
+  return sqe != NULL ? sqe : &uring->unused;
+}
+
+struct io_uring_sqe *mux_uring_sqe(struct mux_uring *uring) {
+  struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
+  return sqe != NULL ? sqe : make_room(uring);
 }
 
 int mux_uring_wait(struct mux_uring *uring, int64_t timeout_ns) {
