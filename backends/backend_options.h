@@ -2,6 +2,7 @@
 #ifndef MUX_BACKEND_OPTIONS_H
 #define MUX_BACKEND_OPTIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,6 +12,10 @@ enum { MUX_MAX_OPTIONS = 32 };
 
 /* Number of rows; 0 for NULL. */
 size_t mux_options_count(const struct mux_option *table);
+
+/* Whether a text from outside is one line that a terminal can be shown: printable ASCII, not too
+ * long. */
+bool mux_is_line(const char *text);
 
 /* Whether a table from outside can be used at all. Returns 0, or -EINVAL and what is wrong in why.
  */

@@ -93,8 +93,7 @@ static const struct mux_poller poller = {
     .open = epoll_open, .set = epoll_set, .wait = epoll_wait_ready, .close = epoll_close};
 
 static const struct mux_backend epoll_lt = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "epoll-lt",
     .summary = "epoll_wait(2), level-triggered",
     .flags = MUX_WAKES_ONE,
@@ -104,8 +103,7 @@ static const struct mux_backend epoll_lt = {
 MUX_BACKEND(epoll_lt);
 
 static const struct mux_backend epoll_et = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "epoll-et",
     .summary = "epoll_wait(2), edge-triggered: every wake-up empties its sockets",
     .flags = MUX_EDGE_TRIGGERED | MUX_WAKES_ONE,
@@ -115,8 +113,7 @@ static const struct mux_backend epoll_et = {
 MUX_BACKEND(epoll_et);
 
 static const struct mux_backend epoll_oneshot = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "epoll-oneshot",
     .summary = "epoll_wait(2), one-shot: every event is asked for anew",
     .flags = MUX_ONESHOT | MUX_WAKES_ONE,
@@ -126,8 +123,7 @@ static const struct mux_backend epoll_oneshot = {
 MUX_BACKEND(epoll_oneshot);
 
 static const struct mux_backend epoll_spin = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "epoll-spin",
     .summary = "epoll_wait(2), level-triggered, asked without ever sleeping",
     .flags = MUX_SPINS | MUX_WAKES_ONE,

@@ -217,8 +217,7 @@ static int fork_run(struct mux_worker *worker) {
 }
 
 static const struct mux_backend backend = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "fork",
     .summary = "a process per connection, blocking",
     .flags = MUX_THREAD_PER_CONNECTION | MUX_PROCESSES,

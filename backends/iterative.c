@@ -168,8 +168,7 @@ static const struct mux_exemption exempt_processes[] = {
     {NULL}};
 
 static const struct mux_backend iterative = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "iterative",
     .summary = "blocking, one connection after the other",
     .flags = MUX_ONE_AT_A_TIME,
@@ -181,8 +180,7 @@ static const struct mux_backend iterative = {
 MUX_BACKEND(iterative);
 
 static const struct mux_backend pool = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "pool",
     .summary = "a fixed pool of threads, each blocking on one connection at a time",
     .flags = MUX_ONE_AT_A_TIME | MUX_SHARED_LISTENER,
@@ -194,8 +192,7 @@ static const struct mux_backend pool = {
 MUX_BACKEND(pool);
 
 static const struct mux_backend prefork = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "prefork",
     .summary = "processes started beforehand, each blocking on one connection at a time",
     .flags = MUX_ONE_AT_A_TIME | MUX_SHARED_LISTENER | MUX_PROCESSES,

@@ -172,8 +172,7 @@ static int run(struct mux_worker *worker) {
 #endif
 
 static const struct mux_backend backend = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "libev",
     .summary = "libev's I/O watchers",
     .transports = MUX_TCP | MUX_UNIX | MUX_UDP,

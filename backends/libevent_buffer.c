@@ -150,8 +150,7 @@ MUX_LIBRARY_MISSING("libevent", "libevent-dev")
 #endif
 
 static const struct mux_backend libevent_buffer = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "libevent-buffer",
     .summary = "libevent's bufferevents: the library reads, queues and writes",
     .transports = MUX_TCP | MUX_UNIX,

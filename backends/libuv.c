@@ -303,8 +303,7 @@ MUX_LIBRARY_MISSING("libuv", "libuv1-dev")
 #endif
 
 static const struct mux_backend libuv = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "libuv",
     .summary = "libuv streams, the event loop of Node.js",
     .transports = MUX_TCP | MUX_UNIX | MUX_UDP,

@@ -40,9 +40,29 @@
 extern "C" {
 #endif
 
-/* Raised when a field changes its meaning. Fields are only ever appended; `struct_bytes` says how
- * many a plug-in knows. */
-#define MUX_ABI_VERSION 1
+/* ---- Versions -------------------------------------------------------------------------------- */
+
+/* Raised when a field changes its meaning or place. Else fields are only appended, and a plug-in
+ * goes on working with programs that know more fields or fewer than it does. */
+#define MUX_ABI_VERSION 2
+
+/* The interface as a backend's compiler saw it, `.abi = MUX_ABI`: how long the structs are that it
+ * hands over, also those in tables and those it writes. What it is handed says so itself
+ * (struct_bytes of mux_worker and mux_host); struct mux_echo and struct mux_counters keep their
+ * length. The version stays in the first 4 bytes of struct mux_backend. */
+struct mux_abi {
+  uint32_t version;
+  uint32_t backend_bytes;
+  uint32_t poller_bytes;
+  uint32_t option_bytes;
+  uint32_t exemption_bytes;
+  uint32_t event_bytes;
+};
+#define MUX_ABI                                                                                    \
+  {                                                                                                \
+    MUX_ABI_VERSION, sizeof(struct mux_backend), sizeof(struct mux_poller),                        \
+        sizeof(struct mux_option), sizeof(struct mux_exemption), sizeof(struct mux_event)          \
+  }
 
 struct mux_worker;
 struct mux_host;
@@ -286,8 +306,7 @@ struct mux_exemption {
 };
 
 struct mux_backend {
-  uint32_t abi_version;     /* MUX_ABI_VERSION */
-  uint32_t struct_bytes;    /* sizeof(struct mux_backend) */
+  struct mux_abi abi;       /* MUX_ABI */
   const char *name;         /* key in every CSV: [a-z0-9-], at most 31 characters */
   const char *summary;      /* one line for `muxbench list` */
   uint32_t flags;           /* enum mux_flag */
@@ -300,7 +319,8 @@ struct mux_backend {
   const struct mux_exemption *exemptions; /* or NULL */
 
   /* Can this backend run here? 0, or -errno with the reason in `why`, in words for a user. NULL:
-   * always. Called once, before anything else. */
+   * always. Called before anything else, and for a plug-in in a process of its own, which ends
+   * then: it decides, and prepares nothing. */
   int (*probe)(char *why, size_t why_bytes);
 
   /* Exactly one of the two. run: serve until stop_fd is readable, drain, close every connection,

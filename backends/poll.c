@@ -129,8 +129,7 @@ static const struct mux_poller poll_poller = {
     .open = poll_open, .set = poll_set, .wait = poll_wait, .close = poll_close};
 
 static const struct mux_backend poll_backend = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "poll",
     .summary = "poll(2): one array, scanned at every wait",
     .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
@@ -142,8 +141,7 @@ static const struct mux_poller ppoll_poller = {
     .open = poll_open, .set = poll_set, .wait = ppoll_wait, .close = poll_close};
 
 static const struct mux_backend ppoll_backend = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "ppoll",
     .summary = "ppoll(2): poll's array, with a signal mask swapped in at every wait",
     .transports = MUX_TCP | MUX_UNIX | MUX_UDP,

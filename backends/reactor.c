@@ -65,7 +65,8 @@ struct reactor {
   int64_t resume_at_ns; /* when paused; else 0 */
   int64_t deadline_ns;  /* when draining */
 
-  struct mux_event events[WAIT_EVENTS];
+  struct mux_event *events; /* [WAIT_EVENTS], each as long as the poller's compiler had it */
+  size_t event_bytes;
 };
 
 /* ---- Connections ---------------------------------------------------------------------------- */
@@ -255,6 +256,11 @@ static bool is_over(const struct reactor *reactor) {
   return reactor->draining && (reactor->live == 0 || mux_now_ns() >= reactor->deadline_ns);
 }
 
+static const struct mux_event *next_event(const struct reactor *reactor,
+                                          const struct mux_event *event) {
+  return (const void *)((const char *)event + reactor->event_bytes);
+}
+
 static int loop(struct reactor *reactor) {
   struct mux_worker *worker = reactor->worker;
   while (!is_over(reactor)) {
@@ -266,8 +272,8 @@ static int loop(struct reactor *reactor) {
     MUX_COUNT(worker, events, n);
     bool accept_now = reactor->accept_more;
     bool stop_now = false;
-    for (int i = 0; i < n; i++) {
-      const struct mux_event *event = &reactor->events[i];
+    const struct mux_event *event = reactor->events;
+    for (int i = 0; i < n; i++, event = next_event(reactor, event)) {
       struct connection *connection = find_connection(reactor, event->token);
       if (connection != NULL)
         serve_connection(reactor, connection, event->ready);
@@ -300,6 +306,10 @@ static int open_reactor(struct reactor *reactor) {
   if (table == MAP_FAILED)
     return -errno;
   reactor->table = table;
+  reactor->event_bytes = reactor->worker->backend->abi.event_bytes;
+  reactor->events = calloc(WAIT_EVENTS, reactor->event_bytes);
+  if (reactor->events == NULL)
+    return -ENOMEM;
   int rc = reactor->poller->open(&reactor->self, reactor->worker);
   if (rc == 0)
     rc = reactor->poller->set(reactor->self, reactor->worker->stop_fd, TOKEN_STOP, 0, MUX_READ,
@@ -317,6 +327,7 @@ static void close_reactor(struct reactor *reactor) {
     reactor->poller->close(reactor->self);
     munmap(reactor->table, reactor->slots * sizeof *reactor->table);
   }
+  free(reactor->events);
   free(reactor);
 }
 

@@ -26,21 +26,14 @@ int mux_backend_probe(const struct mux_backend *backend, char *why, size_t why_b
 uint32_t mux_backend_fd_limit(const struct mux_backend *backend, const int64_t *options);
 uint32_t mux_backend_fd_limit_of(const struct mux_backend *backend, const char *options);
 
-/* Whether it keeps to the interface. Returns 0, or -EINVAL and what is wrong in why. */
-int mux_backend_validate(const struct mux_backend *backend, char *why, size_t why_bytes);
-
 /* True for what --backend takes as a file: it ends in ".so" or has a slash. */
 bool mux_plugin_is_path(const char *text);
 
-/* Loads a plug-in for the rest of the program's life. Returns 0 and *backend, or -ENOENT (no such
- * file), -ENOEXEC (not a shared object that can be loaded), -EINVAL (not a plug-in of this
- * interface) with the reason in why. */
+/* Loads a plug-in for the rest of the program's life, after a child has tried it: it can run here,
+ * mux_backend_probe() need not be asked. Returns 0 and *backend, or with the reason in why -ENOENT
+ * (no such file), -ENOEXEC (not an object that can be loaded, or it crashes, hangs or ends the
+ * process), -EINVAL (not a plug-in of this interface), or the -errno of its probe. */
 int mux_plugin_load(const struct mux_backend **backend, const char *path, char *why,
                     size_t why_bytes);
-
-/* A plug-in's mux_plugin as this program sees it: a copy in *own with the fields it does not know
- * left empty. Same result as mux_backend_validate. */
-int mux_plugin_adopt(struct mux_backend *own, const struct mux_backend *given, char *why,
-                     size_t why_bytes);
 
 #endif

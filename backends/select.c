@@ -100,8 +100,7 @@ static const struct mux_poller poller = {
     .open = select_open, .set = select_set, .wait = select_wait, .close = select_close};
 
 static const struct mux_backend backend = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "select",
     .summary = "select(2): three bit sets, copied at every wait",
     .transports = MUX_TCP | MUX_UNIX | MUX_UDP,

@@ -205,8 +205,7 @@ static const struct mux_poller poller = {
     .open = sigio_open, .set = sigio_set, .wait = sigio_wait, .close = sigio_close};
 
 static const struct mux_backend sigio = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "sigio",
     .summary = "a real-time signal per event, taken by sigtimedwait(2) one by one",
     .flags = MUX_EDGE_TRIGGERED,

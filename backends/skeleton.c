@@ -124,8 +124,7 @@ static const struct mux_poller poller = {
     .open = skeleton_open, .set = skeleton_set, .wait = skeleton_wait, .close = skeleton_close};
 
 static const struct mux_backend skeleton = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "skeleton", /* the backend's name in every table and file of results */
     .summary = "the backend to copy: poll(2)",
     .transports = MUX_TCP | MUX_UNIX | MUX_UDP,

@@ -82,8 +82,7 @@ static const struct mux_poller poller = {
     .open = spin_open, .set = spin_set, .wait = spin_wait, .close = spin_close};
 
 static const struct mux_backend spin = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "spin",
     .summary = "no waiting at all: every socket is tried in turn",
     .flags = MUX_SPINS,

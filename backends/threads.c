@@ -238,8 +238,7 @@ static int threads_run(struct mux_worker *worker) {
 }
 
 static const struct mux_backend backend = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "threads",
     .summary = "a thread per connection, blocking",
     .flags = MUX_THREAD_PER_CONNECTION,

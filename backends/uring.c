@@ -106,8 +106,7 @@ static const struct mux_option options_table[] = {
 };
 
 static const struct mux_backend uring = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "uring",
     .summary = "io_uring: one receive and one send request per message, provided buffers",
     .flags = MUX_COMPLETION | MUX_WAKES_ONE, /* as the kernel has it for every accept request */
@@ -119,8 +118,7 @@ static const struct mux_backend uring = {
 MUX_BACKEND(uring);
 
 static const struct mux_backend uring_multishot = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "uring-multishot",
     .summary = "io_uring: one accept and one receive request for everything to come",
     .flags = MUX_COMPLETION | MUX_WAKES_ONE,

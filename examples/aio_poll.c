@@ -230,8 +230,7 @@ static const struct mux_poller poller = {
     .open = aio_open, .set = aio_set, .wait = aio_wait, .close = aio_close};
 
 static const struct mux_backend aio_poll = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "aio-poll",
     .summary = "io_submit(2) with IOCB_CMD_POLL, asked anew for every event",
     .transports = MUX_TCP | MUX_UNIX | MUX_UDP,

@@ -295,8 +295,7 @@ static int splice_run(struct mux_worker *worker) {
 }
 
 static const struct mux_backend splice_backend = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "splice",
     .summary = "epoll_wait(2) and splice(2): the bytes stay in the kernel",
     .transports = MUX_TCP | MUX_UNIX,

@@ -95,6 +95,7 @@ static void print_and_parse_agree(void **state) {
 static void a_broken_table_is_refused(void **state) {
   (void)state;
   static const char *const words[] = {"a", "b", NULL};
+  static const char *const spaced[] = {"a", "b c", NULL};
   static const struct mux_option good = {
       .key = "one", .help = "-", .fallback = "b", .kind = MUX_OPT_CHOICE, .choices = words};
   static const struct {
@@ -105,8 +106,11 @@ static void a_broken_table_is_refused(void **state) {
       {{.key = "a=b", .help = "-", .fallback = "off"}, "its key"},
       {{.key = "one", .help = "-", .fallback = "off"}, "there are two"},
       {{.key = "two", .help = "-", .fallback = "off", .kind = 99}, "no known kind"},
-      {{.key = "two", .fallback = "off"}, "no help"},
-      {{.key = "two", .help = "-", .fallback = "a", .kind = MUX_OPT_CHOICE}, "no choices"},
+      {{.key = "two", .fallback = "off"}, "its help"},
+      {{.key = "two", .help = "a\nb", .fallback = "off"}, "its help"},
+      {{.key = "two", .help = "-", .fallback = "a", .kind = MUX_OPT_CHOICE}, "its choices"},
+      {{.key = "two", .help = "-", .fallback = "a", .kind = MUX_OPT_CHOICE, .choices = spaced},
+       "its choices"},
       {{.key = "two", .help = "-"}, "fallback"},
       {{.key = "two", .help = "-", .fallback = "5", .kind = MUX_OPT_COUNT, .max = 4}, "fallback"},
   };
@@ -127,7 +131,7 @@ static void a_broken_table_is_refused(void **state) {
     endless[i].key = keys[i];
   }
   assert_int_equal(mux_options_validate(endless, why, sizeof why), -EINVAL);
-  assert_non_null(strstr(why, "more than 32"));
+  assert_non_null(strstr(why, "more than 32 options"));
 }
 
 static void every_backend_has_a_sound_table(void **state) {
