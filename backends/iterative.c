@@ -11,7 +11,7 @@
  * at the deadline SHUT_RDWR wakes those who are stuck in a send.
  *
  * Invariant: under the lock, serving_fd is the descriptor being served, not closed yet, or -1. */
-#include "backends/mux_backend.h"
+#include "backends/blocking.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -89,15 +89,11 @@ static void serve(struct server *server, int fd) {
 /* Returns 0 after the stop, or the listener's -errno. */
 static int serve_until_stopped(struct server *server) {
   struct mux_worker *worker = server->worker;
-  struct pollfd fds[] = {{.fd = worker->stop_fd, .events = POLLIN},
-                         {.fd = worker->listen_fd, .events = POLLIN}};
   bool paused = false;
   while (!worker->host->draining(worker)) {
-    int n = poll(fds, paused ? 1 : 2, paused ? (int)(MUX_ACCEPT_PAUSE_NS / 1000000) : -1);
-    if (n < 0 && errno != EINTR)
-      return -errno;
-    MUX_COUNT(worker, waits, 1);
-    MUX_COUNT(worker, events, n > 0 ? n : 0);
+    int rc = mux_blocking_wait(worker, paused);
+    if (rc != 0)
+      return rc;
     int fd = worker->host->accept(worker, 0);
     paused = fd == -EMFILE;
     if (fd >= 0)

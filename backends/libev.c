@@ -12,9 +12,7 @@ MUX_LIBRARY_MISSING("libev", "libev-dev")
 #else
 
 #include <ev.h>
-#include <stdbool.h>
 #include <stdlib.h>
-#include <sys/queue.h>
 
 enum { OPTION_BACKEND };
 
@@ -38,33 +36,34 @@ struct server {
   struct ev_io listener;
   struct ev_io stop;
   struct ev_timer timer;
-  LIST_HEAD(, connection) connections;
 };
 
 struct connection {
-  struct ev_io io; /* first: libev gives it back. Its fd is the connection's. */
+  struct mux_library_connection common;
+  struct ev_io io; /* its fd is the connection's */
   struct mux_echo echo;
-  struct server *server;
-  LIST_ENTRY(connection) link;
 };
 
-static void end_connection(struct connection *connection, int error) {
-  struct server *server = connection->server;
-  struct mux_worker *worker = server->library.worker;
-  ev_io_stop(server->loop, &connection->io);
-  LIST_REMOVE(connection, link);
+static struct server *server_of(const struct connection *connection) {
+  return (struct server *)connection->common.library;
+}
+
+static void end_connection(struct mux_library_connection *common, int error) {
+  struct connection *connection = (struct connection *)common;
+  struct mux_worker *worker = common->library->worker;
+  ev_io_stop(server_of(connection)->loop, &connection->io);
   worker->host->echo_release(worker, &connection->echo);
   worker->host->close(worker, connection->io.fd, error);
+  mux_library_ended(common);
   free(connection);
-  mux_library_ended(&server->library);
 }
 
 static void drive(struct connection *connection, unsigned ready) {
-  struct server *server = connection->server;
+  struct server *server = server_of(connection);
   struct mux_worker *worker = server->library.worker;
   int rc = worker->host->drive(worker, &connection->echo, connection->io.fd, ready);
   if (rc <= 0) {
-    end_connection(connection, rc);
+    end_connection(&connection->common, rc);
     return;
   }
   int events = ((rc & MUX_READ) != 0 ? EV_READ : 0) | ((rc & MUX_WRITE) != 0 ? EV_WRITE : 0);
@@ -76,11 +75,11 @@ static void drive(struct connection *connection, unsigned ready) {
 }
 
 static void on_ready(struct ev_loop *loop, struct ev_io *io, int events) {
-  struct connection *connection = (struct connection *)io;
+  struct connection *connection = io->data;
   (void)loop;
-  connection->server->library.events++;
+  connection->common.library->events++;
   if ((events & EV_ERROR) != 0) { /* libev could not watch it, and has stopped it */
-    end_connection(connection, -EIO);
+    end_connection(&connection->common, -EIO);
     return;
   }
   drive(connection,
@@ -94,20 +93,14 @@ static void add_connection(struct mux_library *library, int fd) {
     library->worker->host->refuse(library->worker, fd);
     return;
   }
-  connection->server = server;
   ev_io_init(&connection->io, on_ready, fd, EV_READ);
+  connection->io.data = connection;
   ev_io_start(server->loop, &connection->io);
-  LIST_INSERT_HEAD(&server->connections, connection, link);
-  mux_library_added(library);
+  mux_library_added(library, &connection->common);
 }
 
-static void drain(struct mux_library *library) {
-  struct server *server = (struct server *)library;
-  struct connection *next;
-  for (struct connection *each = LIST_FIRST(&server->connections); each != NULL; each = next) {
-    next = LIST_NEXT(each, link);
-    drive(each, MUX_READ | MUX_WRITE | MUX_HUP);
-  }
+static void drain(struct mux_library_connection *common) {
+  drive((struct connection *)common, MUX_READ | MUX_WRITE | MUX_HUP);
 }
 
 static void watch_listener(struct mux_library *library, bool on) {
@@ -125,8 +118,11 @@ static void set_timer(struct mux_library *library, int64_t ns) {
   ev_timer_start(server->loop, &server->timer);
 }
 
-static const struct mux_library_calls calls = {
-    .listen = watch_listener, .set_timer = set_timer, .add = add_connection, .drain = drain};
+static const struct mux_library_calls calls = {.listen = watch_listener,
+                                               .set_timer = set_timer,
+                                               .add = add_connection,
+                                               .drain = drain,
+                                               .end = end_connection};
 
 static void on_listener(struct ev_loop *loop, struct ev_io *io, int events) {
   (void)loop;
@@ -163,8 +159,7 @@ static int run(struct mux_worker *worker) {
     ev_run(server.loop, EVRUN_ONCE);
     mux_library_count(&server.library);
   }
-  while (!LIST_EMPTY(&server.connections))
-    end_connection(LIST_FIRST(&server.connections), 0);
+  mux_library_end_all(&server.library, 0);
   ev_loop_destroy(server.loop);
   return server.library.error;
 }

@@ -16,7 +16,6 @@ MUX_LIBRARY_MISSING("libevent", "libevent-dev")
 #else
 
 #include <stdlib.h>
-#include <sys/queue.h>
 #include <sys/select.h>
 
 #include "backends/libevent_server.h"
@@ -41,30 +40,27 @@ static uint32_t fd_limit_with(const int64_t *options) {
 
 struct server {
   struct libevent_server common;
-  LIST_HEAD(, connection) connections;
   int fd_limit; /* first descriptor that is refused; 0: none */
 };
 
 struct connection {
-  struct server *server;
+  struct mux_library_connection common;
   struct mux_echo echo;
-  LIST_ENTRY(connection) link;
   unsigned wants;
   int fd;
   struct event read;
   struct event write;
 };
 
-static void end_connection(struct connection *connection, int error) {
-  struct server *server = connection->server;
-  struct mux_worker *worker = server->common.library.worker;
+static void end_connection(struct mux_library_connection *common, int error) {
+  struct connection *connection = (struct connection *)common;
+  struct mux_worker *worker = common->library->worker;
   event_del(&connection->read);
   event_del(&connection->write);
-  LIST_REMOVE(connection, link);
   worker->host->echo_release(worker, &connection->echo);
   worker->host->close(worker, connection->fd, error);
+  mux_library_ended(common);
   free(connection);
-  mux_library_ended(&server->common.library);
 }
 
 static void watch(struct event *event, bool on, bool was_on) {
@@ -75,10 +71,10 @@ static void watch(struct event *event, bool on, bool was_on) {
 }
 
 static void drive(struct connection *connection, unsigned ready) {
-  struct mux_worker *worker = connection->server->common.library.worker;
+  struct mux_worker *worker = connection->common.library->worker;
   int rc = worker->host->drive(worker, &connection->echo, connection->fd, ready);
   if (rc <= 0) {
-    end_connection(connection, rc);
+    end_connection(&connection->common, rc);
     return;
   }
   unsigned wants = (unsigned)rc & (MUX_READ | MUX_WRITE);
@@ -92,7 +88,7 @@ static void drive(struct connection *connection, unsigned ready) {
 static void on_ready(evutil_socket_t fd, short what, void *argument) {
   struct connection *connection = argument;
   (void)fd;
-  connection->server->common.library.events++;
+  connection->common.library->events++;
   drive(connection, (what & EV_READ) != 0 ? MUX_READ : MUX_WRITE);
 }
 
@@ -105,7 +101,6 @@ static void add_connection(struct mux_library *library, int fd) {
     library->worker->host->refuse(library->worker, fd);
     return;
   }
-  connection->server = server;
   connection->fd = fd;
   connection->wants = MUX_READ;
   event_assign(&connection->read, base, fd, EV_READ | EV_PERSIST, on_ready, connection);
@@ -115,31 +110,25 @@ static void add_connection(struct mux_library *library, int fd) {
     free(connection);
     return;
   }
-  LIST_INSERT_HEAD(&server->connections, connection, link);
-  mux_library_added(library);
+  mux_library_added(library, &connection->common);
 }
 
-static void drain(struct mux_library *library) {
-  struct server *server = (struct server *)library;
-  struct connection *next;
-  for (struct connection *each = LIST_FIRST(&server->connections); each != NULL; each = next) {
-    next = LIST_NEXT(each, link);
-    drive(each, MUX_READ | MUX_WRITE | MUX_HUP);
-  }
+static void drain(struct mux_library_connection *common) {
+  drive((struct connection *)common, MUX_READ | MUX_WRITE | MUX_HUP);
 }
 
 static const struct mux_library_calls calls = {.listen = libevent_listen,
                                                .set_timer = libevent_set_timer,
                                                .add = add_connection,
-                                               .drain = drain};
+                                               .drain = drain,
+                                               .end = end_connection};
 
 static int run(struct mux_worker *worker) {
   struct server server = {.fd_limit = (int)fd_limit_with(worker->options)};
   int rc = libevent_open(&server.common, worker, &calls, (int)worker->options[OPTION_BACKEND]);
   if (rc == 0)
     rc = libevent_serve(&server.common);
-  while (!LIST_EMPTY(&server.connections))
-    end_connection(LIST_FIRST(&server.connections), 0);
+  mux_library_end_all(&server.common.library, 0);
   libevent_close(&server.common);
   return rc;
 }

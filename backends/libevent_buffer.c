@@ -13,41 +13,30 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <stdlib.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 
 #include "backends/libevent_server.h"
 
-struct server {
-  struct libevent_server common;
-  LIST_HEAD(, connection) connections;
-};
-
 struct connection {
+  struct mux_library_connection common;
   struct bufferevent *buffers;
-  struct server *server;
-  LIST_ENTRY(connection) link;
   bool eof;
   bool full; /* reading is disabled until the output has shrunk */
 };
 
-static struct mux_library *library_of(const struct connection *conn) {
-  return &conn->server->common.library;
-}
-
-static void end_connection(struct connection *conn, int error) {
-  struct mux_library *library = library_of(conn);
+static void end_connection(struct mux_library_connection *common, int error) {
+  struct connection *conn = (struct connection *)common;
+  struct mux_worker *worker = common->library->worker;
   int fd = bufferevent_getfd(conn->buffers);
   bufferevent_free(conn->buffers);
-  library->worker->host->close(library->worker, fd, error);
-  LIST_REMOVE(conn, link);
+  worker->host->close(worker, fd, error);
+  mux_library_ended(common);
   free(conn);
-  mux_library_ended(library);
 }
 
 /* Moves what has come to what goes out, and decides on reading further. */
 static void echo_input(struct connection *conn) {
-  struct mux_worker *worker = library_of(conn)->worker;
+  struct mux_worker *worker = conn->common.library->worker;
   struct evbuffer *output = bufferevent_get_output(conn->buffers);
   evbuffer_add_buffer(output, bufferevent_get_input(conn->buffers));
   if (evbuffer_get_length(output) < worker->buffer_bytes)
@@ -59,9 +48,9 @@ static void echo_input(struct connection *conn) {
 
 static void on_readable(struct bufferevent *buffers, void *arg) {
   struct connection *conn = arg;
-  const struct mux_worker *worker = library_of(conn)->worker;
+  const struct mux_worker *worker = conn->common.library->worker;
   (void)buffers;
-  library_of(conn)->events++;
+  conn->common.library->events++;
   if (worker->work_ns > 0)
     worker->host->work(worker);
   echo_input(conn);
@@ -70,10 +59,10 @@ static void on_readable(struct bufferevent *buffers, void *arg) {
 /* The output has shrunk to its low watermark. */
 static void on_written(struct bufferevent *buffers, void *arg) {
   struct connection *conn = arg;
-  library_of(conn)->events++;
+  conn->common.library->events++;
   if (conn->eof) {
     if (evbuffer_get_length(bufferevent_get_output(buffers)) == 0)
-      end_connection(conn, 0);
+      end_connection(&conn->common, 0);
   } else if (conn->full) {
     conn->full = false;
     bufferevent_setwatermark(buffers, EV_WRITE, 0, 0);
@@ -83,24 +72,24 @@ static void on_written(struct bufferevent *buffers, void *arg) {
 
 static void on_event(struct bufferevent *buffers, short what, void *arg) {
   struct connection *conn = arg;
-  library_of(conn)->events++;
+  conn->common.library->events++;
   if ((what & BEV_EVENT_EOF) == 0) {
     int error = EVUTIL_SOCKET_ERROR();
-    end_connection(conn, error != 0 ? -error : -EIO);
+    end_connection(&conn->common, error != 0 ? -error : -EIO);
     return;
   }
   conn->eof = true;
   echo_input(conn);
   bufferevent_setwatermark(buffers, EV_WRITE, 0, 0);
   if (evbuffer_get_length(bufferevent_get_output(buffers)) == 0)
-    end_connection(conn, 0);
+    end_connection(&conn->common, 0);
 }
 
 static void add_connection(struct mux_library *library, int fd) {
-  struct server *server = (struct server *)library;
+  struct libevent_server *server = (struct libevent_server *)library;
   struct mux_worker *worker = library->worker;
   struct connection *conn = calloc(1, sizeof *conn);
-  struct bufferevent *buffers = bufferevent_socket_new(server->common.base, fd, 0);
+  struct bufferevent *buffers = bufferevent_socket_new(server->base, fd, 0);
   if (conn == NULL || buffers == NULL) {
     free(conn);
     if (buffers != NULL)
@@ -108,37 +97,32 @@ static void add_connection(struct mux_library *library, int fd) {
     worker->host->refuse(worker, fd);
     return;
   }
-  *conn = (struct connection){.buffers = buffers, .server = server};
-  LIST_INSERT_HEAD(&server->connections, conn, link);
-  mux_library_added(library);
+  conn->buffers = buffers;
+  mux_library_added(library, &conn->common);
   bufferevent_setcb(buffers, on_readable, on_written, on_event, conn);
   bufferevent_set_max_single_read(buffers, worker->buffer_bytes);
   bufferevent_set_max_single_write(buffers, worker->buffer_bytes);
   bufferevent_enable(buffers, EV_READ | EV_WRITE);
 }
 
-/* No more is to come: libevent reads what the queues hold, and then the end. */
-static void drain(struct mux_library *library) {
-  struct server *server = (struct server *)library;
-  struct connection *conn;
-  LIST_FOREACH(conn, &server->connections, link) {
-    shutdown(bufferevent_getfd(conn->buffers), SHUT_RD);
-  }
+/* No more is to come: libevent reads what the queue holds, and then the end. */
+static void drain(struct mux_library_connection *common) {
+  shutdown(bufferevent_getfd(((struct connection *)common)->buffers), SHUT_RD);
 }
 
 static const struct mux_library_calls calls = {.listen = libevent_listen,
                                                .set_timer = libevent_set_timer,
                                                .add = add_connection,
-                                               .drain = drain};
+                                               .drain = drain,
+                                               .end = end_connection};
 
 static int run(struct mux_worker *worker) {
-  struct server server = {0};
-  int rc = libevent_open(&server.common, worker, &calls, LIBEVENT_EPOLL);
+  struct libevent_server server = {0};
+  int rc = libevent_open(&server, worker, &calls, LIBEVENT_EPOLL);
   if (rc == 0)
-    rc = libevent_serve(&server.common);
-  while (!LIST_EMPTY(&server.connections))
-    end_connection(LIST_FIRST(&server.connections), rc != 0 ? rc : -ETIMEDOUT);
-  libevent_close(&server.common);
+    rc = libevent_serve(&server);
+  mux_library_end_all(&server.library, rc != 0 ? rc : -ETIMEDOUT);
+  libevent_close(&server);
   return rc;
 }
 

@@ -6,8 +6,9 @@
 /* Connections accepted before the others get a turn, and by a server that stops. */
 enum { BATCH = 256, LAST_BATCH = 1 << 16 };
 
-void mux_library_added(struct mux_library *library) {
-  library->live++;
+void mux_library_added(struct mux_library *library, struct mux_library_connection *connection) {
+  connection->library = library;
+  LIST_INSERT_HEAD(&library->connections, connection, link);
 }
 
 static void resume(struct mux_library *library) {
@@ -15,10 +16,16 @@ static void resume(struct mux_library *library) {
   library->calls->listen(library, true);
 }
 
-void mux_library_ended(struct mux_library *library) {
-  library->live--;
+void mux_library_ended(struct mux_library_connection *connection) {
+  struct mux_library *library = connection->library;
+  LIST_REMOVE(connection, link);
   if (library->paused && !library->draining)
     resume(library); /* there is room for another */
+}
+
+void mux_library_end_all(struct mux_library *library, int error) {
+  while (!LIST_EMPTY(&library->connections))
+    library->calls->end(LIST_FIRST(&library->connections), error);
 }
 
 /* What a batch leaves waiting is reported again: all these libraries are level-triggered. */
@@ -59,5 +66,10 @@ void mux_library_on_stop(struct mux_library *library) {
   if (!library->paused)
     library->calls->listen(library, false);
   library->calls->set_timer(library, library->worker->drain_ns);
-  library->calls->drain(library);
+  struct mux_library_connection *next;
+  for (struct mux_library_connection *each = LIST_FIRST(&library->connections); each != NULL;
+       each = next) {
+    next = LIST_NEXT(each, link);
+    library->calls->drain(each); /* which may end it */
+  }
 }

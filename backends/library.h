@@ -2,8 +2,9 @@
  * batches, pausing for want of descriptors, draining, counting. A backend supplies the library's
  * calls, runs its loop, and moves the bytes its own way.
  *
- * A backend's server begins with a struct mux_library, which its callbacks hand to the functions
- * below. Everything belongs to the worker's thread. */
+ * A backend's server begins with a struct mux_library, its connection with a struct
+ * mux_library_connection; its callbacks hand them to the functions below. Everything belongs to the
+ * worker's thread. */
 #ifndef MUX_LIBRARY_H
 #define MUX_LIBRARY_H
 
@@ -11,18 +12,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/queue.h>
 
 #include "backends/mux_backend.h"
 
 struct mux_library {
   struct mux_worker *worker;
   const struct mux_library_calls *calls;
+  LIST_HEAD(, mux_library_connection) connections;
   uint64_t events; /* callbacks since the last wait */
-  uint32_t live;   /* connections */
   int error;       /* of the listener; ends the server */
   bool paused;     /* not accepting until a connection ends or the timer fires */
   bool draining;
   bool expired; /* the drain's deadline has passed */
+};
+
+struct mux_library_connection {
+  struct mux_library *library;
+  LIST_ENTRY(mux_library_connection) link;
 };
 
 /* What a backend supplies. */
@@ -31,10 +38,12 @@ struct mux_library_calls {
   void (*listen)(struct mux_library *library, bool on);
   /* Calls on_timer() once, after so long. Replaces an earlier one. */
   void (*set_timer)(struct mux_library *library, int64_t ns);
-  /* Serves an accepted connection, and says ended() when it has, or refuses it. */
+  /* Serves an accepted connection and says so with added(), or refuses it. */
   void (*add)(struct mux_library *library, int fd);
-  /* The server stops: each connection ends once what its receive queue holds is echoed. */
-  void (*drain)(struct mux_library *library);
+  /* The server stops: the connection is to end once what its receive queue holds is echoed. */
+  void (*drain)(struct mux_library_connection *connection);
+  /* Ends the connection, with ended() before it is freed. error: 0 or -errno. */
+  void (*end)(struct mux_library_connection *connection, int error);
 };
 
 /* To be called by the library's callbacks: the listener is readable, the timer has fired, the stop
@@ -44,12 +53,15 @@ void mux_library_on_timer(struct mux_library *library);
 void mux_library_on_stop(struct mux_library *library);
 
 /* A connection has been added or has ended. */
-void mux_library_added(struct mux_library *library);
-void mux_library_ended(struct mux_library *library);
+void mux_library_added(struct mux_library *library, struct mux_library_connection *connection);
+void mux_library_ended(struct mux_library_connection *connection);
+/* Ends all that are left. */
+void mux_library_end_all(struct mux_library *library, int error);
 
 /* False once the server has nothing more to do. */
 static inline bool mux_library_runs(const struct mux_library *library) {
-  return library->error == 0 && !library->expired && !(library->draining && library->live == 0);
+  return library->error == 0 && !library->expired &&
+         !(library->draining && LIST_EMPTY(&library->connections));
 }
 
 /* To be called after each turn of the loop: counts it and what it brought. */

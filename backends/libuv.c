@@ -14,7 +14,6 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 #include <uv.h>
 
@@ -25,11 +24,11 @@ struct server {
   uv_poll_t stop;
   uv_timer_t timer;
   uv_check_t check; /* after every wait */
-  LIST_HEAD(, connection) connections;
   bool is_unix;
 };
 
 struct connection {
+  struct mux_library_connection common;
   union {
     uv_handle_t handle;
     uv_stream_t stream;
@@ -40,12 +39,10 @@ struct connection {
   uint32_t in_flight; /* bytes of the request; 0: there is none */
   bool reading;
   struct mux_echo echo;
-  struct server *server;
-  LIST_ENTRY(connection) link;
 };
 
 static struct mux_worker *worker_of(const struct connection *conn) {
-  return conn->server->library.worker;
+  return conn->common.library->worker;
 }
 
 static void on_closed(uv_handle_t *handle) {
@@ -55,14 +52,14 @@ static void on_closed(uv_handle_t *handle) {
   free(conn);
 }
 
-static void end_connection(struct connection *conn, int error) {
+static void end_connection(struct mux_library_connection *common, int error) {
+  struct connection *conn = (struct connection *)common;
   struct mux_worker *worker = worker_of(conn);
   if (uv_is_closing(&conn->uv.handle))
     return;
   uv_close(&conn->uv.handle, on_closed); /* closes the fd */
   worker->host->close(worker, -1, error);
-  LIST_REMOVE(conn, link);
-  mux_library_ended(&conn->server->library);
+  mux_library_ended(common);
 }
 
 static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *out) {
@@ -103,7 +100,7 @@ static void advance(struct connection *conn) {
   int error = send_waiting(conn);
   unsigned wants = mux_echo_wants(&conn->echo);
   if (error < 0 || wants == 0) {
-    end_connection(conn, error);
+    end_connection(&conn->common, error);
     return;
   }
   bool read = (wants & MUX_READ) != 0;
@@ -113,17 +110,17 @@ static void advance(struct connection *conn) {
     uv_read_stop(&conn->uv.stream);
   conn->reading = read;
   if (error < 0)
-    end_connection(conn, error);
+    end_connection(&conn->common, error);
 }
 
 static void on_written(uv_write_t *request, int status) {
   struct connection *conn = request->handle->data;
   struct mux_worker *worker = worker_of(conn);
-  conn->server->library.events++;
+  conn->common.library->events++;
   if (uv_is_closing(&conn->uv.handle))
     return;
   if (status < 0) {
-    end_connection(conn, status);
+    end_connection(&conn->common, status);
     return;
   }
   worker->host->echo_sent(worker, &conn->echo, conn->in_flight);
@@ -135,7 +132,7 @@ static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buffer) 
   struct connection *conn = stream->data;
   struct mux_worker *worker = worker_of(conn);
   (void)buffer;
-  conn->server->library.events++;
+  conn->common.library->events++;
   if (nread > 0)
     worker->host->echo_received(worker, &conn->echo, (size_t)nread);
   else if (nread == UV_EOF)
@@ -143,7 +140,7 @@ static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buffer) 
   if (nread <= 0 && conn->echo.head == conn->echo.tail)
     worker->host->echo_release(worker, &conn->echo);
   if (nread < 0 && nread != UV_EOF)
-    end_connection(conn, (int)nread);
+    end_connection(&conn->common, (int)nread);
   else if (nread != 0) /* 0: nothing had come after all */
     advance(conn);
 }
@@ -163,15 +160,14 @@ static void add_connection(struct mux_library *library, int fd) {
     uv_tcp_init(&server->loop, &conn->uv.tcp);
     error = uv_tcp_open(&conn->uv.tcp, fd);
   }
-  conn->server = server;
+  conn->common.library = library;
   conn->uv.handle.data = conn;
   if (error < 0) {
     uv_close(&conn->uv.handle, on_closed);
     library->worker->host->refuse(library->worker, fd);
     return;
   }
-  LIST_INSERT_HEAD(&server->connections, conn, link);
-  mux_library_added(library);
+  mux_library_added(library, &conn->common);
   advance(conn);
 }
 
@@ -189,15 +185,17 @@ static void on_listener(uv_poll_t *poll, int status, int events) {
 static void on_timer(uv_timer_t *timer) {
   struct server *server = timer->data;
   mux_library_on_timer(&server->library);
-  while (server->library.expired && !LIST_EMPTY(&server->connections))
-    end_connection(LIST_FIRST(&server->connections), -ETIMEDOUT);
+  if (server->library.expired)
+    mux_library_end_all(&server->library, -ETIMEDOUT);
 }
 
+/* The loop runs on until the last connection has ended: nothing else keeps it any longer. */
 static void on_stop(uv_poll_t *poll, int status, int events) {
   struct server *server = poll->data;
   (void)status;
   (void)events;
   uv_poll_stop(poll);
+  uv_unref((uv_handle_t *)&server->timer);
   mux_library_on_stop(&server->library);
 }
 
@@ -220,21 +218,18 @@ static void set_timer(struct mux_library *library, int64_t ns) {
   uv_timer_start(&server->timer, on_timer, (uint64_t)ns / 1000000, 0);
 }
 
-/* No more is to come: libuv reads what the queues hold, and then the end. The loop runs on until
- * the last connection has ended, as nothing else keeps it any longer. */
-static void drain(struct mux_library *library) {
-  struct server *server = (struct server *)library;
-  struct connection *conn;
-  uv_unref((uv_handle_t *)&server->timer);
-  LIST_FOREACH(conn, &server->connections, link) {
-    uv_os_fd_t fd;
-    if (uv_fileno(&conn->uv.handle, &fd) == 0)
-      shutdown(fd, SHUT_RD);
-  }
+/* No more is to come: libuv reads what the queue holds, and then the end. */
+static void drain(struct mux_library_connection *common) {
+  uv_os_fd_t fd;
+  if (uv_fileno(&((struct connection *)common)->uv.handle, &fd) == 0)
+    shutdown(fd, SHUT_RD);
 }
 
-static const struct mux_library_calls calls = {
-    .listen = watch_listener, .set_timer = set_timer, .add = add_connection, .drain = drain};
+static const struct mux_library_calls calls = {.listen = watch_listener,
+                                               .set_timer = set_timer,
+                                               .add = add_connection,
+                                               .drain = drain,
+                                               .end = end_connection};
 
 static int open_server(struct server *server) {
   struct mux_worker *worker = server->library.worker;
@@ -286,8 +281,7 @@ static int run(struct mux_worker *worker) {
     uv_run(&server->loop, UV_RUN_DEFAULT);
     error = server->library.error;
   }
-  while (!LIST_EMPTY(&server->connections))
-    end_connection(LIST_FIRST(&server->connections), error);
+  mux_library_end_all(&server->library, error);
   uv_walk(&server->loop, close_handle, NULL);
   uv_run(&server->loop, UV_RUN_DEFAULT);
   uv_loop_close(&server->loop);

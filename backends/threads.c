@@ -10,10 +10,9 @@
  * Invariant: a connection is in the list from before its thread starts until just before its
  * descriptor is closed, both under the lock; so the stopper never shuts down a descriptor that
  * belongs to somebody else by now. */
-#include "backends/mux_backend.h"
+#include "backends/blocking.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -148,16 +147,11 @@ static int accept_all(struct acceptor *acceptor, int *held) {
 
 static int accept_until_stopped(struct acceptor *acceptor, int *held) {
   struct mux_worker *worker = acceptor->worker;
-  struct pollfd fds[] = {{.fd = worker->stop_fd, .events = POLLIN},
-                         {.fd = worker->listen_fd, .events = POLLIN}};
   bool paused = false;
   while (!worker->host->draining(worker)) {
-    int n = poll(fds, paused ? 1 : 2, paused ? (int)(MUX_ACCEPT_PAUSE_NS / 1000000) : -1);
-    if (n < 0 && errno != EINTR)
-      return -errno;
-    MUX_COUNT(worker, waits, 1);
-    MUX_COUNT(worker, events, n > 0 ? n : 0);
-    int rc = accept_all(acceptor, held);
+    int rc = mux_blocking_wait(worker, paused);
+    if (rc == 0)
+      rc = accept_all(acceptor, held);
     if (rc != 0 && rc != -EMFILE)
       return rc;
     paused = rc == -EMFILE;

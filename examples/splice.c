@@ -215,10 +215,10 @@ static int turn(struct server *server, int64_t until_ns) {
     timeout_ms = left_ns > 0 ? (int)((left_ns + 999999) / 1000000) : 0;
   }
   int n = epoll_wait(server->epoll_fd, events, WAIT_EVENTS, server->accept_more ? 0 : timeout_ms);
-  if (n < 0)
-    return errno == EINTR ? 0 : -errno;
+  if (n < 0 && errno != EINTR)
+    return -errno;
   MUX_COUNT(server->worker, waits, 1);
-  MUX_COUNT(server->worker, events, n);
+  MUX_COUNT(server->worker, events, n > 0 ? n : 0);
   for (int i = 0; i < n; i++) {
     void *who = events[i].data.ptr;
     if (who == &server->worker->listen_fd)

@@ -4,7 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -82,6 +82,30 @@ static void a_connection_whose_options_fail_is_counted_as_refused(void **state) 
   close_worker(&fixture);
 }
 
+enum { COUNTERS = 4, COUNTS = 100000 };
+
+static void *count_many(void *argument) {
+  struct mux_worker *worker = argument;
+  for (int i = 0; i < COUNTS; i++)
+    mux_host_close(worker, -1, i % 2 == 0 ? 0 : -ECONNRESET);
+  return NULL;
+}
+
+/* As with a thread per connection: none of their counts is lost. */
+static void threads_of_a_worker_count_together(void **state) {
+  (void)state;
+  struct fixture fixture;
+  pthread_t threads[COUNTERS];
+  struct mux_worker *worker = open_worker(&fixture, "tcp://127.0.0.1:0");
+  for (int i = 0; i < COUNTERS; i++)
+    assert_int_equal(pthread_create(&threads[i], NULL, count_many, worker), 0);
+  for (int i = 0; i < COUNTERS; i++)
+    pthread_join(threads[i], NULL);
+  assert_int_equal(fixture.counters.closed, COUNTERS * COUNTS);
+  assert_int_equal(fixture.counters.resets, COUNTERS * COUNTS / 2);
+  close_worker(&fixture);
+}
+
 /* ---- Datagrams ------------------------------------------------------------------------------ */
 
 /* Whoever fills the queue as fast as it is emptied must not keep the worker for ever. */
@@ -114,6 +138,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_connection_is_counted_as_accepted),
       cmocka_unit_test(a_connection_whose_options_fail_is_counted_as_refused),
+      cmocka_unit_test(threads_of_a_worker_count_together),
       cmocka_unit_test(a_turn_over_datagrams_ends),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
