@@ -8,8 +8,8 @@
 
 enum {
   NAME_BYTES = 31,
-  LARGEST_STRUCT = 4096,        /* of a plug-in; more is no size */
-  ALIGNMENT = _Alignof(void *), /* of every struct and table, at least */
+  LARGEST_STRUCT = 4096,        /* larger sizes are not believed */
+  ALIGNMENT = _Alignof(void *), /* of every struct and table */
 };
 
 #define END_OF(type, field) (offsetof(type, field) + sizeof(((type *)0)->field))
@@ -44,8 +44,7 @@ static int check_abi(const struct mux_abi *abi, char *why, size_t why_bytes) {
     memcpy(&bytes, (const char *)abi + structs[i].offset, sizeof bytes);
     if (bytes >= structs[i].least_bytes && bytes <= LARGEST_STRUCT && bytes % ALIGNMENT == 0)
       continue;
-    snprintf(why, why_bytes, "its struct %s has %u bytes, which no compiler makes of it",
-             structs[i].name, bytes);
+    snprintf(why, why_bytes, "its struct %s has %u bytes, which cannot be", structs[i].name, bytes);
     return -EINVAL;
   }
   return 0;
@@ -53,15 +52,15 @@ static int check_abi(const struct mux_abi *abi, char *why, size_t why_bytes) {
 
 /* ---- Copies --------------------------------------------------------------------------------- */
 
-/* Fields that the plug-in does not have are zero, those that this program does not know are left
+/* Fields that the plug-in does not have are zero; fields that this program does not know are left
  * out. */
 static void copy(void *own, size_t own_bytes, const void *given, size_t given_bytes) {
   memset(own, 0, own_bytes);
   memcpy(own, given, given_bytes < own_bytes ? given_bytes : own_bytes);
 }
 
-/* Both kinds of table end with a row whose first field, a pointer, is NULL. Copies `most` rows at
- * most, and the end; the one after them tells whether the table is longer. */
+/* Both kinds of table end with a row whose first field, a pointer, is NULL. Copies at most `most`
+ * rows and one more, which tells whether the table ends there. */
 static void copy_table(void *own, size_t own_bytes, const void *given, size_t given_bytes,
                        size_t most) {
   const void *key = own;
@@ -83,7 +82,7 @@ static int copy_all(struct mux_adopted *own, const struct mux_backend *given, ch
   copy(backend, sizeof *backend, given, abi->backend_bytes);
   if (!is_aligned(backend->poller) || !is_aligned(backend->options) ||
       !is_aligned(backend->exemptions)) {
-    snprintf(why, why_bytes, "one of its pointers is none");
+    snprintf(why, why_bytes, "one of its pointers is not aligned");
     return -EINVAL;
   }
   if (backend->poller != NULL) {
@@ -123,7 +122,7 @@ static int is_in_code(struct dl_phdr_info *object, size_t bytes, void *address) 
   return 0;
 }
 
-/* The first callback that points to anything but code; NULL if there is none. */
+/* The first callback that does not point to code; NULL if they all do. */
 static const char *bad_callback(const struct mux_backend *backend) {
   static const struct mux_poller none = {0};
   const struct mux_poller *poller = backend->poller != NULL ? backend->poller : &none;
@@ -152,7 +151,7 @@ static int check_exemptions(const struct mux_backend *backend, char *why, size_t
       return -EINVAL;
     }
     if (!mux_is_line(row->test) || row->reason == NULL || !mux_is_line(row->reason)) {
-      snprintf(why, why_bytes, "its exemption %d is not two lines of printable text", count + 1);
+      snprintf(why, why_bytes, "the texts of its exemption %d are not printable", count + 1);
       return -EINVAL;
     }
   }
@@ -178,7 +177,7 @@ static int check_backend(const struct mux_backend *backend, char *why, size_t wh
                               poller->close == NULL))
     snprintf(why, why_bytes, "its poller lacks one of open, set, wait and close");
   else if (callback != NULL)
-    snprintf(why, why_bytes, "its %s is no function", callback);
+    snprintf(why, why_bytes, "its %s is not a function", callback);
   else
     return 0;
   return -EINVAL;

@@ -1,4 +1,4 @@
-/* blocking.h: how workers wait for connections that they will then block on. */
+/* blocking.h: how blocking models wait for the next connection. */
 #ifndef MUX_BLOCKING_H
 #define MUX_BLOCKING_H
 
@@ -8,8 +8,8 @@
 
 #include "backends/mux_backend.h"
 
-/* Waits until there may be a connection to accept or the server has to stop; while accepting is
- * paused, for the stop and MUX_ACCEPT_PAUSE_NS at most. Returns 0 or -errno. */
+/* Waits until there may be a connection to accept, or the server has to stop. While accepting is
+ * paused, waits only for the stop, and MUX_ACCEPT_PAUSE_NS at most. Returns 0 or -errno. */
 static inline int mux_blocking_wait(struct mux_worker *worker, bool paused) {
   struct pollfd fds[] = {{.fd = worker->stop_fd, .events = POLLIN},
                          {.fd = worker->listen_fd, .events = POLLIN}};

@@ -1,5 +1,5 @@
-/* dispatcher.c: see dispatcher.h. A pipe carries ints, each smaller than PIPE_BUF, so each whole
- * (pipe(7)); a socket carries packets of one byte with a descriptor each. */
+/* dispatcher.c: see dispatcher.h. A pipe carries ints, which are smaller than PIPE_BUF and so are
+ * never split (pipe(7)); a socket carries packets of one byte with a descriptor each. */
 #include "backends/dispatcher.h"
 
 #include <errno.h>
@@ -72,7 +72,7 @@ void mux_dispatcher_leave(struct mux_dispatcher *dispatcher, uint32_t worker) {
 
 /* ---- One descriptor ------------------------------------------------------------------------- */
 
-/* Room for one descriptor beside a byte of data, which a packet must have. */
+/* Room for one descriptor, and for the byte of data that a packet must have. */
 struct packet {
   char byte;
   struct iovec data;
@@ -89,7 +89,8 @@ static struct msghdr *packet_init(struct packet *packet) {
   return &packet->message;
 }
 
-/* True if the channel took it; a pipe's reader owns it then, a socket's has a copy. */
+/* True if the channel took it; then a pipe's reader owns the descriptor, and a socket's has a copy.
+ */
 static bool send_fd(int to, bool processes, int fd) {
   if (!processes)
     return write(to, &fd, sizeof fd) == sizeof fd;
@@ -134,7 +135,7 @@ int mux_dispatcher_take(int from, bool processes, bool draining) {
       return rc;
     if (rc == -EINTR)
       continue;
-    if (rc == 0 || !draining || waited) /* the end, or nothing for now */
+    if (rc == 0 || !draining || waited) /* closed, or nothing for now */
       return -EAGAIN;
     poll(&(struct pollfd){.fd = from, .events = POLLIN}, 1, LAST_WAIT_MS);
   }
@@ -153,7 +154,7 @@ static bool offer(struct mux_dispatcher *dispatcher, int fd) {
   return false;
 }
 
-/* When hundreds wait in every channel, the others wait in the listener's queue. */
+/* When hundreds wait in every channel, the rest wait in the listener's queue. */
 static void dispatch(struct mux_dispatcher *dispatcher, int fd) {
   struct pollfd stop = {.fd = dispatcher->stop_fd, .events = POLLIN};
   for (int last_offers = 0; !offer(dispatcher, fd);) {
@@ -167,7 +168,7 @@ static void dispatch(struct mux_dispatcher *dispatcher, int fd) {
   }
 }
 
-/* Returns false for want of descriptors or memory: time to pause. */
+/* Returns false when out of descriptors or memory: time to pause. */
 static bool accept_batch(struct mux_dispatcher *dispatcher, int most) {
   for (int i = 0; i < most; i++) {
     int fd = accept4(dispatcher->listen_fd, NULL, NULL, SOCK_CLOEXEC);

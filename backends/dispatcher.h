@@ -10,7 +10,7 @@
 
 struct mux_dispatcher; /* opaque */
 
-/* Opens the channels. Ends the program if it cannot: it is part of setting up. listen_fd stays the
+/* Opens the channels. Ends the program on error, as it is part of the set-up. listen_fd stays the
  * caller's. */
 struct mux_dispatcher *mux_dispatcher_open(int listen_fd, int stop_fd, uint32_t workers,
                                            bool processes);
@@ -18,14 +18,14 @@ struct mux_dispatcher *mux_dispatcher_open(int listen_fd, int stop_fd, uint32_t 
 int mux_dispatcher_fd(const struct mux_dispatcher *dispatcher, uint32_t worker);
 /* In the process of that worker: closes what belongs to the dispatcher and to other workers. */
 void mux_dispatcher_leave(struct mux_dispatcher *dispatcher, uint32_t worker);
-/* Starts the thread: after the processes, which must not inherit a connection. It ends after the
- * stop, when those in the queue have been handed out. */
+/* Starts the thread; call it after forking the workers, which must not inherit a connection. The
+ * thread ends after the stop, when the connections in the queue have been handed out. */
 void mux_dispatcher_start(struct mux_dispatcher *dispatcher);
 /* Waits for the thread and frees dispatcher. */
 void mux_dispatcher_close(struct mux_dispatcher *dispatcher);
 
-/* In a worker: the next connection from its end. draining: waits until one has come or none can.
- * Returns the fd, -EAGAIN, or -EMFILE for want of descriptors (the connection is lost). */
+/* In a worker: the next connection from its end. draining: waits until there is one or there will
+ * be none. Returns the fd, -EAGAIN, or -EMFILE when out of descriptors (the connection is lost). */
 int mux_dispatcher_take(int fd, bool processes, bool draining);
 
 #endif

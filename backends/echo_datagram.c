@@ -1,21 +1,22 @@
 /* echo_datagram.c: echo over UDP (RFC 862: a received datagram is sent back to where it came from).
  *
- * There are no connections: a worker waits for one socket, and whoever waits for it does so as for
- * a listener. So accept() on a UDP socket echoes what has come and returns -EAGAIN, and every
- * backend that accepts through the host serves UDP with its own way of waiting.
+ * There are no connections: a worker waits for one socket, as it would for a listener. So accept()
+ * on a UDP socket echoes what has arrived, and every backend that accepts through the host serves
+ * UDP with its own way of waiting.
  *
- * UDP may lose datagrams: when the network refuses an echo, it is for the client to count what is
+ * UDP may lose datagrams: when the network refuses an echo, it is lost, and the client counts it as
  * missing.
  *
- * A datagram with a false source address could begin an echo without end, between two servers or
- * from one to itself (CERT CA-1996-01; CVE-2024-2169). The kernel drops two kinds of datagrams, so
- * that no backend ever receives them:
- *   - those from a privileged port, where no client is, but echo, chargen, daytime, time and other
- *     services that answer everybody (RFC 862 to 868; BSD's inetd(8) refuses the same);
- *   - those that are an echo of muxbench themselves. Every echo bears a mark for that, a code point
- *     of the IP header which is for local use (RFC 2474, section 6).
- * Datagrams cannot say whether a foreign program on another port would answer, too: with such a one
- * a loop remains possible. Networks may erase the mark; loopback does not. */
+ * A datagram with a false source address could start an endless loop of echoes, between two servers
+ * or from one to itself (CERT CA-1996-01; CVE-2024-2169). The kernel drops two kinds of datagrams,
+ * so that no backend ever receives them:
+ *   - those from a privileged port, where there are no clients but services that answer anybody:
+ *     echo, chargen, daytime, time (RFC 862 to 868). BSD's inetd(8) refuses the same ports;
+ *   - those that are themselves an echo from muxbench. Every echo is marked as such by a DSCP that
+ *     is reserved for local use (RFC 2474, section 6).
+ * With a foreign program on another port that answers whatever it receives, a loop remains
+ * possible: nothing in its datagrams tells it from a client. Networks may erase the mark; loopback
+ * does not. */
 #include "backends/core.h"
 
 #include <errno.h>
@@ -26,8 +27,8 @@
 
 enum {
   LARGEST_DATAGRAM = 65536, /* UDP's length field has 16 bits */
-  BATCH = 128,              /* echoed before the worker looks at anything else */
-  LAST_BATCH = 65536,       /* ... after the stop, when nothing else is left to look at */
+  BATCH = 128,              /* echoed before the worker turns to anything else */
+  LAST_BATCH = 65536,       /* ... after the stop */
   ECHO_MARK = 0xac,         /* DSCP 43, of pool 2, in its place in the octet; no ECN */
   MARK_MASK = 0xfc,
 };

@@ -14,15 +14,15 @@
 #include "common/cli.h"
 #include "common/clock.h"
 
-/* Connections that died in the queue and are skipped by one call. */
+/* Connections that died in the queue and that one call skips. */
 enum { ACCEPT_SKIPS = 64 };
 
 static int64_t host_now_ns(void) {
   return mux_now_ns();
 }
 
-/* accept(2), "Error handling": already-pending network errors of the new socket are passed on, and
- * are to be treated like EAGAIN by trying again. EPERM is a firewall's. */
+/* accept(2), "Error handling": pending network errors of the new socket are passed on, and should
+ * be treated like EAGAIN by retrying. EPERM comes from a firewall. */
 static bool is_dead_connection(int error) {
   switch (error) {
   case EINTR:
@@ -47,7 +47,7 @@ static bool is_shortage(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-/* accept4(2), or the same from a dispatcher. */
+/* accept4(2), or the same from the dispatcher. */
 static int take_connection(const struct mux_worker *worker, int flags) {
   if (worker->accept != MUX_ACCEPT_HANDOFF)
     return accept4(worker->listen_fd, NULL, NULL, flags | SOCK_CLOEXEC);
@@ -70,7 +70,7 @@ __attribute__((format(printf, 2, 3))) static void host_log(const struct mux_work
   mux_note("%s: %s", worker->backend->name, text);
 }
 
-/* The first is said, the rest are counted. */
+/* The first refusal is reported, the others are only counted. */
 static bool is_first_refusal(const struct mux_worker *worker) {
   return __atomic_load_n(&worker->counters->refused, __ATOMIC_RELAXED) == 0;
 }
@@ -102,8 +102,8 @@ int mux_host_accept(struct mux_worker *worker, int flags) {
     }
     int error = errno;
     if (error == EAGAIN || error == EWOULDBLOCK || (error == EINVAL && mux_draining(worker))) {
-      /* The queue of a stopping server is empty: from now on the kernel refuses newcomers, instead
-       * of queueing those whom nobody will serve. */
+      /* The queue of a stopping server is empty: from now on the kernel refuses newcomers instead
+       * of queueing connections that will not be served. */
       if (mux_draining(worker))
         shutdown(worker->listen_fd, SHUT_RDWR);
       return -EAGAIN;

@@ -1,16 +1,17 @@
-/* iterative.c: blocking, one connection at a time from its first byte to its last, as the
- * textbook's first server does it. The others wait in the listen queue, connected.
+/* iterative.c: blocking, one connection at a time from its first byte to its last: the iterative
+ * server of the textbooks. Other connections are established and wait in the accept queue.
  *
  *   iterative  one worker
- *   pool       a fixed pool of threads, each of them iterative, on one listener
+ *   pool       a fixed pool of threads on one listener, each of them iterative
  *   prefork    the same with processes
  *
- * More connections than workers wait; that is the lesson. A worker that blocks in recv() or send()
- * cannot look at stop_fd, so each has a second thread that sleeps until the server stops:
- * shutdown(SHUT_RD) then makes a blocked receive return what the queue holds and then the end, and
- * at the deadline SHUT_RDWR wakes those who are stuck in a send.
+ * Connections beyond the number of workers have to wait; that is the lesson. A worker that blocks
+ * in recv() or send() cannot watch stop_fd, so each has a second thread that sleeps until the
+ * server stops: shutdown(SHUT_RD) then makes a blocked receive return what the queue holds and then
+ * EOF, and at the deadline SHUT_RDWR wakes workers that are stuck in a send.
  *
- * Invariant: under the lock, serving_fd is the descriptor being served, not closed yet, or -1. */
+ * Invariant: under the lock, serving_fd is the descriptor being served, which is still open, or -1.
+ */
 #include "backends/blocking.h"
 
 #include <errno.h>
@@ -23,13 +24,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { OPEN = -1 }; /* not shut down, beside SHUT_RD and SHUT_RDWR */
+enum { OPEN = -1 }; /* not shut down; else SHUT_RD or SHUT_RDWR */
 
 struct server {
   struct mux_worker *worker;
   pthread_mutex_t lock;
   int serving_fd;
-  int shut;   /* how connections are shut down by now */
+  int shut;   /* how connections are shut down at present */
   int end_fd; /* eventfd: the worker has ended */
 };
 
@@ -43,7 +44,7 @@ static void shut_down(struct server *server, int how) {
   pthread_mutex_unlock(&server->lock);
 }
 
-/* True when the worker has ended. False when fd (unless -1) is readable or the time has come. */
+/* True if the worker has ended. False if fd (unless -1) is readable or the time is up. */
 static bool wait_for_end(const struct server *server, int fd, int64_t until_ns) {
   const struct mux_host *host = server->worker->host;
   struct pollfd fds[] = {{.fd = server->end_fd, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
@@ -104,7 +105,7 @@ static int serve_until_stopped(struct server *server) {
   return 0;
 }
 
-/* Those who connected before the stop get back what they have sent. */
+/* Connections from before the stop get back what they have sent. */
 static void serve_the_rest(struct server *server) {
   struct mux_worker *worker = server->worker;
   int64_t deadline_ns = worker->host->now_ns() + worker->drain_ns;
@@ -127,7 +128,7 @@ static int iterative_run(struct mux_worker *worker) {
   sigaddset(&stop, SIGTERM);
   sigaddset(&stop, SIGINT);
   if (rc == 0) {
-    /* The stopper's business: ThreadSanitizer runs no handler in a thread that blocks in recv(). */
+    /* Left to the stopper: ThreadSanitizer runs no handler in a thread that blocks in recv(). */
     pthread_sigmask(SIG_BLOCK, &stop, &before);
     rc = serve_until_stopped(&server);
     serve_the_rest(&server);
@@ -190,7 +191,7 @@ MUX_BACKEND(pool);
 static const struct mux_backend prefork = {
     .abi = MUX_ABI,
     .name = "prefork",
-    .summary = "processes started beforehand, each blocking on one connection at a time",
+    .summary = "processes started in advance, each blocking on one connection at a time",
     .flags = MUX_ONE_AT_A_TIME | MUX_SHARED_LISTENER | MUX_PROCESSES,
     .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .default_workers = 4,

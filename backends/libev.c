@@ -1,4 +1,4 @@
-/* libev.c: libev's I/O watchers: one per connection, whose events follow what its echo wants. The
+/* libev.c: libev's I/O watchers: one per connection, for the events that its echo needs next. The
  * callback moves the bytes itself.
  * mux-library: ev.h -lev libev-dev */
 #include "backends/library.h"
@@ -21,7 +21,7 @@ static const unsigned method_flags[] = {EVBACKEND_EPOLL, EVBACKEND_POLL, EVBACKE
 
 static const struct mux_option option_table[] = {
     [OPTION_BACKEND] = {.key = "backend",
-                        .help = "what the library waits with",
+                        .help = "the call that the library waits with",
                         .fallback = "epoll",
                         .kind = MUX_OPT_CHOICE,
                         .choices = methods},
@@ -142,7 +142,7 @@ static void on_stop(struct ev_loop *loop, struct ev_io *io, int events) {
   mux_library_on_stop(io->data);
 }
 
-/* EVFLAG_NOENV: no variable (LIBEV_FLAGS) chooses another mechanism. */
+/* EVFLAG_NOENV: the environment (LIBEV_FLAGS) cannot choose another mechanism. */
 static int run(struct mux_worker *worker) {
   unsigned method = method_flags[worker->options[OPTION_BACKEND]];
   struct server server = {.library = {.worker = worker, .calls = &calls},

@@ -1,9 +1,9 @@
 /* libevent.c: libevent 2's plain events (no bufferevents): one read event per connection, and a
  * write event while its peer does not take what is echoed. The callback moves the bytes itself.
  *
- * The library's select grows its sets with the descriptors, but marks them by FD_SET(), which a
- * build with _FORTIFY_SOURCE aborts beyond FD_SETSIZE: with it, such connections are refused.
- * mux-library: event2/event.h -levent_core libevent-dev */
+ * The library's select grows its sets with the descriptors, but sets their bits with FD_SET(),
+ * which aborts beyond FD_SETSIZE in builds with _FORTIFY_SOURCE. So such connections are refused
+ * there. mux-library: event2/event.h -levent_core libevent-dev */
 #include "backends/library.h"
 
 #if !__has_include(<event2/event.h>)
@@ -24,7 +24,7 @@ enum { OPTION_BACKEND };
 
 static const struct mux_option option_table[] = {
     [OPTION_BACKEND] = {.key = "backend",
-                        .help = "what the library waits with",
+                        .help = "the call that the library waits with",
                         .fallback = "epoll",
                         .kind = MUX_OPT_CHOICE,
                         .choices = libevent_methods},

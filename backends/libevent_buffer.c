@@ -1,9 +1,9 @@
 /* libevent_buffer.c: libevent's bufferevents, the layer above its events that reads, queues and
- * writes by itself. An echo is then one call: what came in moves to the output, without a copy.
+ * writes by itself. An echo is then one call: the input moves to the output without a copy.
  *
- * Without watermarks a bufferevent queues whatever its peer refuses to read. So reading is disabled
- * when the output holds a full buffer, and enabled again by the write callback, which the low
- * watermark makes due when half of it has gone.
+ * Without watermarks a bufferevent queues everything that its peer does not read. So reading is
+ * disabled when the output holds a full buffer, and enabled again by the write callback, which the
+ * low watermark triggers when half of it has gone.
  *
  * mux-library: event2/bufferevent.h -levent_core libevent-dev */
 #include "backends/library.h"
@@ -34,7 +34,7 @@ static void end_connection(struct mux_library_connection *common, int error) {
   free(conn);
 }
 
-/* Moves what has come to what goes out, and decides on reading further. */
+/* Moves the input to the output, and decides whether to go on reading. */
 static void echo_input(struct connection *conn) {
   struct mux_worker *worker = conn->common.library->worker;
   struct evbuffer *output = bufferevent_get_output(conn->buffers);
@@ -105,7 +105,7 @@ static void add_connection(struct mux_library *library, int fd) {
   bufferevent_enable(buffers, EV_READ | EV_WRITE);
 }
 
-/* No more is to come: libevent reads what the queue holds, and then the end. */
+/* Receives no more: libevent reads what the queue holds, and then EOF. */
 static void drain(struct mux_library_connection *common) {
   shutdown(bufferevent_getfd(((struct connection *)common)->buffers), SHUT_RD);
 }

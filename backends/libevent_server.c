@@ -1,7 +1,7 @@
 /* libevent_server.c: see libevent_server.h.
  *
- * The base is built for this use: no locks, no cached time, and no environment, by which a user may
- * choose another mechanism for every program (EVENT_NOEPOLL and its like). */
+ * The base is set up for this use: no locks, no cached time, and no environment, which could choose
+ * another mechanism for any program that uses libevent (EVENT_NOEPOLL and similar). */
 #if __has_include(<event2/event.h>)
 
 #include "backends/libevent_server.h"

@@ -1,5 +1,5 @@
-/* libevent_server.h: what both libevent backends are built on: an event base that waits by the
- * mechanism it is told and nothing else, and the events of the listener, the stop and the timer. */
+/* libevent_server.h: what both libevent backends are built on: an event base that waits with the
+ * given mechanism and no other, and the events for the listener, the stop and the timer. */
 #ifndef MUX_LIBEVENT_SERVER_H
 #define MUX_LIBEVENT_SERVER_H
 

@@ -3,7 +3,7 @@
 
 #include <sys/socket.h>
 
-/* Connections accepted before the others get a turn, and by a server that stops. */
+/* Connections accepted before the others get a turn; and by a server that stops. */
 enum { BATCH = 256, LAST_BATCH = 1 << 16 };
 
 void mux_library_added(struct mux_library *library, struct mux_library_connection *connection) {
@@ -20,7 +20,7 @@ void mux_library_ended(struct mux_library_connection *connection) {
   struct mux_library *library = connection->library;
   LIST_REMOVE(connection, link);
   if (library->paused && !library->draining)
-    resume(library); /* there is room for another */
+    resume(library); /* there is room for another one */
 }
 
 void mux_library_end_all(struct mux_library *library, int error) {
@@ -28,7 +28,7 @@ void mux_library_end_all(struct mux_library *library, int error) {
     library->calls->end(LIST_FIRST(&library->connections), error);
 }
 
-/* What a batch leaves waiting is reported again: all these libraries are level-triggered. */
+/* Connections that a batch leaves waiting are reported again: the libraries are level-triggered. */
 static void accept_batch(struct mux_library *library) {
   struct mux_worker *worker = library->worker;
   int left = library->draining ? LAST_BATCH : BATCH;
@@ -62,7 +62,7 @@ void mux_library_on_timer(struct mux_library *library) {
 void mux_library_on_stop(struct mux_library *library) {
   library->events++;
   library->draining = true;
-  accept_batch(library); /* those who connected before the signal */
+  accept_batch(library); /* connections from before the signal */
   if (!library->paused)
     library->calls->listen(library, false);
   library->calls->set_timer(library, library->worker->drain_ns);

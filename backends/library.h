@@ -1,6 +1,6 @@
-/* library.h: a worker on an event library, as far as it is the same with all of them: accepting in
- * batches, pausing for want of descriptors, draining, counting. A backend supplies the library's
- * calls, runs its loop, and moves the bytes its own way.
+/* library.h: what workers on an event library have in common: accepting in batches, pausing when
+ * descriptors run out, draining, counting. A backend supplies the library's calls, runs its loop,
+ * and moves the bytes its own way.
  *
  * A backend's server begins with a struct mux_library, its connection with a struct
  * mux_library_connection; its callbacks hand them to the functions below. Everything belongs to the
@@ -34,9 +34,9 @@ struct mux_library_connection {
 
 /* What a backend supplies. */
 struct mux_library_calls {
-  /* Watches worker->listen_fd, or no longer does: on_listener() while it is readable. */
+  /* Starts or stops watching worker->listen_fd: on_listener() while it is readable. */
   void (*listen)(struct mux_library *library, bool on);
-  /* Calls on_timer() once, after so long. Replaces an earlier one. */
+  /* Calls on_timer() once, after that time. Replaces an earlier timer. */
   void (*set_timer)(struct mux_library *library, int64_t ns);
   /* Serves an accepted connection and says so with added(), or refuses it. */
   void (*add)(struct mux_library *library, int fd);
@@ -46,8 +46,8 @@ struct mux_library_calls {
   void (*end)(struct mux_library_connection *connection, int error);
 };
 
-/* To be called by the library's callbacks: the listener is readable, the timer has fired, the stop
- * is readable. The latter once; it starts the timer of the drain's deadline. */
+/* For the library's callbacks: the listener is readable, the timer has fired, stop_fd is readable.
+ * The last is called once, and sets the timer to the drain's deadline. */
 void mux_library_on_listener(struct mux_library *library);
 void mux_library_on_timer(struct mux_library *library);
 void mux_library_on_stop(struct mux_library *library);
@@ -55,16 +55,16 @@ void mux_library_on_stop(struct mux_library *library);
 /* A connection has been added or has ended. */
 void mux_library_added(struct mux_library *library, struct mux_library_connection *connection);
 void mux_library_ended(struct mux_library_connection *connection);
-/* Ends all that are left. */
+/* Ends all remaining connections. */
 void mux_library_end_all(struct mux_library *library, int error);
 
-/* False once the server has nothing more to do. */
+/* False once the server has nothing left to do. */
 static inline bool mux_library_runs(const struct mux_library *library) {
   return library->error == 0 && !library->expired &&
          !(library->draining && LIST_EMPTY(&library->connections));
 }
 
-/* To be called after each turn of the loop: counts it and what it brought. */
+/* After each turn of the loop: counts it and its events. */
 static inline void mux_library_count(struct mux_library *library) {
   MUX_COUNT(library->worker, waits, 1);
   MUX_COUNT(library->worker, events, library->events);

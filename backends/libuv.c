@@ -1,11 +1,11 @@
-/* libuv.c: the loop under Node.js. Reading and writing are libuv's streams, so that what is
- * measured is the library as its users meet it; accepting is the core's, which counts and sets
+/* libuv.c: the event loop of Node.js. Bytes are read and written by libuv's streams, so that the
+ * library is measured as it is normally used; accepting is the core's, which counts and sets
  * options.
  *
- * Two things to know of it: a read callback with nread == 0 means "would block", not the end; and
- * uv_write() borrows its bytes until it calls back. So what can be sent at once is sent with
- * uv_try_write(), and for the rest there is one write in flight, during which the echo buffer only
- * grows at its end. A full buffer stops reading (uv_read_stop) until the peer has drained it.
+ * Two traps: a read callback with nread == 0 means "would block", not EOF; and uv_write() borrows
+ * its bytes until it calls back. So what can be sent at once is sent with uv_try_write(), and for
+ * the rest there is one write in flight, during which the echo buffer only grows at its end. A full
+ * buffer stops reading (uv_read_stop) until the peer has drained it.
  *
  * mux-library: uv.h -luv libuv1-dev */
 #include "backends/library.h"
@@ -74,7 +74,7 @@ static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *out) {
 static void on_written(uv_write_t *request, int status);
 static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buffer);
 
-/* Sends what can be sent and leaves the rest to libuv. Returns 0 or -errno. */
+/* Sends what can be sent at once and leaves the rest to libuv. Returns 0 or -errno. */
 static int send_waiting(struct connection *conn) {
   struct mux_worker *worker = worker_of(conn);
   size_t bytes;
@@ -95,7 +95,7 @@ static int send_waiting(struct connection *conn) {
   return uv_write(&conn->request, &conn->uv.stream, &buffer, 1, on_written);
 }
 
-/* Brings libuv's view up to date with the echo's, or ends the connection. */
+/* Makes libuv read and write as the echo needs, or ends the connection. */
 static void advance(struct connection *conn) {
   int error = send_waiting(conn);
   unsigned wants = mux_echo_wants(&conn->echo);
@@ -141,7 +141,7 @@ static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buffer) 
     worker->host->echo_release(worker, &conn->echo);
   if (nread < 0 && nread != UV_EOF)
     end_connection(&conn->common, (int)nread);
-  else if (nread != 0) /* 0: nothing had come after all */
+  else if (nread != 0) /* 0: nothing was there after all */
     advance(conn);
 }
 
@@ -189,7 +189,7 @@ static void on_timer(uv_timer_t *timer) {
     mux_library_end_all(&server->library, -ETIMEDOUT);
 }
 
-/* The loop runs on until the last connection has ended: nothing else keeps it any longer. */
+/* The loop runs until the last connection has ended: nothing else keeps it alive then. */
 static void on_stop(uv_poll_t *poll, int status, int events) {
   struct server *server = poll->data;
   (void)status;
@@ -218,7 +218,7 @@ static void set_timer(struct mux_library *library, int64_t ns) {
   uv_timer_start(&server->timer, on_timer, (uint64_t)ns / 1000000, 0);
 }
 
-/* No more is to come: libuv reads what the queue holds, and then the end. */
+/* Receives no more: libuv reads what the queue holds, and then EOF. */
 static void drain(struct mux_library_connection *common) {
   uv_os_fd_t fd;
   if (uv_fileno(&((struct connection *)common)->uv.handle, &fd) == 0)
@@ -258,8 +258,8 @@ static void close_handle(uv_handle_t *handle, void *unused) {
     uv_close(handle, NULL);
 }
 
-/* libuv 1.45 and later may hand work to io_uring, as a variable says. There is no call to forbid
- * it. In the server's process alone: others that are started from here have their own way. */
+/* libuv 1.45 and later may use io_uring; the environment decides, and no call forbids it. Set in
+ * the server's process only, so that foreign servers are measured as they are. */
 static void pin_mechanism(void) {
   setenv("UV_USE_IO_URING", "0", 1);
 }

@@ -1,9 +1,9 @@
 /* plugin.c: backends from outside the tree. A plug-in exports one symbol, `mux_plugin`.
  *
  * Loading an object runs its constructors, reading its tables follows its pointers, and its probe
- * may do anything. So a child does all of that first, and says how it went: one that crashes, ends
- * the process or hangs is refused in words. Only what the child has found sound is loaded here, and
- * no question that the child has asked is asked again. */
+ * may do anything. So a child process does all of that first: a plug-in that crashes, ends the
+ * process or hangs there is refused with one line. Only a plug-in that the child has found sound is
+ * loaded into this process, and its probe is not called again. */
 #include "backends/registry.h"
 
 #include <dlfcn.h>
@@ -52,8 +52,8 @@ static int open_object(void **object, const char *path, char *why, size_t why_by
   return -ENOEXEC;
 }
 
-/* What the object's symbol says of itself (elf(5)): a function of that name must not be read as a
- * pointer, nor a variable that is too small for one. */
+/* By the object's symbol table (elf(5)): a function of that name must not be read as a pointer, nor
+ * a variable that is too small for one. */
 static bool holds_pointer(const void *symbol) {
   Dl_info info;
   const ElfW(Sym) *entry = NULL;
@@ -75,7 +75,7 @@ static int read_object(struct mux_adopted *own, void *object, char *why, size_t 
 
 /* ---- The trial in a child ------------------------------------------------------------------- */
 
-/* In memory that the child shares. */
+/* In memory shared with the child. */
 struct verdict {
   enum stage { LOADING, READING, LIMITING, PROBING, DONE } stage; /* what the child is at */
   int rc;                                                         /* once it is done */
@@ -107,7 +107,7 @@ static int try_stages(struct verdict *verdict, const char *path) {
   return rc;
 }
 
-/* It dies with its parent, and what it prints is not the parent's to say. */
+/* The child. It dies with its parent, and whatever the plug-in prints is dropped. */
 static _Noreturn void try_plugin(struct verdict *verdict, const char *path, pid_t parent) {
   static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP};
   int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -123,13 +123,13 @@ static _Noreturn void try_plugin(struct verdict *verdict, const char *path, pid_
   _exit(0);
 }
 
-/* Waits for the child's end, and kills it when its time is up. Returns its status as of waitpid(2),
- * or -ETIMEDOUT. */
+/* Waits for the child's end, and kills it when its time is up. Returns its status as from
+ * waitpid(2), or -ETIMEDOUT. */
 static int wait_for_child(pid_t child, int pidfd) {
   struct pollfd end = {.fd = pidfd, .events = POLLIN};
   int64_t until = mux_now_ns() + TRIAL_NS;
   int ready;
-  do { /* a signal may interrupt it */
+  do { /* again if a signal has interrupted it */
     int64_t left = until - mux_now_ns();
     ready = poll(&end, 1, left > 0 ? (int)(left / MUX_MS) + 1 : 0);
   } while (ready < 0 && errno == EINTR);
@@ -141,7 +141,7 @@ static int wait_for_child(pid_t child, int pidfd) {
   return ready > 0 ? status : -ETIMEDOUT;
 }
 
-/* What the verdict is when the child has not come to one. */
+/* For a child that ended without a verdict. */
 static void describe_end(const struct verdict *verdict, int status, char *why, size_t why_bytes) {
   const char *when = stage_names[verdict->stage];
   if (status == -ETIMEDOUT)
@@ -188,7 +188,7 @@ static int load_object(struct mux_adopted *own, const char *path, char *why, siz
   rc = read_object(own, object, why, why_bytes);
   if (rc != 0)
     dlclose(object);
-  own->backend.probe = NULL; /* the child has asked */
+  own->backend.probe = NULL; /* the child has called it */
   return rc;
 }
 

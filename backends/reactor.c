@@ -3,12 +3,12 @@
  *
  * A connection is a slot of one table that never moves: pollers may keep addresses of the slots'
  * scratch words. Its token is generation and slot number, so an event for a connection that has
- * ended since, or whose slot serves another by now, is recognised and dropped in one place
+ * ended in the meantime, or whose slot now serves another, is recognised and dropped in one place
  * (find_connection). Free slots are reused last in, first out, so that the busy part stays small.
  *
- * Level- and edge-triggered pollers share everything but two things: an edge-triggered one is told
- * of a connection once, for both directions, and never again; and a connection whose budget is
- * spent goes to a ready list, for no further edge will come for what it has left unread.
+ * Level- and edge-triggered pollers differ in two things: an edge-triggered one is told of a
+ * connection once, for both directions; and a connection whose budget is spent goes to a ready
+ * list, because no further edge will come for what it has left unread.
  *
  * Invariant: a slot is free (fd < 0), or watched by the poller for `wants`. A slot in the ready
  * list is not reused until it is taken off. */
@@ -26,7 +26,7 @@
 enum {
   WAIT_EVENTS = 512,            /* taken from the poller at a time */
   ACCEPT_BATCH = 256,           /* connections taken before the others get a turn */
-  MAX_CONNECTIONS = 4000 * 1000 /* if the fd limit is as good as none; address space only */
+  MAX_CONNECTIONS = 4000 * 1000 /* if the fd limit is practically none; address space only */
 };
 
 static const uint64_t TOKEN_LISTEN = UINT64_MAX;
@@ -65,8 +65,8 @@ struct reactor {
   int64_t resume_at_ns; /* when paused; else 0 */
   int64_t deadline_ns;  /* when draining */
 
-  struct mux_event *events; /* [WAIT_EVENTS], each as long as the poller's compiler had it */
-  size_t event_bytes;
+  struct mux_event *events; /* [WAIT_EVENTS], event_bytes apart */
+  size_t event_bytes;       /* as the poller's compiler had it (struct mux_abi) */
 };
 
 /* ---- Connections ---------------------------------------------------------------------------- */
@@ -131,7 +131,7 @@ static void end_connection(struct reactor *reactor, struct connection *connectio
   mux_host_close(reactor->worker, connection->fd, error);
   drop_connection(reactor, connection);
   if (reactor->resume_at_ns != 0)
-    reactor->resume_at_ns = 1; /* there is room for another: at once */
+    reactor->resume_at_ns = 1; /* there is room for another one: resume at once */
 }
 
 static void add_connection(struct reactor *reactor, int fd) {
@@ -175,8 +175,8 @@ static void serve_connection(struct reactor *reactor, struct connection *connect
     end_connection(reactor, connection, rc);
 }
 
-/* Those whose budget ran out get their next turn. The list is taken off first: they may come back
- * to it. */
+/* Connections whose budget ran out get their next turn. The list is detached first: they may come
+ * back to it. */
 static void run_ready(struct reactor *reactor) {
   uint32_t slot = reactor->ready;
   reactor->ready = NO_SLOT;
@@ -212,7 +212,7 @@ static int accept_batch(struct reactor *reactor) {
   return 0;
 }
 
-/* Watching it anew reports what waits in the queue, under edge triggering too. */
+/* Adding the listener again reports what waits in the queue, even when edge-triggered. */
 static int resume_accepting(struct reactor *reactor) {
   if (reactor->resume_at_ns == 0 || mux_now_ns() < reactor->resume_at_ns)
     return 0;
@@ -222,7 +222,7 @@ static int resume_accepting(struct reactor *reactor) {
 
 /* ---- The loop ------------------------------------------------------------------------------- */
 
-/* Whoever is in the queue has connected before the signal, and is served; nobody after that. */
+/* Whatever is in the queue connected before the signal and is served; later connections are not. */
 static int begin_drain(struct reactor *reactor) {
   reactor->draining = true;
   reactor->deadline_ns = mux_now_ns() + reactor->worker->drain_ns;
@@ -279,7 +279,7 @@ static int loop(struct reactor *reactor) {
         serve_connection(reactor, connection, event->ready);
       else if (event->token == TOKEN_LISTEN)
         accept_now = true;
-      else if (event->token == TOKEN_STOP) /* which a spinning poller always reports */
+      else if (event->token == TOKEN_STOP) /* a spinning poller always reports it */
         stop_now = mux_draining(worker);
     }
     run_ready(reactor);
@@ -300,7 +300,7 @@ static int open_reactor(struct reactor *reactor) {
     return -errno;
   reactor->slots =
       limit.rlim_cur < MAX_CONNECTIONS ? (uint32_t)limit.rlim_cur : (uint32_t)MAX_CONNECTIONS;
-  /* Reserved, not used: a page of it costs memory once a connection needs it. */
+  /* Reserved only: a page costs memory once a connection uses it. */
   void *table = mmap(NULL, reactor->slots * sizeof *reactor->table, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (table == MAP_FAILED)

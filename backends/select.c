@@ -1,5 +1,6 @@
-/* select.c: select(2). The set is copied into the kernel and back at every wait, and holds only
- * descriptors below FD_SETSIZE: an FD_SET() beyond it writes past the set, so set() refuses. */
+/* select.c: select(2). The sets are copied into the kernel and back at every wait, and hold only
+ * descriptors below FD_SETSIZE: FD_SET() of a larger one writes beyond the set, so set() refuses
+ * it. */
 #include "backends/mux_backend.h"
 
 #include <errno.h>
@@ -13,7 +14,7 @@ struct state {
   fd_set read; /* what is watched */
   fd_set write;
   int end;  /* one more than the highest descriptor watched */
-  int next; /* where the next scan begins, so that none starves when not all fit */
+  int next; /* where the next scan begins, so that none starves if not all fit */
   uint64_t tokens[FD_SETSIZE];
 };
 

@@ -47,7 +47,7 @@ struct server {
   struct server_worker *workers;
   int *listeners; /* [listener_count] */
   uint32_t listener_count;
-  uint32_t first_apart; /* workers from this one on have a thread or process of their own */
+  uint32_t first_apart;              /* workers from this one on have their own thread or process */
   struct mux_dispatcher *dispatcher; /* NULL: workers accept by themselves */
 };
 
@@ -88,7 +88,7 @@ static int listen_once(struct server *server, bool reuseport) {
                   ? mux_guard_datagrams(fd, server->addr.socket.any.sa_family)
                   : 0;
   if (error != 0)
-    mux_die(MUX_EXIT_FAILED, "--listen: cannot keep echoes from being echoed: %s",
+    mux_die(MUX_EXIT_FAILED, "--listen: cannot filter the datagrams of other echo servers: %s",
             strerror(-error));
   mux_sock_congestion(fd, server->congestion);
   if (config->congestion_asked && server->addr.kind == MUX_ADDR_TCP &&
@@ -98,7 +98,8 @@ static int listen_once(struct server *server, bool reuseport) {
   uint32_t limit = mux_backend_fd_limit(config->backend, config->options);
   if (limit != 0 && fd >= (int)limit)
     mux_die(MUX_EXIT_USAGE,
-            "%s holds descriptors below %u only and the listener got %d: close those inherited",
+            "%s can only hold descriptors below %u, and the listener got %d: close those that "
+            "muxbench inherits",
             config->backend->name, limit, fd);
   return fd;
 }
@@ -108,8 +109,7 @@ static void open_listeners(struct server *server) {
   const struct mux_serve_config *config = server->config;
   bool reuseport = config->accept == MUX_ACCEPT_REUSEPORT && config->workers > 1;
   int first = listen_once(server, false);
-  if (reuseport) { /* the port is free, or this would not be reached: with SO_REUSEPORT nobody can
-                      tell */
+  if (reuseport) { /* SO_REUSEPORT would hide that the port is in use, so it was tried without */
     close(first);
     first = listen_once(server, true);
   }
@@ -141,7 +141,7 @@ static void fill_worker(struct server *server, uint32_t index) {
       .listen_fd = listen_fd_of(server, index),
       .stop_fd = mux_stop_fd(),
       .accept = config->accept,
-      /* The rest of the time is for closing what is left and for ending the process. */
+      /* The rest of the time is for closing what is left and ending the process. */
       .drain_ns = config->drain_ns / 5 * 4,
       .work_ns = config->work_ns,
       .buffer_bytes = config->buffer_bytes,
@@ -155,7 +155,7 @@ static void fill_worker(struct server *server, uint32_t index) {
 
 /* ---- Workers -------------------------------------------------------------------------------- */
 
-/* A worker that ends by itself has failed, and ends the server. */
+/* A worker that ends unasked has failed, and ends the server. */
 static void *worker_main(void *argument) {
   struct server_worker *own = argument;
   struct mux_worker *worker = &own->core.worker;
@@ -180,8 +180,7 @@ static void start_thread(pthread_t *thread, void *(*main)(void *), void *argumen
     mux_die(MUX_EXIT_FAILED, "cannot start a thread: %s", strerror(error));
 }
 
-/* A process shares the counters, the listener and what stops it; it does not outlive the main one.
- */
+/* A process shares the counters, the listener and the stop, and does not outlive the main one. */
 static void start_process(struct server_worker *own) {
   pid_t parent = getpid();
   own->pid = fork();
@@ -209,7 +208,7 @@ static void join_worker(struct server_worker *own) {
     pthread_join(own->thread, NULL);
     return;
   }
-  /* ThreadSanitizer holds signals back until a call that it knows to block: waitpid is none. */
+  /* ThreadSanitizer holds signals back until a call that it knows to block; waitpid is not one. */
   struct pollfd end = {.fd = mux_pidfd_open(own->pid), .events = POLLIN};
   while (end.fd >= 0 && poll(&end, 1, -1) < 0 && errno == EINTR)
     ;
@@ -221,7 +220,8 @@ static void join_worker(struct server_worker *own) {
   own->result = WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
 }
 
-/* Before any other thread: a process that is forked must not inherit a lock that nobody holds. */
+/* Before any other thread starts: a forked process must not inherit a lock that another thread
+ * holds. */
 static void start_workers(struct server *server) {
   uint32_t workers = server->config->workers;
   bool processes = (server->config->backend->flags & MUX_PROCESSES) != 0;
@@ -251,7 +251,7 @@ static int run_workers(struct server *server) {
   return status;
 }
 
-/* ---- Telling -------------------------------------------------------------------------------- */
+/* ---- Output --------------------------------------------------------------------------------- */
 
 static void announce(const struct server *server) {
   char text[MUX_ADDR_TEXT];
@@ -272,7 +272,7 @@ static int run_with_stats(struct server *server, struct mux_stats *stats) {
   return MUX_EXIT_FAILED;
 }
 
-/* So that what valgrind finds open at the end is a leak. */
+/* So that whatever valgrind finds open at the end is a leak. */
 static void close_descriptors(struct server *server) {
   mux_stop_close();
   for (uint32_t i = 0; i < server->listener_count; i++)

@@ -46,7 +46,7 @@ static json_t *totals_of(const struct mux_counters *counters, uint32_t workers) 
   return totals;
 }
 
-/* Datagrams that the kernel has dropped at the listeners: there was no room, or they must not be
+/* Datagrams that the kernel dropped at the listeners: their queue was full, or they must not be
  * echoed (echo_datagram.c). */
 static json_t *dropped_of(const struct mux_stats *stats) {
   json_int_t sum = 0;
@@ -85,7 +85,7 @@ int mux_stats_write(const struct mux_stats *stats) {
   return rc;
 }
 
-/* An error shows in the last writing, by mux_stats_end(). */
+/* Errors are reported by the last write, in mux_stats_end(). */
 static void *stats_main(void *argument) {
   const struct mux_stats *stats = argument;
   struct pollfd end = {.fd = stats->end_fd, .events = POLLIN};
@@ -94,7 +94,7 @@ static void *stats_main(void *argument) {
   return NULL;
 }
 
-/* The thread takes no signals: they are for workers, who may wait for them (sigio). */
+/* The thread takes no signals: they are for the workers, which may wait for them (sigio). */
 int mux_stats_start(struct mux_stats *stats) {
   sigset_t all;
   sigset_t before;

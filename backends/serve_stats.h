@@ -1,5 +1,5 @@
-/* serve_stats.h: --stats, the counters of a running server in a file as JSON. A thread writes them
- * four times a second; each time the whole file is replaced. */
+/* serve_stats.h: --stats, the counters of a running server as JSON in a file. A thread replaces the
+ * file four times a second. */
 #ifndef MUX_SERVE_STATS_H
 #define MUX_SERVE_STATS_H
 
@@ -17,14 +17,14 @@ struct mux_stats {
   uint32_t listener_count;
   int64_t started_ns;
 
-  int end_fd; /* eventfd: time for the thread to end */
+  int end_fd; /* eventfd: tells the thread to end */
   pthread_t thread;
 };
 
 /* Each returns 0 or -errno. */
 int mux_stats_write(const struct mux_stats *stats);
 int mux_stats_start(struct mux_stats *stats);
-/* Ends the thread and writes for the last time. */
+/* Ends the thread and writes one last time. */
 int mux_stats_end(struct mux_stats *stats);
 
 #endif

@@ -1,5 +1,5 @@
-/* stop.c: see stop.h. Handlers use async-signal-safe calls alone (signal-safety(7)), and state that
- * is complete before they are installed. */
+/* stop.c: see stop.h. The handlers use async-signal-safe calls only (signal-safety(7)), and state
+ * that is complete before they are installed. */
 #include "backends/stop.h"
 
 #include <errno.h>
@@ -28,13 +28,13 @@ static struct {
 
 /* The socket that was bound; owner 0: none. */
 static struct {
-  pid_t owner; /* a worker that is a process inherits this, and must not remove the path */
+  pid_t owner; /* forked workers inherit this, and must not remove the path */
   dev_t device;
   ino_t inode;
   char path[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
 } bound;
 
-/* The bound socket keeps its inode from being used again, for as long as it is open. */
+/* While the bound socket is open, its inode number cannot be used for another file. */
 static void remove_path(void) {
   struct stat there;
   if (bound.owner == getpid() && lstat(bound.path, &there) == 0 && there.st_dev == bound.device &&
@@ -50,7 +50,7 @@ void mux_stop_remove_path(const struct mux_addr *addr) {
   const struct sockaddr_un *name = (const struct sockaddr_un *)&addr->socket.storage;
   memcpy(bound.path, name->sun_path, sizeof name->sun_path);
   if (lstat(bound.path, &status) != 0)
-    return; /* somebody has removed it already */
+    return; /* it has been removed already */
   bound.device = status.st_dev;
   bound.inode = status.st_ino;
   bound.owner = getpid();
@@ -60,7 +60,7 @@ void mux_stop_remove_path(const struct mux_addr *addr) {
 void mux_stop_request(void) {
   __atomic_store_n(&stop.shared->stopping, 1, __ATOMIC_RELAXED);
   ssize_t written = write(stop.wake_fd, "", 1);
-  (void)written; /* only a full pipe takes no more, and that is readable */
+  (void)written; /* fails only if the pipe is full, and then it is readable */
   alarm(stop.give_up_s);
 }
 
@@ -97,7 +97,7 @@ static void handle(int number, void (*handler)(int)) {
 }
 
 void mux_stop_open(const char *name, int64_t drain_ns) {
-  int ends[2]; /* no eventfd: sigio needs a descriptor that sends signals */
+  int ends[2]; /* not an eventfd: sigio needs a descriptor that sends signals */
   if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
     mux_die(MUX_EXIT_FAILED, "cannot open a pipe: %s", strerror(errno));
   stop.stop_fd = ends[0];
@@ -113,7 +113,7 @@ void mux_stop_open(const char *name, int64_t drain_ns) {
   handle(SIGALRM, on_alarm);
   handle(SIGTERM, on_stop_signal);
   handle(SIGINT, on_stop_signal);
-  /* Interrupts whatever call a thread is in, and does nothing else: check's eintr-storm. */
+  /* Interrupts the call that a thread is in, and does nothing else: for check's eintr-storm. */
   sigaction(SIGUSR1, &(struct sigaction){.sa_handler = do_nothing}, NULL);
 }
 

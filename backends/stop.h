@@ -1,9 +1,9 @@
-/* stop.h: how a server ends. The first SIGTERM or SIGINT asks its workers to drain, a second one
+/* stop.h: how a server ends. The first SIGTERM or SIGINT tells its workers to drain. A second one
  * ends the process at once, and so does an alarm when a worker does not end in time. There is one
- * server per process, so this state is the process's.
+ * server per process, so there is one of everything here.
  *
  * Invariant: `stopping` is set before the stop's descriptor becomes readable, and neither is ever
- * undone. Processes that are forked share both. */
+ * undone. Forked processes share both. */
 #ifndef MUX_STOP_H
 #define MUX_STOP_H
 
@@ -12,8 +12,8 @@
 #include "backends/core.h"
 #include "common/addr.h"
 
-/* Installs the handlers. name: the backend, for the message when a worker does not end within
- * drain_ns and two seconds. Ends the program if it cannot. */
+/* Installs the handlers. name: of the backend, for the message when a worker has not ended two
+ * seconds after drain_ns. Ends the program on error. */
 void mux_stop_open(const char *name, int64_t drain_ns);
 /* Before the listener is closed: see mux_stop_remove_path(). */
 void mux_stop_close(void);
@@ -23,8 +23,8 @@ int mux_stop_fd(void); /* readable once the server has to stop; never read from 
 /* Stops the server; async-signal-safe. */
 void mux_stop_request(void);
 
-/* To be called right after bind(): removes the path of a Unix address when this process ends, in
- * whatever way it can still act, if what lies there is still the socket that was bound. */
+/* To be called right after bind(): removes the path of a Unix address when this process ends,
+ * unless it is killed, and only if the path still leads to the socket that was bound. */
 void mux_stop_remove_path(const struct mux_addr *addr);
 
 #endif

@@ -227,7 +227,7 @@ static void epoll_receives_once_a_message(void **state) {
     if (tally.retries > edges_of(&tally))
       fail_msg("%s: %ld receives would have blocked, %ld sends", names[i], tally.retries,
                tally.sends);
-    /* One-shot, each event is asked for anew; the others were told once. */
+    /* One-shot: re-armed for every event; the others are told once. */
     if (oneshot ? labs(tally.changes - tally.sends) > edges_of(&tally) : tally.changes > 0)
       fail_msg("%s: %ld epoll_ctl for %ld messages", names[i], tally.changes, tally.sends);
   }

@@ -54,7 +54,7 @@ static void a_later_minor_version_serves(void **state) {
   static struct test_result result;
   const char *grown = test_plugin_path("grown.so");
   test_command(&result, "serve --backend %s --options watches=1", grown);
-  test_expect_error(&result, 2, "'1' is not a value of watches, it takes COUNT, 64 to 1M");
+  test_expect_error(&result, 2, "'1' is not a value of watches, which takes COUNT, 64 to 1M");
   assert_serves("grown.so");
 }
 
@@ -79,8 +79,8 @@ static void what_is_no_plugin_is_refused(void **state) {
       {"broken-escape.so", "summary is not a line of printable text"},
       {"broken-neither.so", "neither a poller nor run()"},
       {"broken-both.so", "both a poller and run()"},
-      {"broken-data.so", "run() is no function"},
-      {"broken-option.so", "option 'depth': its fallback is not a value of it"},
+      {"broken-data.so", "run() is not a function"},
+      {"broken-option.so", "option 'depth': its fallback is not one of its values"},
       {"broken-nowhere.so", "it crashes when its tables are read (Segmentation fault)"},
       {"broken-choices.so", "it crashes when its tables are read (Segmentation fault)"},
       {"broken-endless.so", "more than 32 options, or no end of them"},

@@ -104,8 +104,8 @@ static void a_broken_table_is_refused(void **state) {
   } cases[] = {
       {{.key = "", .help = "-", .fallback = "off"}, "its key"},
       {{.key = "a=b", .help = "-", .fallback = "off"}, "its key"},
-      {{.key = "one", .help = "-", .fallback = "off"}, "there are two"},
-      {{.key = "two", .help = "-", .fallback = "off", .kind = 99}, "no known kind"},
+      {{.key = "one", .help = "-", .fallback = "off"}, "it is there twice"},
+      {{.key = "two", .help = "-", .fallback = "off", .kind = 99}, "its kind is unknown"},
       {{.key = "two", .fallback = "off"}, "its help"},
       {{.key = "two", .help = "a\nb", .fallback = "off"}, "its help"},
       {{.key = "two", .help = "-", .fallback = "a", .kind = MUX_OPT_CHOICE}, "its choices"},
