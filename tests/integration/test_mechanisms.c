@@ -1,7 +1,7 @@
-/* test_mechanisms.c: does a backend wait by the system call that it is named for, by no other, and
- * as often as its mechanism asks for? A wrong fallback would still echo, and be compared under a
- * false name. The server's calls are seen by ptrace(2), which works where strace and tracepoints
- * are not to be had. */
+/* test_mechanisms.c: does a backend wait with the system call that it is named after, with no
+ * other, and as often as its mechanism requires? A wrong fallback would still echo, and be measured
+ * under a false name. The server's calls are traced with ptrace(2), which works where strace and
+ * tracepoints are not available. */
 #include "tests/support.h"
 
 #include <dirent.h>
@@ -66,7 +66,7 @@ struct tally {
   long retries;  /* receives that would have blocked */
   long sends;
   long changes; /* EPOLL_CTL_MOD */
-  int loads;    /* that it took for so many */
+  int loads;    /* runs of `load` that it took */
 };
 
 static void count_call(void *arg, const struct test_call *call) {
@@ -104,8 +104,9 @@ static void trace_load(struct tally *tally, const struct test_server *server, co
   json_decref(json);
 }
 
-/* Counts what a server, "NAME OPTION…", calls under `load LOAD`, which is repeated until it has
- * sent `sends` times: a busy machine may do little in the time. False if it cannot be had. */
+/* Counts the calls of a server, "NAME OPTION…", under `load LOAD`, which is repeated until the
+ * server has sent `sends` times: a busy machine may do little each time. False if the backend is
+ * not available. */
 static bool tally_calls(struct tally *tally, const char *backend, const char *load, long sends) {
   struct test_server server;
   *tally = (struct tally){0};
@@ -122,7 +123,7 @@ static bool tally_calls(struct tally *tally, const char *backend, const char *lo
   return true;
 }
 
-/* What the beginning and the end of each connection may add to a count. */
+/* What the start and the end of each connection may add to a count. */
 static long edges_of(const struct tally *tally) {
   return (long)tally->loads * CONNECTIONS;
 }
@@ -135,7 +136,7 @@ enum { POLL_CALL = POLL };
 enum { POLL_CALL = PPOLL };
 #endif
 
-static void assert_waits_by(const char *backend, int expected) {
+static void assert_waits_with(const char *backend, int expected) {
   struct tally tally;
   char load[64];
   snprintf(load, sizeof load, "--connections %d --duration 100ms", CONNECTIONS);
@@ -143,11 +144,11 @@ static void assert_waits_by(const char *backend, int expected) {
     return;
   for (int way = NONE + 1; way < WAYS; way++)
     if ((tally.waits[way] > 0) != (way == expected))
-      fail_msg("%s makes %ld waits of the kind %s, and should wait by %s alone", backend,
+      fail_msg("%s makes %ld waits of the kind %s, but should wait with %s only", backend,
                tally.waits[way], way_names[way], way_names[expected]);
 }
 
-static void each_waits_by_its_own_call_alone(void **state) {
+static void each_waits_with_its_own_call_only(void **state) {
   (void)state;
   static const struct {
     const char *backend;
@@ -172,11 +173,11 @@ static void each_waits_by_its_own_call_alone(void **state) {
       {"libuv", EPOLL},
   };
   for (size_t i = 0; i < TEST_COUNT(rows); i++)
-    assert_waits_by(rows[i].backend, rows[i].way);
+    assert_waits_with(rows[i].backend, rows[i].way);
 }
 
-/* Variables by which a user may choose another mechanism for every program that links a library. */
-static void no_variable_changes_what_a_library_waits_by(void **state) {
+/* With these a user may choose another mechanism for every program that uses the library. */
+static void the_environment_changes_no_mechanism(void **state) {
   (void)state;
   static const char *const variables[][2] = {{"EVENT_NOEPOLL", "1"},
                                              {"EVENT_EPOLL_USE_CHANGELIST", "1"},
@@ -186,15 +187,15 @@ static void no_variable_changes_what_a_library_waits_by(void **state) {
   for (size_t i = 0; i < TEST_COUNT(variables); i++)
     setenv(variables[i][0], variables[i][1], 1);
   for (size_t i = 0; i < TEST_COUNT(backends); i++)
-    assert_waits_by(backends[i], EPOLL);
+    assert_waits_with(backends[i], EPOLL);
   for (size_t i = 0; i < TEST_COUNT(variables); i++)
     unsetenv(variables[i][0]);
 }
 
 /* ---- How often ------------------------------------------------------------------------------ */
 
-/* One receive and one send for a message, and no wait between: it waits in recv(). What poll(2)
- * there is waits for connections. */
+/* One receive and one send per message and no wait in between: these wait in recv(). They call
+ * poll(2) only to wait for connections. */
 static void blocking_models_make_two_calls_a_message(void **state) {
   (void)state;
   static const char *const names[] = {"threads", "fork", "pool --workers 10"};
@@ -213,8 +214,8 @@ static void blocking_models_make_two_calls_a_message(void **state) {
   }
 }
 
-/* A message costs a receive and a send, and no receive is tried in vain: neither needs one to know
- * that the socket is empty. */
+/* A message costs one receive and one send. No further receive is needed to find out that the
+ * socket is empty. */
 static void epoll_receives_once_a_message(void **state) {
   (void)state;
   static const char *const names[] = {"epoll-lt", "epoll-et", "epoll-oneshot"};
@@ -233,8 +234,8 @@ static void epoll_receives_once_a_message(void **state) {
   }
 }
 
-/* A socket that takes no more: level-triggered, its readiness to be written to is asked for, and no
- * more once all is sent, else every wait would report it. Edge-triggered, nothing is asked. */
+/* When a socket takes no more bytes, a level-triggered backend starts to watch for writability and
+ * stops when all is sent, as every wait would report it. An edge-triggered one changes nothing. */
 static void only_level_triggers_ask_to_write(void **state) {
   (void)state;
   static const char load[] = "--connections 2 --payload 1MiB --duration 200ms --timeout 30s";
@@ -253,14 +254,14 @@ static void spinners_wait_without_sleeping(void **state) {
   assert_true(tally.waits[EPOLL] > 10);
   assert_int_equal(tally.sleepy, 0);
   assert_true(tally_calls(&tally, "spin", "--connections 1 --idle 9 --duration 100ms", 20));
-  assert_true(tally.retries > tally.receives); /* it asks the silent ones, too */
+  assert_true(tally.retries > tally.receives); /* it tries silent connections, too */
 }
 
 /* ---- Statistics ----------------------------------------------------------------------------- */
 
 struct timing {
-  int files;    /* of --stats, put in place by rename(2) */
-  int realtime; /* waits that would end early or late when somebody sets the clock */
+  int files;    /* written by --stats and renamed into place */
+  int realtime; /* waits that would end early or late when the clock is set */
 };
 
 static bool is_rename(long number) {
@@ -306,7 +307,7 @@ static void statistics_do_not_follow_the_wall_clock(void **state) {
 
 /* ---- What is lost, what is inherited -------------------------------------------------------- */
 
-/* Without room for a single queued signal, every event is lost and found by trying all. */
+/* Without room for a single queued signal, every event is lost, and found by trying all. */
 static void sigio_survives_a_full_queue(void **state) {
   (void)state;
   static struct test_result result;
@@ -321,7 +322,7 @@ static void sigio_survives_a_full_queue(void **state) {
                  server.target);
     json_t *json = test_json(&result);
     assert_int_equal(test_json_int(json, "established"), 100);
-    assert_int_equal(test_json_int(json, "in_flight_end"), 0); /* each has got its last answer */
+    assert_int_equal(test_json_int(json, "in_flight_end"), 0); /* each has got its last echo */
     assert_int_equal(test_json_int(json, "errors.timeout"), 0);
     assert_int_equal(test_json_int(json, "errors.mismatch"), 0);
     assert_int_equal(test_json_int(json, "errors.closed"), 0);
@@ -370,7 +371,7 @@ static bool has_children(void *arg) {
   return count == parent->children && parent->held == count;
 }
 
-/* One that a child inherited would keep another's connection open after its end. */
+/* An inherited socket would keep another connection open after its end. */
 static void a_forked_child_holds_its_connection_alone(void **state) {
   (void)state;
   int fds[CONNECTIONS];
@@ -391,8 +392,8 @@ static void a_forked_child_holds_its_connection_alone(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(each_waits_by_its_own_call_alone),
-      cmocka_unit_test(no_variable_changes_what_a_library_waits_by),
+      cmocka_unit_test(each_waits_with_its_own_call_only),
+      cmocka_unit_test(the_environment_changes_no_mechanism),
       cmocka_unit_test(blocking_models_make_two_calls_a_message),
       cmocka_unit_test(epoll_receives_once_a_message),
       cmocka_unit_test(only_level_triggers_ask_to_write),

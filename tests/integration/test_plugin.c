@@ -1,4 +1,4 @@
-/* test_plugin.c: a plug-in built from the installed header alone serves like a backend of the tree.
+/* test_plugin.c: a plug-in built with only the installed header serves like a backend in the tree.
  */
 #include "tests/support.h"
 
@@ -22,7 +22,7 @@ static void assert_serves(const char *plugin) {
     fds[i] = mux_sock_connect_within(&server.addr, &options, 10 * MUX_S);
     assert_true(fds[i] >= 0);
   }
-  kill(server.process.pid, SIGSTOP); /* so that one wait brings many */
+  kill(server.process.pid, SIGSTOP); /* so that one wait returns many events */
   for (size_t i = 0; i < CONNECTIONS; i++) {
     assert_int_equal(send(fds[i], &i, sizeof i, MSG_NOSIGNAL), sizeof i);
   }
@@ -47,8 +47,8 @@ static void the_skeleton_echoes_and_drains(void **state) {
   assert_serves("skeleton.so");
 }
 
-/* Built with the header of a later minor version: every struct that crosses has more fields than
- * this program knows, also those in tables and those that a wait returns. */
+/* Built with the header of a later minor version, in which every struct has fields that this
+ * program does not know: also the rows of tables and the events of a wait. */
 static void a_later_minor_version_serves(void **state) {
   (void)state;
   static struct test_result result;

@@ -1,5 +1,5 @@
-/* test_serve.c: the commands serve and list from the outside. What the served bytes must look like
- * is the matter of `muxbench check`. */
+/* test_serve.c: the commands serve and list from the outside. That the bytes are right is for
+ * `muxbench check` to test. */
 #include "tests/support.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@
 
 static struct test_result result;
 
-/* Sends a few bytes and has them back. */
+/* Sends a few bytes and gets them back. */
 static void assert_echo(const struct mux_addr *addr) {
   struct mux_sock_options options = MUX_SOCK_DEFAULTS;
   int fd = mux_sock_connect_within(addr, &options, MUX_S);
@@ -88,8 +88,8 @@ static void list_writes_its_json_to_a_file(void **state) {
   json_decref(list);
 }
 
-/* Every backend, on every transport it claims: says where it listens in one line, echoes, ends with
- * 0 at SIGTERM and can be started again on the same address at once. */
+/* Every backend, on every transport it claims: says where it listens in one line, echoes, exits
+ * with 0 on SIGTERM, and can be started again on the same address at once. */
 static void every_backend_serves_what_it_claims(void **state) {
   (void)state;
   json_t *list = load_list();
@@ -149,7 +149,7 @@ static void a_unix_path_goes_with_its_server(void **state) {
   assert_int_equal(stat(server.target + strlen("unix://"), &status), -1);
 }
 
-/* A server removes the path that it has bound, not whatever is there when it ends. */
+/* A server removes the path that it bound, not whatever is there when it ends. */
 static void a_path_that_is_no_longer_its_own_stays(void **state) {
   (void)state;
   struct test_server first;
@@ -243,7 +243,7 @@ static void the_soft_fd_limit_is_raised(void **state) {
   test_stop(&server);
 }
 
-/* Bad input: one line that names what is wrong, exit 2, nothing left. */
+/* Bad input: one line that names what is wrong, exit 2, nothing left behind. */
 static void bad_options_are_named(void **state) {
   (void)state;
   static const struct {
@@ -289,7 +289,7 @@ static void a_failed_start_leaves_no_unix_path(void **state) {
   test_expect_error(&result, 2, "--stats: ");
   assert_int_equal(access(path, F_OK), -1);
 
-  /* The listener gets a descriptor that select cannot hold, which shows after bind(). */
+  /* The listener gets a descriptor that select cannot hold: an error after bind(). */
   enum { INHERITED = 1100 };
   static int fds[INHERITED];
   assert_true(mux_raise_nofile() > INHERITED + 100);

@@ -1,6 +1,6 @@
-/* test_udp_servers.c: every backend that serves UDP, under datagrams that would have it run on for
- * ever: an echo of an echo has no end (RFC 862 knows of no sender but a client), and a queue that
- * is never empty must not keep a worker from everything else. */
+/* test_udp_servers.c: every backend that serves UDP, with datagrams that could keep it busy for
+ * ever: echoes of echoes (RFC 862 assumes that every sender is a client), and a queue that does not
+ * get empty. */
 #include "tests/support.h"
 
 #include <errno.h>
@@ -25,7 +25,8 @@ enum { ECHOES = 200 };
 
 /* ---- Clients -------------------------------------------------------------------------------- */
 
-/* A socket that is bound to an address, "udp://127.0.0.1:0", which gets the real port; -errno. */
+/* Binds a socket to an address such as "udp://127.0.0.1:0". Returns the fd and the real port in
+ * addr, or -errno. */
 static int bind_client(struct mux_addr *addr, const char *text) {
   char why[160];
   assert_int_equal(mux_addr_parse(addr, text, false, why, sizeof why), 0);
@@ -36,7 +37,7 @@ static void send_to(int fd, const struct mux_addr *to, const char *text) {
   assert_int_equal(sendto(fd, text, strlen(text), 0, &to->socket.any, to->length), strlen(text));
 }
 
-/* Round trips of an honest client, one after the other. */
+/* Round trips of an honest client, one after another. */
 static void assert_echoes(const struct mux_addr *server, int count) {
   int fd = mux_sock_connect(server, NULL, &MUX_SOCK_DEFAULTS);
   assert_true(fd >= 0);
@@ -59,7 +60,8 @@ static void start(struct test_server *server, const char *backend, const char *l
              stats);
 }
 
-/* Stops it. It has echoed that many datagrams, and the kernel has dropped one. */
+/* Stops a server, which must have received that many datagrams; the kernel must have dropped one.
+ */
 static void stop(struct test_server *server, const char *stats, long long echoes) {
   char path[128];
   test_stop(server);
@@ -75,7 +77,8 @@ static void stop(struct test_server *server, const char *stats, long long echoes
   json_decref(json);
 }
 
-/* A server's workers may be processes, which are there once it stands still. */
+/* Also signals the workers if they are processes. Once the server stands still, it forks no more.
+ */
 static void signal_all(const struct test_server *server, int number) {
   pid_t pid = server->process.pid;
   siginfo_t stopped;
@@ -107,8 +110,8 @@ static void for_each_backend(void (*test)(const char *backend, const char *liste
 
 /* ---- The tests ------------------------------------------------------------------------------ */
 
-/* The second server takes the address that the datagram has come from: what a spoofed one is like
- * needs no privilege then. The first stands still until it has. */
+/* A spoofed datagram without privileges: the first server is stopped while a client sends it one,
+ * and then the second server takes over the client's address. */
 static void assert_no_loop(const char *backend, const char *listen) {
   struct test_server first;
   struct test_server second;
@@ -124,7 +127,7 @@ static void assert_no_loop(const char *backend, const char *listen) {
   signal_all(&first, SIGCONT);
   assert_echoes(&first.addr, 1);
   assert_echoes(&second.addr, ECHOES);
-  test_stop(&first); /* by now its echo has come to the second, whichever worker sent it */
+  test_stop(&first); /* now its echo has reached the second one, whichever worker sent it */
   stop(&second, "second", ECHOES);
 }
 
@@ -133,7 +136,7 @@ static void two_servers_do_not_echo_each_other(void **state) {
   for_each_backend(assert_no_loop);
 }
 
-/* Privileged ports are where echo, chargen, daytime, time and their like answer everybody. */
+/* On privileged ports echo, chargen, daytime, time and others answer anybody. */
 static const char *privileged_port(int *fd, struct mux_addr *addr, const char *listen) {
   static const int ports[] = {7, 19, 13, 17, 37, 1023};
   const char *why = "no privileged port is free";
@@ -173,7 +176,7 @@ static void small_services_get_no_echo(void **state) {
   for_each_backend(assert_small_service_refused);
 }
 
-/* A datagram whose source is its destination. IPv4 alone: there are no raw headers for IPv6. */
+/* A datagram whose source is its destination. IPv4 only: there are no raw headers for IPv6. */
 static void a_server_does_not_echo_itself(void **state) {
   (void)state;
   struct test_server server;
@@ -202,13 +205,13 @@ static void a_server_does_not_echo_itself(void **state) {
                    sizeof spoofed);
   close(fd);
   assert_echoes(&server.addr, ECHOES);
-  stop(&server, "stats", ECHOES + 1); /* its echo is what is dropped */
+  stop(&server, "stats", ECHOES + 1); /* its echo is dropped */
 }
 
 /* ---- Many at once --------------------------------------------------------------------------- */
 
-/* More than a worker takes in one turn (edge-triggered, it is told of them once), and few enough
- * for the receive buffer that a server gets without privileges. */
+/* More than a worker echoes in one turn (an edge-triggered one gets one event for all of them), and
+ * few enough for the receive buffer of an unprivileged server. */
 static void assert_queue_is_echoed(const char *backend, const char *listen) {
   enum { WAITING = 250 };
   struct test_server server;

@@ -76,7 +76,7 @@ static void mistakes_are_named(void **state) {
   assert_int_equal(mux_options_parse(NULL, NULL, values, why, sizeof why), 0);
 }
 
-/* What is recorded is what was meant. */
+/* What is recorded is what was parsed. */
 static void print_and_parse_agree(void **state) {
   (void)state;
   for (int run = 0; run < 2000; run++) {
@@ -122,7 +122,7 @@ static void a_broken_table_is_refused(void **state) {
         strstr(why, cases[i].says) == NULL)
       fail_msg("case %zu: '%s'; expected '%s'", i, why, cases[i].says);
   }
-  /* Without its last row it would be read to wherever a NULL happens to lie. */
+  /* Without its last row, reading would go on until it meets a NULL by chance. */
   struct mux_option endless[MUX_MAX_OPTIONS + 1];
   char keys[MUX_MAX_OPTIONS + 1][8];
   for (size_t i = 0; i < TEST_COUNT(endless); i++) {

@@ -14,7 +14,7 @@
 #include "backends/registry.h"
 #include "common/sock.h"
 
-/* A worker on a listener of its own. */
+/* A worker with a listener. */
 struct fixture {
   struct mux_addr addr;
   struct mux_sock_options options;
@@ -68,7 +68,7 @@ static void a_connection_is_counted_as_accepted(void **state) {
   close_worker(&fixture);
 }
 
-/* A connection that TCP's options cannot be set on: it is not TCP's. */
+/* A Unix socket, on which the options of a TCP connection cannot be set. */
 static void a_connection_whose_options_fail_is_counted_as_refused(void **state) {
   (void)state;
   struct fixture fixture;
@@ -91,7 +91,7 @@ static void *count_many(void *argument) {
   return NULL;
 }
 
-/* As with a thread per connection: none of their counts is lost. */
+/* As with a thread per connection: no count is lost. */
 static void threads_of_a_worker_count_together(void **state) {
   (void)state;
   struct fixture fixture;
@@ -108,7 +108,7 @@ static void threads_of_a_worker_count_together(void **state) {
 
 /* ---- Datagrams ------------------------------------------------------------------------------ */
 
-/* Whoever fills the queue as fast as it is emptied must not keep the worker for ever. */
+/* A sender that fills the queue as fast as it is emptied must not hold the worker for ever. */
 static void a_turn_over_datagrams_ends(void **state) {
   (void)state;
   enum { WAITING = 250 };

@@ -1,5 +1,5 @@
 /* test_registry.c: backends are found, and plug-ins that break the interface are refused before
- * anything of them is called (backends/registry.h). */
+ * any of their functions is called (backends/registry.h). */
 #include "tests/support.h"
 
 #include <errno.h>
@@ -27,7 +27,7 @@ static void the_tree_has_its_backends_in_order(void **state) {
 
 static struct mux_adopted own;
 
-/* What is asked of plug-ins holds for our own, and a copy says the same. */
+/* Our own backends pass the checks for plug-ins, and are copied faithfully. */
 static void the_trees_backends_keep_to_the_interface(void **state) {
   (void)state;
   size_t count;

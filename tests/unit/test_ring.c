@@ -1,4 +1,4 @@
-/* test_ring.c: an io_uring that the kernel no longer takes submissions from (common/ring.h). */
+/* test_ring.c: the submission queue of an io_uring when it is full (common/ring.h). */
 #include "tests/support.h"
 
 #include <stdlib.h>
@@ -42,7 +42,7 @@ static void submissions_never_run_out(void **state) {
   }
 }
 
-/* Its descriptor is gone, as good as any reason why io_uring_enter(2) should fail for good. */
+/* With its descriptor closed, every io_uring_enter(2) fails. */
 static void fill_broken_ring(void *arg) {
   (void)arg;
   alarm(10);
@@ -58,7 +58,7 @@ static void fill_broken_ring(void *arg) {
 static void a_broken_ring_is_an_error_and_no_endless_loop(void **state) {
   (void)state;
   char errors[256];
-  open_ring(false); /* skips where there is none */
+  open_ring(false); /* skips if there is no io_uring */
   mux_uring_close(&uring);
   assert_int_equal(test_in_child(fill_broken_ring, NULL, errors, sizeof errors), 0);
 }
