@@ -3,7 +3,7 @@
 # commands to run join TEST_COMMANDS, each one quoted for the shell: tests/run_tests.c runs them
 # all, two at a time, counts their cases and prints the closing line. Those that measure join
 # ALONE_COMMANDS and have the machine to themselves.
-TEST_HELPERS := $(addprefix $(BUILD)/tests/,support.o spawn.o run_experiment.o trace.o udp_peer.o)
+TEST_HELPERS := $(addprefix $(BUILD)/tests/,support.o spawn.o run_experiment.o trace.o udp_peer.o slice_model.o)
 TEST_OBJECTS := $(filter-out $(BUILD)/muxbench.o,$(OBJECTS)) $(TEST_HELPERS)
 UNIT_TESTS   := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/test_*.c)))
 INTEGRATION_TESTS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/integration/test_*.c)))
