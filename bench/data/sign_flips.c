@@ -34,8 +34,9 @@ struct flips {
   int rivals;
   struct rank *ranks;
   double *x;
-  double *sums; /* of one pattern, [rank] */
-  long *reached;
+  double *reach; /* [rank]: the observed T, all but rounding */
+  double *sums;  /* [rank], of one pattern */
+  long *reached; /* [rank]: by how many patterns */
 };
 
 static struct flips flips_new(const double *d, const double *offset, int launches, int rivals) {
@@ -44,6 +45,7 @@ static struct flips flips_new(const double *d, const double *offset, int launche
                         rivals,
                         mux_new(k, sizeof(struct rank)),
                         mux_new((size_t)launches * k, sizeof(double)),
+                        mux_new(k, sizeof(double)),
                         mux_new(k, sizeof(double)),
                         mux_new(k, sizeof(long))};
   double *root = mux_new(k, sizeof(double));
@@ -59,6 +61,8 @@ static struct flips flips_new(const double *d, const double *offset, int launche
     flips.ranks[l] = (struct rank){squares > 0 ? fabs(sum) / root[l] : 0, l};
   }
   qsort(flips.ranks, k, sizeof *flips.ranks, by_falling_t);
+  for (int q = 0; q < rivals; q++)
+    flips.reach[q] = flips.ranks[q].t * (1 - same);
   for (int i = 0; i < launches; i++)
     for (int q = 0; q < rivals; q++) {
       int l = flips.ranks[q].rival;
@@ -74,8 +78,9 @@ static struct flips flips_new(const double *d, const double *offset, int launche
 static void count_pattern(struct flips *flips) {
   double largest = 0;
   for (int q = flips->rivals - 1; q >= 0; q--) {
-    largest = fmax(largest, fabs(flips->sums[q]));
-    flips->reached[q] += largest >= flips->ranks[q].t * (1 - same);
+    double t = fabs(flips->sums[q]);
+    largest = t > largest ? t : largest;
+    flips->reached[q] += largest >= flips->reach[q];
   }
 }
 
@@ -154,6 +159,7 @@ void sign_flips_max_t(const double *d, const double *offset, int launches, int r
   }
   free(flips.ranks);
   free(flips.x);
+  free(flips.reach);
   free(flips.sums);
   free(flips.reached);
 }
