@@ -153,9 +153,10 @@ struct slot {
   double quantile; /* 0: empty */
 };
 
-/* max_t_quantile, computed once. */
+/* max_t_quantile, computed once. Not for several threads at once; thread-local, the table would take its
+ * 96 KiB from the small stacks of the backend threads. */
 static double at_node(const struct max_t *of, double level) {
-  static _Thread_local struct slot slots[TABLE_SLOTS];
+  static struct slot slots[TABLE_SLOTS];
   uint64_t hash = (uint64_t)of->rivals * 40009 + (uint64_t)of->df * 521 +
                   (uint64_t)lrint(of->correlation * 100) * 31 + (uint64_t)of->sides * 7 +
                   (uint64_t)of->spread * 3 + (uint64_t)lrint(level * 1e5);
