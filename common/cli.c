@@ -6,7 +6,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/option_table.h"
@@ -92,63 +91,4 @@ void mux_parse_args(const struct argp *argp, int argc, char **argv, void *input)
   error_t error = argp_parse(argp, argc, argv, 0, NULL, input);
   if (error != 0)
     mux_die(MUX_EXIT_USAGE, "%s: %s", name, strerror(error));
-}
-
-/* Leaves `out` empty. */
-static void output_free(struct mux_output *out) {
-  free(out->temporary);
-  free(out->path);
-  *out = (struct mux_output){0};
-}
-
-int mux_output_open(struct mux_output *out, const char *path) {
-  *out = (struct mux_output){0};
-  if (path == NULL || strcmp(path, "-") == 0) {
-    out->stream = stdout;
-    return 0;
-  }
-  struct stat status;
-  bool exists = stat(path, &status) == 0;
-  if (exists && S_ISDIR(status.st_mode))
-    return -EISDIR;
-  if (*path == 0)
-    return -ENOENT;
-  out->path = strdup(path);
-  bool replaced = !exists || S_ISREG(status.st_mode); /* never a device or a pipe */
-  if (replaced && asprintf(&out->temporary, "%s.tmp-%ld", path, (long)getpid()) < 0)
-    out->temporary = NULL;
-  if (out->path != NULL && (!replaced || out->temporary != NULL))
-    out->stream = replaced ? fopen(out->temporary, "wxe") : fopen(path, "we");
-  if (out->stream == NULL) {
-    int error = errno;
-    output_free(out);
-    return -error;
-  }
-  return 0;
-}
-
-int mux_output_commit(struct mux_output *out) {
-  int error = 0;
-  if (out->stream == NULL)
-    return -EBADF;
-  if (fflush(out->stream) != 0 || ferror(out->stream))
-    error = errno != 0 ? errno : EIO;
-  if (out->path != NULL && fclose(out->stream) != 0 && error == 0)
-    error = errno;
-  if (out->temporary != NULL) {
-    if (error == 0 && rename(out->temporary, out->path) != 0)
-      error = errno;
-    if (error != 0)
-      unlink(out->temporary);
-  }
-  output_free(out);
-  return -error;
-}
-
-void mux_output_abort(struct mux_output *out) {
-  if (out->path != NULL)
-    fclose(out->stream);
-  if (out->temporary != NULL)
-    unlink(out->temporary);
-  output_free(out);
 }

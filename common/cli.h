@@ -1,4 +1,5 @@
-/* cli.h: what all commands share: exit codes, messages, strict parsing of option values.
+/* cli.h: what all commands share: exit codes, messages, strict parsing of option values, and result
+ * files (output.h).
  *
  * Data goes to stdout, everything else to stderr. A message is one line, begins with
  * "muxbench: " and names the option or the file and line that is to blame. Text that came from
@@ -10,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+
+#include "common/output.h"
 
 enum mux_exit {
   MUX_EXIT_OK = 0,
@@ -38,17 +41,5 @@ int64_t mux_option_time(const char *option, const char *text, int64_t min_ns, in
 /* argp_parse for the subcommand argv[0]: usage "muxbench NAME", errors exit 2, no positional
  * arguments unless the parser takes them. */
 void mux_parse_args(const struct argp *argp, int argc, char **argv, void *input);
-
-/* Where --json[=FILE] goes: stdout for NULL or "-". Opened under a temporary name, put in place by
- * mux_output_commit, so that a failed command leaves no half file. A device or pipe is written as
- * it is. Returns 0 or -errno (-EISDIR: before anything has run). */
-struct mux_output {
-  FILE *stream;
-  char *path;      /* NULL: stdout */
-  char *temporary; /* NULL: `path` itself is written */
-};
-int mux_output_open(struct mux_output *out, const char *path);
-int mux_output_commit(struct mux_output *out);
-void mux_output_abort(struct mux_output *out);
 
 #endif

@@ -1,40 +1,10 @@
-/* test_cli.c: messages, option values and result files (common/cli.h). */
+/* test_cli.c: messages and option values (common/cli.h). */
 #include "tests/support.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/cli.h"
-
-static char directory[] = "/tmp/mux-test-cli-XXXXXX";
-static char path[64];
-
-static int make_directory(void **state) {
-  if (mkdtemp(directory) == NULL)
-    return -1;
-  snprintf(path, sizeof path, "%s/result.json", directory);
-  return test_seed(state);
-}
-
-static int remove_directory(void **state) {
-  (void)state;
-  return rmdir(directory);
-}
-
-static int files_in_directory(void) {
-  DIR *dir = opendir(directory);
-  assert_non_null(dir);
-  int count = -2; /* . and .. */
-  while (readdir(dir) != NULL)
-    count++;
-  closedir(dir);
-  return count;
-}
 
 static void assert_one_line(const char *text) {
   assert_memory_equal(text, "muxbench: ", 10);
@@ -154,104 +124,12 @@ static void arguments_that_are_not_known_end_with_2(void **state) {
   assert_memory_equal(errors, "muxbench thing: ", 16);
 }
 
-static void assert_content(const char *file, const char *expected) {
-  char got[64] = "";
-  FILE *in = fopen(file, "re");
-  assert_non_null(in);
-  size_t n = fread(got, 1, sizeof got - 1, in);
-  fclose(in);
-  got[n] = 0;
-  assert_string_equal(got, expected);
-}
-
-static void a_result_appears_whole_or_not_at_all(void **state) {
-  (void)state;
-  struct mux_output out;
-  assert_int_equal(mux_output_open(&out, path), 0);
-  fputs("{}", out.stream);
-  fflush(out.stream);
-  assert_int_equal(access(path, F_OK), -1);
-  assert_int_equal(mux_output_commit(&out), 0);
-  assert_content(path, "{}");
-
-  assert_int_equal(mux_output_open(&out, path), 0); /* replaced in one step */
-  fputs("half", out.stream);
-  mux_output_abort(&out);
-  assert_content(path, "{}");
-  assert_int_equal(files_in_directory(), 1);
-  assert_int_equal(mux_output_commit(&out), -EBADF);
-  mux_output_abort(&out); /* harmless twice */
-  unlink(path);
-}
-
-static void what_cannot_be_written_is_said_at_once(void **state) {
-  (void)state;
-  struct mux_output out;
-  char inside[96];
-  snprintf(inside, sizeof inside, "%s/none/x", directory);
-  assert_int_equal(mux_output_open(&out, inside), -ENOENT);
-  assert_int_equal(mux_output_open(&out, directory), -EISDIR);
-  assert_int_equal(mux_output_open(&out, "/proc/nowhere"), -ENOENT);
-  assert_int_equal(mux_output_open(&out, ""), -ENOENT);
-  assert_int_equal(files_in_directory(), 0);
-}
-
-/* --json=/dev/null by root must not put a file in the place of the device. */
-static void a_fifo_or_device_is_written_not_replaced(void **state) {
-  (void)state;
-  struct mux_output out;
-  struct stat status;
-  assert_int_equal(mkfifo(path, 0600), 0);
-  int reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-  assert_int_equal(mux_output_open(&out, path), 0);
-  fputs("{}", out.stream);
-  assert_int_equal(mux_output_commit(&out), 0);
-  char got[8];
-  assert_int_equal(read(reader, got, sizeof got), 2);
-  assert_int_equal(lstat(path, &status), 0);
-  assert_true(S_ISFIFO(status.st_mode));
-  assert_int_equal(mux_output_open(&out, path), 0);
-  mux_output_abort(&out);
-  assert_int_equal(lstat(path, &status), 0);
-  close(reader);
-  unlink(path);
-  assert_int_equal(files_in_directory(), 0);
-
-  assert_int_equal(symlink("/dev/full", path), 0);
-  assert_int_equal(mux_output_open(&out, path), 0);
-  fputs("{}", out.stream);
-  assert_int_equal(mux_output_commit(&out), -ENOSPC);
-  assert_int_equal(lstat(path, &status), 0);
-  unlink(path);
-}
-
-static void commit_to_full_stdout(void *arg) {
-  struct mux_output out;
-  int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
-  dup2(full, STDOUT_FILENO);
-  if (mux_output_open(&out, arg) != 0 || out.stream != stdout)
-    _exit(1);
-  printf("{}");
-  _exit(mux_output_commit(&out) == -ENOSPC ? 0 : 2);
-}
-
-static void stdout_that_fails_is_noticed(void **state) {
-  (void)state;
-  char errors[64];
-  assert_int_equal(test_in_child(commit_to_full_stdout, NULL, errors, sizeof errors), 0);
-  assert_int_equal(test_in_child(commit_to_full_stdout, "-", errors, sizeof errors), 0);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(printable_escapes_and_fits),
       cmocka_unit_test(options_are_held_to_their_range),
       cmocka_unit_test(messages_are_whole_lines),
       cmocka_unit_test(arguments_that_are_not_known_end_with_2),
-      cmocka_unit_test(a_result_appears_whole_or_not_at_all),
-      cmocka_unit_test(what_cannot_be_written_is_said_at_once),
-      cmocka_unit_test(a_fifo_or_device_is_written_not_replaced),
-      cmocka_unit_test(stdout_that_fails_is_noticed),
   };
-  return cmocka_run_group_tests(tests, make_directory, remove_directory);
+  return cmocka_run_group_tests(tests, test_seed, NULL);
 }
