@@ -2,8 +2,8 @@
  * files (output.h).
  *
  * Data goes to stdout, everything else to stderr. A message is one line, begins with
- * "muxbench: " and names the option or the file and line that is to blame. Text that came from
- * outside is printed with control characters escaped. */
+ * "muxbench: " and names the option or the file and line that is to blame. Control characters in it
+ * are escaped, wherever they came from; what prints elsewhere uses mux_printable. */
 #ifndef MUX_CLI_H
 #define MUX_CLI_H
 
@@ -28,7 +28,8 @@ void mux_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The same, then exit(status). Only while a command is being set up. */
 _Noreturn void mux_die(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Copies text into out, control and non-ASCII bytes as \xNN, cut to fit. Returns out. */
+/* Copies text into out as valid UTF-8 without control characters: what is one, and what is not
+ * UTF-8, as \xNN byte by byte. Cut to fit, at a whole character. Returns out. */
 char *mux_printable(char *out, size_t out_bytes, const char *text);
 
 /* Values of single options, for commands without a table (common/option_table.h). A bad one, or one

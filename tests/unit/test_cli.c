@@ -1,8 +1,10 @@
 /* test_cli.c: messages and option values (common/cli.h). */
 #include "tests/support.h"
 
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
 #include "common/cli.h"
 
@@ -12,28 +14,62 @@ static void assert_one_line(const char *text) {
   assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
 }
 
-static void printable_escapes_and_fits(void **state) {
+/* The length of the UTF-8 sequence that text begins with (RFC 3629), 0 if it is none. */
+static size_t sequence_bytes(const char *text) {
+  wchar_t decoded;
+  mbstate_t shift = {0};
+  size_t n = mbrtowc(&decoded, text, strlen(text), &shift);
+  return n > 4 ? 0 : n;
+}
+
+static void printable_escapes_controls_only(void **state) {
+  (void)state;
+  static const char *const samples[][2] = {
+      {"a b~", "a b~"},
+      {"\x1b[2J\n\x7f\t", "\\x1b[2J\\x0a\\x7f\\x09"},
+      {"h\u00e9 \u00fc\u00df \u4e16\u754c \U0001f600",
+       "h\u00e9 \u00fc\u00df \u4e16\u754c \U0001f600"},
+      {"\xc2\x80\xc2\x9b", "\\xc2\\x80\\xc2\\x9b"}, /* C1 */
+      {"\u200e\u200f\u202e\u2066\u2069",            /* turn what follows around */
+       "\\xe2\\x80\\x8e\\xe2\\x80\\x8f\\xe2\\x80\\xae\\xe2\\x81\\xa6\\xe2\\x81\\xa9"},
+      {"\u2028\u2029\u2027\u2030", "\\xe2\\x80\\xa8\\xe2\\x80\\xa9\u2027\u2030"}, /* line ends */
+      {"\xc3", "\\xc3"},                                                          /* cut short */
+      {"\xe4\xb8z", "\\xe4\\xb8z"},
+      {"\x80\xbf\xff", "\\x80\\xbf\\xff"},                   /* no beginning */
+      {"\xc0\xaf\xe0\x80\xaf", "\\xc0\\xaf\\xe0\\x80\\xaf"}, /* longer than need be */
+      {"\xed\xa0\x80", "\\xed\\xa0\\x80"},                   /* a surrogate */
+      {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},          /* beyond U+10FFFF */
+      {"\xf4\x8f\xbf\xbd", "\xf4\x8f\xbf\xbd"},
+  };
+  char out[128];
+  for (size_t i = 0; i < TEST_COUNT(samples); i++)
+    assert_string_equal(mux_printable(out, sizeof out, samples[i][0]), samples[i][1]);
+}
+
+static void printable_fits_and_is_utf8(void **state) {
   (void)state;
   char out[64];
-  assert_string_equal(mux_printable(out, sizeof out, "a b~"), "a b~");
-  assert_string_equal(mux_printable(out, sizeof out, "\x1b[2J\n\xc3\xa9\x7f"),
-                      "\\x1b[2J\\x0a\\xc3\\xa9\\x7f");
+  if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
+    skip();
   for (int i = 0; i < 20000; i++) {
     char text[40];
     size_t n = test_random_in(0, sizeof text - 1);
     for (size_t k = 0; k < n; k++)
-      text[k] = (char)test_random_in(1, 255);
+      text[k] = (char)(i % 2 == 0 ? test_random_in(1, 255) : test_random_in(0x80, 0xf5));
     text[n] = 0;
     size_t room = test_random_in(1, sizeof out);
     memset(out, '!', sizeof out);
     mux_printable(out, room, text);
-    size_t length = strlen(out);
-    assert_true(length < room);
-    for (size_t k = 0; k < length; k++)
-      assert_true(out[k] >= 0x20 && out[k] < 0x7f);
+    assert_true(strlen(out) < room);
+    for (size_t k = 0, bytes; out[k] != 0; k += bytes) {
+      bytes = sequence_bytes(out + k);
+      assert_true(bytes > 0);
+      assert_true(bytes > 1 || (out[k] >= 0x20 && out[k] < 0x7f));
+    }
     for (size_t k = room; k < sizeof out; k++)
       assert_int_equal(out[k], '!');
   }
+  setlocale(LC_CTYPE, "C");
 }
 
 struct sample {
@@ -93,6 +129,7 @@ static void say_much(void *arg) {
   text[sizeof text - 1] = 0;
   mux_warn("%s", text);
   mux_note("short");
+  mux_note("%s: %s", "\x1b[2J\nhost", "\u00e9");
   mux_die(3, "the end: %d", 7);
 }
 
@@ -103,7 +140,8 @@ static void messages_are_whole_lines(void **state) {
   char *second = strchr(errors, '\n');
   assert_memory_equal(errors, "muxbench: warning: xxx", 22);
   assert_non_null(second);
-  assert_string_equal(second, "\nmuxbench: short\nmuxbench: the end: 7\n");
+  assert_string_equal(
+      second, "\nmuxbench: short\nmuxbench: \\x1b[2J\\x0ahost: \u00e9\nmuxbench: the end: 7\n");
 }
 
 static void parse_nothing(void *arg) {
@@ -126,7 +164,8 @@ static void arguments_that_are_not_known_end_with_2(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(printable_escapes_and_fits),
+      cmocka_unit_test(printable_escapes_controls_only),
+      cmocka_unit_test(printable_fits_and_is_utf8),
       cmocka_unit_test(options_are_held_to_their_range),
       cmocka_unit_test(messages_are_whole_lines),
       cmocka_unit_test(arguments_that_are_not_known_end_with_2),
