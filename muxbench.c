@@ -1,6 +1,10 @@
 /* muxbench.c: one binary, one command each. Table of contents of the program. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/build_info.h"
 #include "common/cli.h"
@@ -33,14 +37,38 @@ static void print_usage(FILE *to) {
         to);
 }
 
-static int print_version(void) {
+static void print_version(void) {
   const struct mux_build_info *info = &mux_build_info;
   printf("muxbench %s (git %s)\ncompiler %s\nflags %s\n", info->version, info->git, info->compiler,
          info->flags);
-  return fflush(stdout) == 0 ? MUX_EXIT_OK : MUX_EXIT_FAILED;
+}
+
+/* A standard descriptor that is closed would go to the next file or socket that is opened, and what
+ * is meant for people into that. */
+static void fill_descriptors(void) {
+  int fd;
+  do
+    fd = open("/dev/null", O_RDWR);
+  while (fd >= 0 && fd <= STDERR_FILENO);
+  close(fd);
+}
+
+/* However the program ends (argp's --help calls exit), what stdout did not take is a failure. */
+static void close_stdout(int status, void *unused) {
+  (void)unused;
+  bool failed = ferror(stdout) != 0;
+  errno = 0;
+  if (fflush(stdout) == 0 && !failed)
+    return;
+  mux_note("cannot write to standard output%s%s", errno != 0 ? ": " : "",
+           errno != 0 ? strerror(errno) : "");
+  if (status == MUX_EXIT_OK)
+    _exit(MUX_EXIT_FAILED);
 }
 
 int main(int argc, char **argv) {
+  fill_descriptors();
+  on_exit(close_stdout, NULL);
   if (argc < 2) {
     print_usage(stderr);
     return MUX_EXIT_USAGE;
@@ -50,12 +78,12 @@ int main(int argc, char **argv) {
     print_usage(stdout);
     return MUX_EXIT_OK;
   }
-  if (strcmp(name, "--version") == 0)
-    return print_version();
+  if (strcmp(name, "--version") == 0) {
+    print_version();
+    return MUX_EXIT_OK;
+  }
   for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
     if (strcmp(name, commands[i].name) == 0)
       return commands[i].run(argc - 1, argv + 1);
-  char shown[64];
-  mux_die(MUX_EXIT_USAGE, "unknown command '%s'; 'muxbench --help' lists them",
-          mux_printable(shown, sizeof shown, name));
+  mux_die(MUX_EXIT_USAGE, "unknown command '%s'; 'muxbench --help' lists them", name);
 }

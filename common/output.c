@@ -130,7 +130,9 @@ int mux_output_commit(struct mux_output *out) {
     return -EBADF;
   if (fflush(out->stream) != 0 || ferror(out->stream))
     error = errno != 0 ? errno : EIO;
-  if (!is_standard(out->stream) && fclose(out->stream) != 0 && error == 0)
+  if (is_standard(out->stream))
+    clearerr(out->stream); /* the caller knows now */
+  else if (fclose(out->stream) != 0 && error == 0)
     error = errno;
   if (out->temporary != NULL) {
     if (error == 0 && rename(out->temporary, out->target) != 0)
