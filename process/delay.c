@@ -1,0 +1,117 @@
+/* delay.c: see delay.h. */
+#include "process/delay.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/proc.h"
+#include "process/tree.h"
+
+struct mux_thread_times {
+  pid_t pid, tid;
+  int64_t ran_ns, waited_ns;
+};
+
+static bool read_times(const char *path, struct mux_thread_times *times) {
+  char text[96];
+  return mux_proc_read(path, text, sizeof text) > 0 &&
+         sscanf(text, "%" SCNd64 " %" SCNd64, &times->ran_ns, &times->waited_ns) == 2;
+}
+
+static void add_thread(pid_t pid, pid_t tid, void *data) {
+  struct mux_delay *delay = data;
+  char path[64];
+  if (delay->count == delay->room) {
+    int room = delay->room > 0 ? delay->room * 2 : 16;
+    struct mux_thread_times *grown = reallocarray(delay->threads, (size_t)room, sizeof *grown);
+    if (grown == NULL)
+      return;
+    delay->threads = grown;
+    delay->room = room;
+  }
+  struct mux_thread_times *times = &delay->threads[delay->count];
+  *times = (struct mux_thread_times){.pid = pid, .tid = tid};
+  snprintf(path, sizeof path, "/proc/%d/task/%d/schedstat", (int)pid, (int)tid);
+  delay->count += read_times(path, times);
+}
+
+static void add_process(pid_t pid, void *data) {
+  mux_tree_tasks(pid, add_thread, data);
+}
+
+static int by_tid(const void *a, const void *b) {
+  const struct mux_thread_times *x = a;
+  const struct mux_thread_times *y = b;
+  return (x->tid > y->tid) - (x->tid < y->tid);
+}
+
+int mux_delay_begin(struct mux_delay *delay, pid_t root) {
+  struct mux_thread_times own = {0};
+  int rc = 0;
+  *delay = (struct mux_delay){.root = root, .at_ns = mux_now_ns()};
+  if (root > 0) {
+    add_process(root, delay);
+    rc = mux_tree_walk(root, add_process, delay);
+    if (delay->count > 0)
+      qsort(delay->threads, (size_t)delay->count, sizeof *delay->threads, by_tid);
+  }
+  read_times("/proc/thread-self/schedstat", &own);
+  delay->own_ns = own.waited_ns;
+  return rc;
+}
+
+static bool is_runnable(const struct mux_thread_times *thread) {
+  char path[64];
+  char text[512];
+  snprintf(path, sizeof path, "/proc/%d/task/%d/stat", (int)thread->pid, (int)thread->tid);
+  mux_proc_read(path, text, sizeof text);
+  const char *name_end = strrchr(text, ')');
+  return name_end != NULL && strncmp(name_end, ") R", 3) == 0;
+}
+
+int mux_delay_read(const struct mux_delay *delay, struct mux_delay_since *since) {
+  struct mux_delay now;
+  int rc = mux_delay_begin(&now, delay->root);
+  int64_t span = now.at_ns - delay->at_ns;
+  int64_t root_waited = 0;
+  int64_t longest = 0;
+  double demand = 0;
+  for (int i = 0; i < now.count; i++) {
+    const struct mux_thread_times *thread = &now.threads[i];
+    struct mux_thread_times none = {.tid = thread->tid}; /* of a thread that is new */
+    const struct mux_thread_times *before =
+        delay->count == 0
+            ? NULL
+            : bsearch(thread, delay->threads, (size_t)delay->count, sizeof *thread, by_tid);
+    if (before == NULL)
+      before = &none;
+    int64_t ran = thread->ran_ns - before->ran_ns;
+    int64_t waited = thread->waited_ns - before->waited_ns;
+    int64_t able = span - waited > ran ? span - waited : ran;
+    demand += able > 0 ? (double)ran / (double)able : 0;
+    /* A wait is accounted for when it is over; this one may have begun any time ago. */
+    if (is_runnable(thread) && span > ran)
+      waited = span - ran;
+    if (thread->pid == delay->root)
+      root_waited = waited > root_waited ? waited : root_waited;
+    else
+      longest = waited > longest ? waited : longest;
+  }
+  *since = (struct mux_delay_since){
+      .span_ns = span,
+      .waited_ns = longest + root_waited + (now.own_ns - delay->own_ns),
+      .demand = demand,
+  };
+  mux_delay_free(&now);
+  return rc;
+}
+
+void mux_delay_free(struct mux_delay *delay) {
+  free(delay->threads);
+  *delay = (struct mux_delay){0};
+}
