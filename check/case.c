@@ -39,6 +39,10 @@ int64_t check_patience_ns(const struct check *check) {
   return check->patience_ns * SLOWNESS;
 }
 
+int64_t check_drain_ns(const struct check *check) {
+  return check->spec.drain_ns > 0 ? check->spec.drain_ns : MUX_S;
+}
+
 /* The line of a server's stderr that says most: a sanitizer's or an assertion's, else the last. */
 static void telling_line(char *out, size_t out_bytes, const char *path) {
   static const char *const marks[] = {"ERROR: ", "runtime error", "Assertion", "WARNING: Thread"};
@@ -64,10 +68,7 @@ static void name_death(struct check *check, char *out, size_t out_bytes) {
   out[0] = 0;
   if (check->server == NULL || check->spec.target != NULL || check->is_helper)
     return;
-  /* Its sockets close a moment before its end can be seen. */
-  for (int i = 0; i < 20 && mux_server_alive(check->server); i++)
-    check_sleep(5 * MUX_MS);
-  if (mux_server_alive(check->server))
+  if (check_lives(check))
     return;
   int status = mux_server_stop(check->server);
   check->server = NULL;

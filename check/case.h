@@ -119,6 +119,8 @@ void check_sleep(int64_t ns);
 
 /* How long bytes may stand still before a connection counts as stuck; longer under sanitizers. */
 int64_t check_patience_ns(const struct check *check);
+/* How long the server may take to end after SIGTERM: its --drain, or the default of one. */
+int64_t check_drain_ns(const struct check *check);
 /* Factor on every bound: 1, or more in a build with a sanitizer. */
 int64_t check_slowness(void);
 /* One of ours, built with a sanitizer: it keeps what is freed, and dies when memory is short, so

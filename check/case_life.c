@@ -1,11 +1,13 @@
 /* case_life.c: cases about a server's life: long silence, signals, stopping in good order, starting
  * again, and staying the same size. */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "check/patience.h"
 #include "check/peer.h"
 #include "check/subject.h"
 
@@ -18,14 +20,15 @@ CHECK_CASE(idle_then_echo, .name = "idle-then-echo", .theme = CHECK_LIFE,
   struct peer peer = peer_open(check, 0);
   peer_echo(&peer, 64);
   check_doing(check, "being silent");
-  check_sleep(3 * MUX_S);
+  check_let_run(check, 3 * MUX_S);
   peer_echo(&peer, 64);
   peer_echo(&silent, 64);
 }
 
 /* A signal with a handler interrupts every blocking call; a server without one is stopped and
- * continued, which on Linux interrupts epoll_wait and others as well (signal(7)). */
-static pid_t start_storm(struct check *check) {
+ * continued, which on Linux interrupts epoll_wait and others as well (signal(7)). A byte goes to
+ * `strikes` after each. */
+static pid_t start_storm(struct check *check, int strikes) {
   bool handled = check_catches(check, SIGUSR1);
   check_note(check, handled ? "SIGUSR1 to every thread" : "SIGSTOP and SIGCONT");
   pid_t storm = check_fork(check);
@@ -35,12 +38,23 @@ static pid_t start_storm(struct check *check) {
     if (handled) {
       check_signal_threads(check, SIGUSR1);
     } else {
-      check_signal(check, SIGSTOP);
-      check_sleep(MUX_MS / 2);
-      check_signal(check, SIGCONT);
+      check_freeze(check);
+      check_thaw(check);
     }
     check_sleep(MUX_MS / 2);
+    (void)!write(strikes, "", 1);
   }
+}
+
+/* The server is at rest now: what interrupts it interrupts its waiting. */
+static void await_strike(struct check *check, int strikes) {
+  char bytes[256];
+  struct peer waits = {.check = check, .fd = strikes};
+  while (read(strikes, bytes, sizeof bytes) > 0) /* those of before; it does not block */
+    ;
+  check_doing(check, "waiting for a signal to interrupt the server");
+  if (!peer_wait(&waits, POLLIN, check_patience_ns(check)))
+    check_alive(check);
 }
 
 CHECK_CASE(eintr_storm, .name = "eintr-storm", .theme = CHECK_LIFE,
@@ -48,32 +62,23 @@ CHECK_CASE(eintr_storm, .name = "eintr-storm", .theme = CHECK_LIFE,
            .advice = "EINTR is not an error: make the call again", .needs = CHECK_OWN,
            .bound_s = 20, .quick = true) {
   enum { PEERS = 4, ROUNDS = 30 };
+  int strikes[2];
   struct peer *peers = peers_open(check, PEERS, SMALL_BUFFER);
   peers_echo(peers, PEERS, 64);
-  pid_t storm = start_storm(check);
+  if (pipe2(strikes, O_NONBLOCK) != 0)
+    check_skip(check, "no pipe");
+  pid_t storm = start_storm(check, strikes[1]);
   for (int i = 0; i < ROUNDS; i++) {
     check_doing(check, "echoing under a storm of signals");
     peers_echo(peers, PEERS, 20000);
     struct peer late = peer_open(check, 0);
     peer_echo(&late, 64);
     peer_close(&late);
-    check_sleep(2 * MUX_MS); /* interrupted while it waits, too */
+    await_strike(check, strikes[0]);
   }
   check_end_helper(storm);
-  check_signal(check, SIGCONT);
+  check_thaw(check);
   check_serves(check);
-}
-
-/* Waits for the server to end by itself after a SIGTERM. Returns how long it took. */
-static int64_t await_end(struct check *check, int64_t start, int64_t most_ns) {
-  check_doing(check, "waiting for the server to end after SIGTERM");
-  while (mux_server_alive(check->server) && mux_now_ns() - start < most_ns)
-    check_sleep(2 * MUX_MS);
-  return mux_now_ns() - start;
-}
-
-static int64_t drain_ns(const struct check *check) {
-  return check->spec.drain_ns > 0 ? check->spec.drain_ns : MUX_S;
 }
 
 /* Stopped, so that the bytes and a connection are in its queues when the signal comes. */
@@ -86,18 +91,16 @@ CHECK_CASE(sigterm_drains, .name = "sigterm-drains", .theme = CHECK_LIFE,
     check_skip(check, "it does not handle SIGTERM, and so promises nothing");
   struct peer *peers = peers_open(check, PEERS, 0);
   peers_echo(peers, PEERS - 2, 64);
-  check_signal(check, SIGSTOP);
+  check_freeze(check);
   for (int i = 0; i < PEERS; i++) /* the last two are still in the accept queue, or fresh */
     peer_send(&peers[i], BYTES);
-  int64_t start = mux_now_ns();
   kill(mux_server_pid(check->server), SIGTERM);
-  check_signal(check, SIGCONT);
+  check_thaw(check);
   check_doing(check, "waiting for the echoes of what was sent before SIGTERM");
   for (int i = 0; i < PEERS; i++)
     peer_expect_rest_and_eof(&peers[i]);
-  int64_t took = await_end(check, start, drain_ns(check) + 2 * MUX_S);
-  if (mux_server_alive(check->server))
-    check_fail(check, "still runs %.1f s after SIGTERM", (double)took / 1e9);
+  if (!check_ends_within(check, check_drain_ns(check) + 2 * MUX_S))
+    check_fail(check, "does not end after SIGTERM");
   int status = check_stop(check);
   if (status != 0)
     check_fail(check, "ends with %s %d after SIGTERM", status > 128 ? "signal" : "exit status",
@@ -112,16 +115,15 @@ CHECK_CASE(sigterm_with_stuck_peer, .name = "sigterm-with-stuck-peer", .theme = 
     check->spec.drain_ns = 300 * MUX_MS; /* others have their own ideas of it */
   check_start(check);
   struct peer stuck = peer_open(check, SMALL_BUFFER);
-  for (int i = 0; i < 2; i++) /* twice: a server that was merely slow is not full yet */
-    peer_fill(&stuck, 8 << 20);
+  peer_fill(&stuck, 8 << 20);
   int64_t start = mux_now_ns();
+  int64_t most = check_drain_ns(check) + MUX_S * check_slowness();
   kill(mux_server_pid(check->server), SIGTERM);
-  int64_t most = drain_ns(check) + MUX_S * check_slowness();
-  int64_t took = await_end(check, start, most);
-  if (mux_server_alive(check->server))
+  check_doing(check, "waiting for the server to end after SIGTERM");
+  if (!check_ends_within(check, most))
     check_fail(check, "still runs %.1f s after SIGTERM, because of a peer that does not read",
-               (double)took / 1e9);
-  check_note(check, "ended after %.2f s", (double)took / 1e9);
+               (double)(mux_now_ns() - start) / 1e9);
+  check_note(check, "ended after %.2f s", (double)(mux_now_ns() - start) / 1e9);
   int status = check_stop(check);
   if (check->backend != NULL && status != 0)
     check_fail(check, "ends with status %d after SIGTERM", status);
@@ -142,7 +144,7 @@ CHECK_CASE(restart_same_port, .name = "restart-same-port", .theme = CHECK_LIFE,
   peer_send(&late, UNREAD);
   check_stop(check);
   peers_close(peers, PEERS); /* after the server: TIME_WAIT is on its side */
-  check_start_again(check, "after a stop", 0);
+  check_start_again(check, "after a stop", false);
 }
 
 CHECK_CASE(restart_under_connections, .name = "restart-under-connections", .theme = CHECK_LIFE,
@@ -158,7 +160,7 @@ CHECK_CASE(restart_under_connections, .name = "restart-under-connections", .them
   }
   check_signal(check, SIGKILL);
   check_stop(check);
-  check_start_again(check, "after it was killed", MUX_S);
+  check_start_again(check, "after it was killed", true);
   peers_close(peers, PEERS);
   check_serves(check);
 }

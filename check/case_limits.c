@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "check/patience.h"
 #include "check/peer.h"
 #include "check/subject.h"
 #include "common/sock.h"
@@ -168,7 +169,7 @@ CHECK_CASE(
     if (!more[i].eof)
       peer_push(&more[i], 64);
   }
-  check_sleep(200 * MUX_MS);
+  check_let_run(check, 200 * MUX_MS);
   check_alive(check);
   peers_echo(first, BEFORE, 1000);
   check_cpu_below(check, 50, 300 * MUX_MS, "short of memory");

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "backends/registry.h"
+#include "check/isolate.h"
 #include "check/output.h"
 #include "common/addr.h"
 #include "common/cli.h"

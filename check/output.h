@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "check/harness.h"
+#include "check/cases.h"
 
 struct check_line {
   const struct check_case *one;

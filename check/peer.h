@@ -26,6 +26,7 @@ struct peer {
   uint64_t get_goal;
   size_t send_most;   /* bytes per send() */
   size_t get_most;    /* bytes per recv() */
+  int send_flags;     /* of send(2), besides what is needed anyway */
   bool random_sizes;  /* every call takes a random size up to these */
   uint64_t get_per_s; /* throttle of the reader */
   int64_t get_since_ns;
@@ -48,9 +49,11 @@ size_t peer_pull(struct peer *peer, size_t most);
 
 /* All of n bytes are sent; what comes back stays in the kernel. */
 void peer_send(struct peer *peer, uint64_t n);
-/* Sends without reading until nothing has moved for a tenth of a second: all buffers on the way are
- * full. Returns the bytes sent, at most `most`. */
+/* Sends without reading until nothing has moved for a tenth of a second in which the server could
+ * run: all buffers on the way are full. Returns the bytes sent, at most `most`. */
 uint64_t peer_fill(struct peer *peer, uint64_t most);
+/* The same on all of them at once. */
+void peers_fill(struct peer *peers, int n, uint64_t most);
 /* The next n bytes come back right. */
 void peer_expect(struct peer *peer, uint64_t n);
 /* Everything sent comes back, then the server closes, with FIN and not with RST. */
@@ -58,7 +61,7 @@ void peer_expect_rest_and_eof(struct peer *peer);
 /* n bytes there and back, full duplex. */
 void peer_echo(struct peer *peer, uint64_t n);
 void peer_shutdown(struct peer *peer);
-/* Waits for poll(2) events. */
+/* Waits for poll(2) events; the timeout is patience (patience.h). */
 bool peer_wait(struct peer *peer, short events, int64_t timeout_ns);
 
 /* Moves bytes of all peers until each has reached its goals. */
@@ -66,7 +69,7 @@ void peers_move(struct peer *peers, int n);
 /* Gives every peer the goal of n more bytes there and back, then moves them. */
 void peers_echo(struct peer *peers, int n, uint64_t bytes);
 
-/* Seconds of one message there and back, in ns. */
+/* Time of one message there and back, without what a busy host adds (patience.h). */
 int64_t peer_round_trip_ns(struct peer *peer, size_t bytes);
 
 #endif

@@ -1,12 +1,14 @@
-/* case_peers.c: moves the bytes of many peers at once, each at its own pace. See peer.h. */
+/* peers.c: moves the bytes of many peers at once, each at its own pace. See peer.h. */
 #include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
 
+#include "check/patience.h"
 #include "check/peer.h"
 
 enum { DEFAULT_MOST = 64 * 1024 };
 #define THROTTLE_NS (2 * MUX_MS)
+#define BLOCKED_NS  (100 * MUX_MS)
 
 struct peer *peers_open(struct check *check, int n, int buffer_bytes) {
   struct peer *peers = calloc((size_t)n, sizeof *peers);
@@ -90,7 +92,7 @@ void peers_move(struct peer *peers, int n) {
   struct pollfd *polled = calloc((size_t)n, sizeof *polled);
   if (polled == NULL)
     check_skip(peers[0].check, "no memory for %d connections", n);
-  int64_t progress_ns = mux_now_ns();
+  struct patience patience = patience_begin(peers[0].check, check_patience_ns(peers[0].check));
   for (;;) {
     int active = 0;
     bool throttled = false;
@@ -102,7 +104,7 @@ void peers_move(struct peer *peers, int n) {
     }
     if (active == 0)
       break;
-    struct timespec ts = mux_ns_timespec(throttled ? THROTTLE_NS : 100 * MUX_MS);
+    struct timespec ts = mux_ns_timespec(throttled ? THROTTLE_NS : patience_step_ns(&patience));
     ppoll(polled, (nfds_t)n, &ts, NULL);
     if (throttled) /* its own pace, also when the sending side is always ready */
       check_sleep(THROTTLE_NS / 4);
@@ -112,10 +114,11 @@ void peers_move(struct peer *peers, int n) {
       if (polled[i].fd >= 0 && (polled[i].revents != 0 || peers[i].get_per_s > 0))
         moved += move_one(&peers[i], polled[i].revents, now);
     if (moved > 0)
-      progress_ns = now;
-    else if (now - progress_ns > check_patience_ns(peers[0].check))
+      patience_renew(&patience);
+    else if (patience_is_over(&patience))
       stuck(peers, n);
   }
+  patience_end(&patience);
   free(polled);
 }
 
@@ -125,4 +128,35 @@ void peers_echo(struct peer *peers, int n, uint64_t bytes) {
     peers[i].get_goal = peers[i].got + bytes;
   }
   peers_move(peers, n);
+}
+
+void peers_fill(struct peer *peers, int n, uint64_t most) {
+  struct pollfd *polled = calloc((size_t)n, sizeof *polled);
+  if (polled == NULL)
+    check_skip(peers[0].check, "no memory for %d connections", n);
+  struct patience patience = patience_begin(peers[0].check, BLOCKED_NS * check_slowness());
+  for (int full = 0; full < n && !patience_is_over(&patience);) {
+    for (int i = 0; i < n; i++) {
+      struct peer *peer = &peers[i];
+      while (peer->sent < most && !peer->eof && peer_push(peer, most - peer->sent) > 0)
+        patience_renew(&patience);
+    }
+    full = 0;
+    for (int i = 0; i < n; i++) {
+      bool done = peers[i].sent >= most || peers[i].eof;
+      polled[i] = (struct pollfd){.fd = done ? -1 : peers[i].fd, .events = POLLOUT};
+      full += done;
+    }
+    struct timespec ts = mux_ns_timespec(patience_step_ns(&patience));
+    if (full < n)
+      ppoll(polled, (nfds_t)n, &ts, NULL);
+  }
+  patience_end(&patience);
+  free(polled);
+}
+
+uint64_t peer_fill(struct peer *peer, uint64_t most) {
+  uint64_t before = peer->sent;
+  peers_fill(peer, 1, before + most);
+  return peer->sent - before;
 }
