@@ -1,6 +1,7 @@
 /* cmd_check.c: `muxbench check`: is this server correct, and if not, why? */
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,7 +12,9 @@
 #include "common/addr.h"
 #include "common/cli.h"
 #include "common/command.h"
+#include "common/memory.h"
 #include "common/units.h"
+#include "process/preload.h"
 
 enum { NAMED_MAX = 64, ALL_CASES_S = 120 };
 
@@ -58,12 +61,17 @@ static const struct argp_option options[] = {
     {0},
 };
 
-/* The formats, their writers and whether and where each was asked for. */
-enum { FORMATS = 3 };
+/* The formats, and whether and where each was asked for. */
+static const struct format {
+  const char *option;
+  int (*write)(const struct check_report *report, FILE *out);
+} formats[] = {
+    {"--json", check_report_json}, {"--tap", check_report_tap}, {"--junit", check_report_junit}};
+enum { FORMATS = sizeof formats / sizeof *formats };
 struct sink {
   bool wanted;
   const char *path; /* NULL: stdout */
-  int (*write)(const struct check_report *report, FILE *out);
+  struct mux_output output;
 };
 
 struct arguments {
@@ -181,6 +189,10 @@ static void settle(struct arguments *arguments) {
   if (arguments->setup.backend != NULL)
     arguments->setup.fd_limit =
         mux_backend_fd_limit_of(arguments->setup.backend, arguments->options);
+  if (spec->preload != NULL && spec->target != NULL)
+    mux_die(MUX_EXIT_USAGE, "--preload: a --target runs already");
+  if (spec->preload != NULL && mux_preload_try(spec->preload, why, sizeof why) != 0)
+    mux_die(MUX_EXIT_USAGE, "--preload: '%s': %s", spec->preload, why);
 }
 
 static bool selected(const struct arguments *arguments, const struct check_case *one) {
@@ -204,58 +216,74 @@ static void list_cases(void) {
 
 /* ---- Running -------------------------------------------------------------------------------- */
 
-static void run_all(const struct arguments *arguments, struct check_report *report) {
+/* Returns 0, or -errno if a case could not be run at all; the report has those before. */
+static int run_all(const struct arguments *arguments, struct check_report *report) {
   int count;
+  int rc = 0;
   const struct check_case *const *cases = check_cases(&count);
   int64_t deadline = mux_now_ns() + ALL_CASES_S * MUX_S * check_slowness();
   bool terminal = isatty(STDERR_FILENO) != 0;
-  for (int i = 0; i < count && !report->interrupted; i++) {
+  for (int i = 0; i < count && rc == 0; i++) {
     if (!selected(arguments, cases[i]))
       continue;
     struct check_line *line = &report->lines[report->count++];
     line->one = cases[i];
     if (terminal)
       fprintf(stderr, "\r\033[K%s ...", cases[i]->name);
-    int rc = check_run(&arguments->setup, cases[i], deadline, &line->result);
-    if (rc == -EINTR)
-      report->interrupted = true;
-    else if (rc != 0)
-      mux_die(MUX_EXIT_FAILED, "cannot run a case: %s", strerror(-rc));
+    rc = check_run(&arguments->setup, cases[i], deadline, &line->result);
   }
   if (terminal)
     fputs("\r\033[K", stderr);
+  report->interrupted = rc == -EINTR;
+  if (rc != 0 && rc != -EINTR)
+    mux_note("cannot run a case: %s", strerror(-rc));
+  return rc;
 }
 
-/* Writes every format asked for; the table goes to stdout unless one of them does. */
-static void write_report(const struct arguments *arguments, const struct check_report *report) {
-  bool table = true;
+/* Before a case runs: what cannot be written is said at once. */
+static void open_sinks(struct arguments *arguments) {
   for (int i = 0; i < FORMATS; i++) {
-    const struct sink *sink = &arguments->sinks[i];
+    struct sink *sink = &arguments->sinks[i];
+    int rc = sink->wanted ? mux_output_open(&sink->output, sink->path) : 0;
+    if (rc == 0)
+      continue;
+    for (int k = 0; k < i; k++)
+      mux_output_abort(&arguments->sinks[k].output);
+    mux_die(MUX_EXIT_USAGE, "%s: cannot write %s: %s", formats[i].option, sink->path,
+            strerror(-rc));
+  }
+}
+
+/* Writes every format asked for; the table goes to stdout unless one of them does. Returns 0 or
+ * -errno. */
+static int write_report(struct arguments *arguments, const struct check_report *report) {
+  bool table = true;
+  int failed = 0;
+  for (int i = 0; i < FORMATS; i++) {
+    struct sink *sink = &arguments->sinks[i];
     if (!sink->wanted)
       continue;
-    struct mux_output out;
-    int rc = mux_output_open(&out, sink->path);
-    if (rc == 0 && (rc = sink->write(report, out.stream)) != 0)
-      mux_output_abort(&out);
-    else if (rc == 0)
-      rc = mux_output_commit(&out);
+    table = table && sink->output.stream != stdout;
+    int rc = formats[i].write(report, sink->output.stream);
     if (rc != 0)
-      mux_die(MUX_EXIT_FAILED, "cannot write %s: %s", sink->path != NULL ? sink->path : "stdout",
-              strerror(-rc));
-    table = table && sink->path != NULL && strcmp(sink->path, "-") != 0;
+      mux_output_abort(&sink->output);
+    else
+      rc = mux_output_commit(&sink->output);
+    if (rc != 0)
+      mux_note("%s: cannot write %s: %s", formats[i].option,
+               sink->path != NULL ? sink->path : "standard output", strerror(-rc));
+    failed = rc != 0 ? rc : failed;
   }
-  if (table && check_report_table(report, stdout) != 0)
-    mux_die(MUX_EXIT_FAILED, "cannot make the table");
+  if (table) {
+    int rc = check_report_table(report, stdout);
+    failed = rc != 0 ? rc : failed;
+  }
+  return failed;
 }
 
 int cmd_check(int argc, char **argv) {
   int count;
-  struct arguments arguments = {
-      .setup.seed = 1,
-      .sinks = {{.write = check_report_json},
-                {.write = check_report_tap},
-                {.write = check_report_junit}},
-  };
+  struct arguments arguments = {.setup.seed = 1};
   mux_parse_args(&argp, argc, argv, &arguments);
   if (arguments.list) {
     list_cases();
@@ -264,21 +292,27 @@ int cmd_check(int argc, char **argv) {
   settle(&arguments);
   check_cases(&count);
   const struct mux_server_spec *spec = &arguments.setup.spec;
+  const char *server = spec->backend != NULL   ? spec->backend
+                       : spec->command != NULL ? spec->command
+                                               : spec->target;
+  char shown[512];
   struct check_report report = {
-      .server = spec->backend != NULL   ? spec->backend
-                : spec->command != NULL ? spec->command
-                                        : spec->target,
+      .server = mux_printable(shown, sizeof shown, server),
       .transport = check_transport(&arguments.setup),
       .seed = arguments.setup.seed,
-      .lines = calloc((size_t)count, sizeof *report.lines),
+      .lines = mux_new((size_t)count, sizeof *report.lines),
   };
-  if (report.lines == NULL)
-    mux_die(MUX_EXIT_FAILED, "no memory");
-  run_all(&arguments, &report);
-  write_report(&arguments, &report);
+  /* From here on they end the run in good order, and nothing is left of it but its results. */
+  sigset_t signals;
+  check_ending_signals(&signals);
+  sigprocmask(SIG_BLOCK, &signals, NULL);
+  open_sinks(&arguments);
+  int rc = run_all(&arguments, &report);
+  if (write_report(&arguments, &report) != 0)
+    rc = -EIO;
   int failed = check_report_count(&report, CHECK_FAIL);
   free(report.lines);
   if (report.interrupted)
     return MUX_EXIT_INTERRUPTED;
-  return failed > 0 ? MUX_EXIT_FAILED : MUX_EXIT_OK;
+  return failed > 0 || rc != 0 ? MUX_EXIT_FAILED : MUX_EXIT_OK;
 }

@@ -12,7 +12,7 @@ struct check_line {
 };
 
 struct check_report {
-  const char *server; /* as the user named it */
+  const char *server; /* as the user named it; printable, as the reasons are (mux_printable) */
   const char *transport;
   uint64_t seed;
   int count;

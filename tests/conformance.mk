@@ -18,7 +18,7 @@ $(FAULTS): tests/shims/faults.c
 -include $(MUTANT_OBJECTS:.o=.d)
 CONFORMANCE_TOOLS := $(MUTANT) $(FAULTS)
 test-programs: $(CONFORMANCE_TOOLS)
-$(BUILD)/tests/integration/test_check: | $(MUTANT)
+$(BUILD)/tests/integration/test_check: | $(CONFORMANCE_TOOLS)
 
 # The mutants prove the cases, not the backends: their timing is that of an ordinary build.
 PROOF := $(if $(SAN),,'$(MUTANTS)')
