@@ -3,8 +3,7 @@
 
 #include "check/subject.h"
 
-/* Waits up to this long are taken as they are: a busy host holds up everybody for some
- * milliseconds, and all limits are far longer. */
+/* So long, and at most a quarter of its limit, a wait is taken as it is. */
 #define UNWATCHED_NS  (50 * MUX_MS)
 #define STOPWATCH_NS  (5 * MUX_MS)
 #define STEP_MOST_NS  (20 * MUX_MS)
@@ -39,18 +38,16 @@ bool patience_is_over(struct patience *patience) {
   int64_t now = mux_now_ns();
   if (patience->limit_ns <= 0)
     return true;
-  if (!patience->watched) {
-    int64_t unwatched = patience->limit_ns / 4;
-    if (now - patience->since_ns < (unwatched < UNWATCHED_NS ? unwatched : UNWATCHED_NS))
-      return false;
+  int64_t unwatched = patience->limit_ns / 4 < UNWATCHED_NS ? patience->limit_ns / 4 : UNWATCHED_NS;
+  if (!patience->watched && now - patience->since_ns >= unwatched) {
     mux_delay_begin(&patience->delay, root_of(patience->check));
     patience->watched = true;
   }
-  if (now - patience->delay.at_ns < patience->limit_ns)
+  if (now - patience->since_ns < patience->limit_ns)
     return false;
   struct mux_delay_since since;
   mux_delay_read(&patience->delay, &since);
-  return since.span_ns - since.waited_ns >= patience->limit_ns;
+  return unwatched + since.span_ns - since.waited_ns >= patience->limit_ns;
 }
 
 void check_let_run(struct check *check, int64_t ns) {

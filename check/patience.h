@@ -14,8 +14,8 @@ struct patience {
   struct check *check;
   int64_t limit_ns;
   int64_t since_ns;       /* CLOCK_MONOTONIC; the beginning, or when there was progress last */
-  bool watched;           /* the scheduler has been asked, at delay.at_ns */
-  struct mux_delay delay; /* the limit counts from there */
+  bool watched;           /* the scheduler has been asked, and gave */
+  struct mux_delay delay; /* ... this */
 };
 
 /* patience_end frees it; a case that ends early need not. */
