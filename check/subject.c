@@ -86,19 +86,10 @@ void check_start_again(struct check *check, const char *after, bool killed) {
   check_note(check, "serves again after %.0f ms", (double)(mux_now_ns() - start) / 1e6);
 }
 
-/* A process whose end has begun, or that is no more. Source: proc(5); PF_EXITING of the kernel. */
 static bool is_ending(pid_t pid) {
-  enum { EXITING = 0x4 };
-  char path[64];
-  char text[512];
-  char state;
-  unsigned flags;
-  snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-  mux_proc_read(path, text, sizeof text);
-  const char *name_end = strrchr(text, ')');
-  return name_end == NULL ||
-         sscanf(name_end + 1, " %c %*d %*d %*d %*d %*d %u", &state, &flags) != 2 || state == 'Z' ||
-         (flags & EXITING) != 0;
+  struct mux_proc_stat stat;
+  return mux_proc_stat(pid, &stat) != 0 || stat.state == 'Z' ||
+         (stat.flags & MUX_PROC_EXITING) != 0;
 }
 
 bool check_lives(struct check *check) {
@@ -155,15 +146,12 @@ void check_signal_threads(struct check *check, int signal) {
     mux_tree_tasks(tree->pids[i], signal_thread, &signal);
 }
 
-/* Threads of the kernel that work for an io_uring (iou-wrk, iou-sqp) take no part in a stop. */
-static void count_moving(pid_t pid, pid_t tid, void *data) {
-  char path[64];
-  char text[512];
-  snprintf(path, sizeof path, "/proc/%d/task/%d/stat", (int)pid, (int)tid);
-  mux_proc_read(path, text, sizeof text);
-  const char *name_end = strrchr(text, ')');
-  *(int *)data += name_end != NULL && strstr(text, "(iou-") == NULL &&
-                  strncmp(name_end, ") T", 3) != 0 && strncmp(name_end, ") Z", 3) != 0;
+/* Threads that work for an io_uring take no part in a stop. */
+static void count_moving(pid_t pid, pid_t tid, void *count) {
+  struct mux_proc_stat stat;
+  (void)pid;
+  *(int *)count += mux_proc_stat(tid, &stat) == 0 && (stat.flags & MUX_PROC_IO_WORKER) == 0 &&
+                   strchr("TZ", stat.state) == NULL;
 }
 
 void check_freeze(struct check *check) {
@@ -336,7 +324,10 @@ void check_cpu_below(struct check *check, int percent, int64_t time_ns, const ch
   struct mux_delay_since since;
   mux_delay_begin(&delay, mux_server_root(check->server));
   check_let_run(check, time_ns);
-  mux_delay_read(&delay, &since);
+  struct patience patience = patience_begin(check, check_patience_ns(check));
+  while (mux_delay_read(&delay, &since) == 0 && since.unsettled && !patience_is_over(&patience))
+    check_sleep(patience_step_ns(&patience));
+  patience_end(&patience);
   mux_delay_free(&delay);
   check_alive(check);
   int share = (int)(since.demand * 100);

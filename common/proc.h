@@ -16,10 +16,15 @@ int64_t mux_proc_of(pid_t pid, const char *file, const char *key);
 
 /* Of /proc/PID/stat: times in clock ticks, those of children once they have been waited for. */
 struct mux_proc_stat {
+  char state; /* R running or ready to run, S and D asleep, T stopped, Z ended, … */
+  unsigned flags;
   pid_t parent;
   int64_t user, system, children_user, children_system;
 };
-/* Returns 0 or -errno (-ESRCH: it has ended). */
+/* Flags of the kernel (include/linux/sched.h). */
+enum { MUX_PROC_EXITING = 0x4, MUX_PROC_IO_WORKER = 0x10 };
+/* Of a process, or of one thread: state and flags are its own. Returns 0 or -errno (-ESRCH: it has
+ * ended). */
 int mux_proc_stat(pid_t pid, struct mux_proc_stat *stat);
 
 #endif

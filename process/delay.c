@@ -12,6 +12,9 @@
 #include "common/proc.h"
 #include "process/tree.h"
 
+/* The kernel brings the time of one that runs up to date at its ticks. */
+#define UNTOLD_NS (10 * MUX_MS)
+
 struct mux_thread_times {
   pid_t pid, tid;
   int64_t ran_ns, waited_ns;
@@ -65,48 +68,45 @@ int mux_delay_begin(struct mux_delay *delay, pid_t root) {
   return rc;
 }
 
-static bool is_runnable(const struct mux_thread_times *thread) {
-  char path[64];
-  char text[512];
-  snprintf(path, sizeof path, "/proc/%d/task/%d/stat", (int)thread->pid, (int)thread->tid);
-  mux_proc_read(path, text, sizeof text);
-  const char *name_end = strrchr(text, ')');
-  return name_end != NULL && strncmp(name_end, ") R", 3) == 0;
+static bool is_runnable(pid_t tid) {
+  struct mux_proc_stat stat;
+  return mux_proc_stat(tid, &stat) == 0 && stat.state == 'R';
+}
+
+/* What one thread has run and waited since; a thread that is new began with nothing. */
+static struct mux_thread_times times_since(const struct mux_delay *delay,
+                                           const struct mux_thread_times *now) {
+  struct mux_thread_times times = *now;
+  const struct mux_thread_times *before =
+      delay->count > 0 ? bsearch(now, delay->threads, (size_t)delay->count, sizeof *now, by_tid)
+                       : NULL;
+  if (before != NULL) {
+    times.ran_ns -= before->ran_ns;
+    times.waited_ns -= before->waited_ns;
+  }
+  return times;
 }
 
 int mux_delay_read(const struct mux_delay *delay, struct mux_delay_since *since) {
   struct mux_delay now;
   int rc = mux_delay_begin(&now, delay->root);
-  int64_t span = now.at_ns - delay->at_ns;
   int64_t root_waited = 0;
   int64_t longest = 0;
-  double demand = 0;
+  *since = (struct mux_delay_since){.span_ns = now.at_ns - delay->at_ns};
   for (int i = 0; i < now.count; i++) {
-    const struct mux_thread_times *thread = &now.threads[i];
-    struct mux_thread_times none = {.tid = thread->tid}; /* of a thread that is new */
-    const struct mux_thread_times *before =
-        delay->count == 0
-            ? NULL
-            : bsearch(thread, delay->threads, (size_t)delay->count, sizeof *thread, by_tid);
-    if (before == NULL)
-      before = &none;
-    int64_t ran = thread->ran_ns - before->ran_ns;
-    int64_t waited = thread->waited_ns - before->waited_ns;
-    int64_t able = span - waited > ran ? span - waited : ran;
-    demand += able > 0 ? (double)ran / (double)able : 0;
-    /* A wait is accounted for when it is over; this one may have begun any time ago. */
-    if (is_runnable(thread) && span > ran)
-      waited = span - ran;
-    if (thread->pid == delay->root)
-      root_waited = waited > root_waited ? waited : root_waited;
-    else
-      longest = waited > longest ? waited : longest;
+    struct mux_thread_times times = times_since(delay, &now.threads[i]);
+    int64_t idle = since->span_ns - times.ran_ns - times.waited_ns;
+    if (times.ran_ns > 0)
+      since->demand += (double)times.ran_ns / (double)(times.ran_ns + (idle > 0 ? idle : 0));
+    if (idle > UNTOLD_NS && is_runnable(times.tid)) {
+      times.waited_ns += idle;
+      since->unsettled = true;
+    }
+    int64_t *most = times.pid == delay->root ? &root_waited : &longest;
+    if (times.waited_ns > *most)
+      *most = times.waited_ns;
   }
-  *since = (struct mux_delay_since){
-      .span_ns = span,
-      .waited_ns = longest + root_waited + (now.own_ns - delay->own_ns),
-      .demand = demand,
-  };
+  since->waited_ns = longest + root_waited + (now.own_ns - delay->own_ns);
   mux_delay_free(&now);
   return rc;
 }

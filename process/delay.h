@@ -6,6 +6,7 @@
 #ifndef MUX_DELAY_H
 #define MUX_DELAY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -22,12 +23,15 @@ struct mux_delay {
 struct mux_delay_since {
   int64_t span_ns;
   /* How long the host may have held up one who waits for an answer: the longest wait of one thread
-   * below the root, and that of the root and of the calling thread. Who waits at this moment may
-   * have done so ever since the kernel last knew. */
+   * below the root, and that of the root and of the calling thread. */
   int64_t waited_ns;
   /* The share of a core that the threads would take together if none ever had to wait: each one's
    * running time against its running and sleeping time. */
   double demand;
+  /* A thread waits at this moment, and may have done so ever since the kernel last knew of it: it
+   * accounts for a wait when that is over. waited_ns counts the whole of it, `demand` nothing: read
+   * again a little later to be sure of it. */
+  bool unsettled;
 };
 
 /* Takes in the threads of root and of all processes below it; root <= 0: only the calling thread.

@@ -135,27 +135,15 @@ ssize_t write(int fd, const void *data, size_t n) {
 }
 
 /* Vectors are cut to the part of their first element. */
-ssize_t readv(int fd, const struct iovec *vector, int count) {
-  REAL(readv);
-  struct iovec first = vector[0];
-  size_t n = first.iov_len;
-  FAULTY(fd, n);
-  if (n == first.iov_len)
-    return real(fd, vector, count);
-  first.iov_len = n;
-  return real(fd, &first, 1);
-}
-
-ssize_t writev(int fd, const struct iovec *vector, int count) {
-  REAL(writev);
-  struct iovec first = vector[0];
-  size_t n = first.iov_len;
-  FAULTY(fd, n);
-  if (n == first.iov_len)
-    return real(fd, vector, count);
-  first.iov_len = n;
-  return real(fd, &first, 1);
-}
+#define VECTORED(name)                                                                             \
+  ssize_t name(int fd, const struct iovec *vector, int count) {                                    \
+    REAL(name);                                                                                    \
+    struct iovec first = vector[0];                                                                \
+    FAULTY(fd, first.iov_len);                                                                     \
+    return first.iov_len == vector[0].iov_len ? real(fd, vector, count) : real(fd, &first, 1);     \
+  }
+VECTORED(readv)
+VECTORED(writev)
 
 ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
   REAL(recvmsg);
