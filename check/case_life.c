@@ -1,5 +1,5 @@
-/* case_life.c: cases about a server's life: long silence, signals, stopping in good order, starting
- * again, and staying the same size. */
+/* case_life.c: cases about a server's life: long silence, signals, an orderly stop, starting again,
+ * and not growing. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -15,7 +15,7 @@ enum { SMALL_BUFFER = 16 * 1024 };
 
 CHECK_CASE(idle_then_echo, .name = "idle-then-echo", .theme = CHECK_LIFE,
            .property = "a message after three seconds of silence comes back",
-           .advice = "an idle connection is not a dead one: no idle timeout", .bound_s = 10) {
+           .advice = "an idle connection is not dead: no idle timeout", .bound_s = 10) {
   struct peer silent = peer_open(check, 0);
   struct peer peer = peer_open(check, 0);
   peer_echo(&peer, 64);
@@ -25,8 +25,8 @@ CHECK_CASE(idle_then_echo, .name = "idle-then-echo", .theme = CHECK_LIFE,
   peer_echo(&silent, 64);
 }
 
-/* A signal with a handler interrupts every blocking call; a server without one is stopped and
- * continued, which on Linux interrupts epoll_wait and others as well (signal(7)). A byte goes to
+/* A signal with a handler interrupts every blocking call. A server without one is stopped and
+ * continued, which on Linux interrupts epoll_wait and others, too (signal(7)). A byte goes to
  * `strikes` after each. */
 static pid_t start_storm(struct check *check, int strikes) {
   bool handled = check_catches(check, SIGUSR1);
@@ -46,7 +46,7 @@ static pid_t start_storm(struct check *check, int strikes) {
   }
 }
 
-/* The server is at rest now: what interrupts it interrupts its waiting. */
+/* The server is at rest now, so the next signal interrupts its wait. */
 static void await_strike(struct check *check, int strikes) {
   char bytes[256];
   struct peer waits = {.check = check, .fd = strikes};
@@ -58,7 +58,7 @@ static void await_strike(struct check *check, int strikes) {
 }
 
 CHECK_CASE(eintr_storm, .name = "eintr-storm", .theme = CHECK_LIFE,
-           .property = "signals that interrupt every call change nothing",
+           .property = "signals that interrupt every system call change nothing",
            .advice = "EINTR is not an error: make the call again", .needs = CHECK_OWN,
            .bound_s = 20, .quick = true) {
   enum { PEERS = 4, ROUNDS = 30 };
@@ -81,14 +81,14 @@ CHECK_CASE(eintr_storm, .name = "eintr-storm", .theme = CHECK_LIFE,
   check_serves(check);
 }
 
-/* Stopped, so that the bytes and a connection are in its queues when the signal comes. */
+/* The server is frozen, so that bytes and a connection are in its queues when the signal comes. */
 CHECK_CASE(sigterm_drains, .name = "sigterm-drains", .theme = CHECK_LIFE,
            .property = "SIGTERM: what was received before it is echoed, then FIN, then exit 0",
-           .advice = "after SIGTERM stop accepting, echo what the queues hold, close in good order",
+           .advice = "after SIGTERM stop accepting, echo what the queues hold, then close with FIN",
            .needs = CHECK_OWN, .bound_s = 15, .quick = true) {
   enum { PEERS = 20, BYTES = 20000 };
   if (!check_catches(check, SIGTERM))
-    check_skip(check, "it does not handle SIGTERM, and so promises nothing");
+    check_skip(check, "it does not handle SIGTERM and so promises nothing");
   struct peer *peers = peers_open(check, PEERS, 0);
   peers_echo(peers, PEERS - 2, 64);
   check_freeze(check);
@@ -108,11 +108,11 @@ CHECK_CASE(sigterm_drains, .name = "sigterm-drains", .theme = CHECK_LIFE,
 }
 
 CHECK_CASE(sigterm_with_stuck_peer, .name = "sigterm-with-stuck-peer", .theme = CHECK_LIFE,
-           .property = "SIGTERM ends the server within its drain time though a peer reads nothing",
-           .advice = "draining needs a deadline: then close what is left", .needs = CHECK_STARTS,
-           .bound_s = 15, .quick = true) {
+           .property = "SIGTERM ends the server within its drain time even if a peer does not read",
+           .advice = "draining needs a deadline, after which what is left is closed",
+           .needs = CHECK_STARTS, .bound_s = 15, .quick = true) {
   if (check->backend != NULL)
-    check->spec.drain_ns = 300 * MUX_MS; /* others have their own ideas of it */
+    check->spec.drain_ns = 300 * MUX_MS; /* foreign servers choose their own */
   check_start(check);
   struct peer stuck = peer_open(check, SMALL_BUFFER);
   peer_fill(&stuck, 8 << 20);
@@ -129,11 +129,11 @@ CHECK_CASE(sigterm_with_stuck_peer, .name = "sigterm-with-stuck-peer", .theme = 
     check_fail(check, "ends with status %d after SIGTERM", status);
 }
 
-/* What holds the port is TIME_WAIT on the server's side. A machine that has no room for more of
- * these (net.ipv4.tcp_max_tw_buckets) keeps at least the echoes and the FIN for one who has not
- * read. */
+/* What holds the port is TIME_WAIT on the server's side. A host with no room for more of these
+ * (net.ipv4.tcp_max_tw_buckets) still keeps the echoes and the FIN for a client that has not read.
+ */
 CHECK_CASE(restart_same_port, .name = "restart-same-port", .theme = CHECK_LIFE,
-           .property = "after a stop it starts again on the same port at once",
+           .property = "after a stop it starts again on the same port right away",
            .advice = "set SO_REUSEADDR before bind: connections in TIME_WAIT hold the port",
            .needs = CHECK_STARTS, .bound_s = 20, .quick = true) {
   enum { PEERS = 10, UNREAD = 60000 };
@@ -148,8 +148,8 @@ CHECK_CASE(restart_same_port, .name = "restart-same-port", .theme = CHECK_LIFE,
 }
 
 CHECK_CASE(restart_under_connections, .name = "restart-under-connections", .theme = CHECK_LIFE,
-           .property = "killed with 50 busy connections it starts again on the same port",
-           .advice = "nothing but the socket may say that a server runs: no stale lock or pid file",
+           .property = "killed with 50 busy connections, it starts again on the same port",
+           .advice = "only the socket may tell that a server is running: no lock or pid file",
            .needs = CHECK_STARTS, .fds = 100, .bound_s = 20, .quick = true) {
   enum { PEERS = 50 };
   check_start(check);
@@ -166,8 +166,8 @@ CHECK_CASE(restart_under_connections, .name = "restart-under-connections", .them
 }
 
 CHECK_CASE(fd_and_memory_soak, .name = "fd-and-memory-soak", .theme = CHECK_LIFE,
-           .property = "3000 connections and their ends leave descriptors and memory as they were",
-           .advice = "free everything of a connection on every path that ends it",
+           .property = "after 3000 connections descriptors and memory are back where they were",
+           .advice = "free everything that belongs to a connection on every path that ends it",
            .needs = CHECK_OWN, .bound_s = 30) {
   enum { WARM = 500, ROUNDS = 3000, MOST = 2 << 20 };
   int fds = 0;

@@ -93,8 +93,8 @@ static bool skip(struct check_result *result, const char *format, const char *wo
   return false;
 }
 
-/* An own backend is started on the transport that a datagram or Unix case asks for; a foreign
- * server is where it is. */
+/* Our own backends are started on the transport that a datagram or Unix case needs; a foreign
+ * server stays where it is. */
 static bool settle_transport(const struct check_setup *setup, const struct check_case *one,
                              struct mux_server_spec *spec, struct check_result *result) {
   const char *transport = check_transport(setup);
@@ -127,7 +127,7 @@ bool check_applies(const struct check_setup *setup, const struct check_case *one
       return false;
     }
   if (spec->target != NULL && (one->needs & (CHECK_OWN | CHECK_STARTS)) != 0)
-    return skip(result, "%s", "has to own the process: use --backend or --exec");
+    return skip(result, "%s", "needs the server's process: use --backend or --exec");
   long fds = mux_raise_nofile();
   if (fds < one->fds + SPARE_FDS) {
     char text[64];

@@ -4,29 +4,29 @@
 
 #include "check/case.h"
 
-/* What is to be judged, and how. */
+/* What to judge, and how. */
 struct check_setup {
   struct mux_server_spec spec;
-  const struct mux_backend *backend; /* spec.backend's own description; NULL: foreign */
-  uint32_t fd_limit;                 /* of the backend, with its options; 0: none is known */
+  const struct mux_backend *backend; /* what spec.backend names; NULL: a foreign server */
+  uint32_t fd_limit;                 /* of the backend with its options; 0: no known limit */
   uint64_t seed;
-  int64_t patience_ns; /* how long bytes may stand still; 0: 3 s */
+  int64_t patience_ns; /* how long no byte may move; 0: 3 s */
 };
 
-/* All cases in the order in which they are shown; *count of them. The array lives for ever. */
+/* All cases in the order they are shown, *count of them. Static storage. */
 const struct check_case *const *check_cases(int *count);
 const struct check_case *check_find(const char *name); /* or NULL */
 
-/* The description of setup.spec.backend, a name or a plug-in's path, into setup.backend; that it is
- * available here, too. Returns 0 or -errno with the reason in why. Without a backend it is 0. */
+/* Finds setup->spec.backend, a name or the path of a plug-in, and makes sure that it can run here.
+ * Returns 0 (also if there is none to find) or -errno with the reason in why. */
 int check_describe(struct check_setup *setup, char *why, size_t why_bytes);
 
-/* "tcp", "udp" or "unix": what a stream case of this setup runs over. */
+/* The transport of the setup's address: "tcp", "udp" or "unix". */
 const char *check_transport(const struct check_setup *setup);
 
-/* Whether a case can be asked of this server. spec, a copy of the setup's, gets the address that
- * the case asks for: check_own_socket stands for a Unix path that is still to be made. Returns
- * false with the verdict (skip or exempt) and its reason in result. */
+/* Whether a case applies to this server. spec, a copy of the setup's, gets the address that the
+ * case needs; check_own_socket stands for a Unix path that the caller has yet to choose. Returns
+ * false with the verdict (skip or exempt) and the reason in result. */
 bool check_applies(const struct check_setup *setup, const struct check_case *one,
                    struct mux_server_spec *spec, struct check_result *result);
 extern const char check_own_socket[];

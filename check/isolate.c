@@ -20,7 +20,7 @@
 
 /* ---- The child ------------------------------------------------------------------------------ */
 
-/* A server that passed still has to end well: what a sanitizer finds at the end counts. */
+/* A server that passed still has to exit well: what a sanitizer reports at exit counts. */
 static void stop_in_order(struct check *check) {
   check_alive(check);
   if (!check_owns(check))
@@ -28,7 +28,7 @@ static void stop_in_order(struct check *check) {
   struct mux_server *server = check->server;
   pid_t pid = mux_server_pid(server);
   int status = check_stop(check);
-  bool foreign = check->spec.backend == NULL; /* may die of SIGTERM, as nobody told it better */
+  bool foreign = check->spec.backend == NULL; /* it may die of SIGTERM: it has promised nothing */
   if (status == 0 || (foreign && (status == 128 + SIGTERM || status == 128 + SIGKILL)))
     return;
   if (status == -ETIMEDOUT)
@@ -61,8 +61,8 @@ void check_ending_signals(sigset_t *set) {
       sigaddset(set, signals[i]);
 }
 
-/* Waits for the child's end, one of the signals (which are blocked), or the end of its time.
- * Returns 0, -EINTR or -ETIMEDOUT. */
+/* Waits until the child has ended, one of the blocked signals has come or its time is up. Returns
+ * 0, -EINTR or -ETIMEDOUT. */
 static int await_child(pid_t child, int64_t bound_ns, int64_t deadline_ns,
                        const sigset_t *signals) {
   struct mux_delay delay;
@@ -85,7 +85,7 @@ static int await_child(pid_t child, int64_t bound_ns, int64_t deadline_ns,
     struct timespec ts = mux_ns_timespec(left);
     int signal = sigtimedwait(signals, NULL, &ts);
     if (signal > 0 && signal != SIGCHLD) {
-      raise(signal); /* it is for the caller, too */
+      raise(signal); /* leave it pending for the caller */
       rc = -EINTR;
       break;
     }
@@ -108,8 +108,8 @@ static void judge_end(struct check_result *result, int rc, int status) {
              result->doing);
 }
 
-/* The child keeps the signals blocked: a Ctrl-C goes to the whole group, but is the parent's to
- * answer. */
+/* The child keeps the signals blocked: Ctrl-C goes to the whole process group, but the parent
+ * answers it. */
 static int run_bounded(struct check *check, int64_t deadline_ns) {
   sigset_t signals;
   sigset_t before;
@@ -136,11 +136,12 @@ static int run_bounded(struct check *check, int64_t deadline_ns) {
   return rc;
 }
 
-/* ---- What a case needs outside its process --------------------------------------------------- */
+/* ---- Temporary files --------------------------------------------------------------------------
+ */
 
-/* Nothing of it has a name that could be left behind but the directory of a Unix socket. */
+/* Only the directory of a Unix socket has a name, and so could be left behind. */
 struct scratch {
-  int log_fd; /* the server's stderr; -1: the caller has a place for it */
+  int log_fd; /* takes the server's stderr; -1: the caller has a file for it */
   char log[32];
   char directory[80]; /* "": none */
   char listen[100];
@@ -170,7 +171,7 @@ static int make_scratch(struct scratch *scratch, struct mux_server_spec *spec) {
   return 0;
 }
 
-/* A server that has just been killed may still be about to bind; without a directory it cannot. */
+/* A server that is being killed may still bind its socket; once the directory is gone it cannot. */
 static void remove_scratch(struct scratch *scratch) {
   enum { TRIES = 100 };
   if (scratch->log_fd >= 0)
@@ -184,7 +185,7 @@ static void remove_scratch(struct scratch *scratch) {
 
 /* ---------------------------------------------------------------------------------------------- */
 
-/* What a server or the system has said may hold anything. */
+/* Reasons quote servers and the system, which may say anything. */
 static void copy_result(struct check_result *to, const struct check_result *from) {
   *to = *from;
   mux_printable(to->reason, sizeof to->reason, from->reason);

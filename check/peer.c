@@ -1,4 +1,4 @@
-/* peer.c: see peer.h. One connection; peers.c moves many. */
+/* peer.c: one connection. See peer.h; peers.c moves many at once. */
 #include "check/peer.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 enum {
   CHUNK_BYTES = 64 * 1024,
   MSS_MOST = 32767,     /* TCP_MAXSEG takes no more */
-  DIAGNOSIS_BYTES = 64, /* read on behind a wrong byte, to tell what kind of damage it is */
+  DIAGNOSIS_BYTES = 64, /* read after a wrong byte, to tell what kind of damage it is */
 };
 #define CONNECT_NS  (5 * MUX_S)
 #define DIAGNOSE_NS (50 * MUX_MS)
@@ -26,7 +26,7 @@ static const char *transport_word(const struct peer *peer) {
   return peer->check->addr.kind == MUX_ADDR_UNIX ? "Unix" : "TCP";
 }
 
-/* The connection broke. */
+/* The connection is broken. */
 static void broken(struct peer *peer, int error, const char *doing) {
   if (peer->tolerant) {
     peer->error = error;
@@ -48,7 +48,7 @@ static void broken(struct peer *peer, int error, const char *doing) {
 static int try_connect(struct peer *peer, const struct mux_sock_options *options,
                        int64_t timeout_ns) {
   struct patience patience = patience_begin(peer->check, timeout_ns);
-  /* A Unix socket says EAGAIN while the accept queue is full. */
+  /* A Unix socket answers EAGAIN while the accept queue is full. */
   while ((peer->fd = mux_sock_connect(&peer->check->addr, NULL, options)) == -EAGAIN &&
          !patience_is_over(&patience))
     check_sleep(patience_step_ns(&patience));

@@ -24,13 +24,13 @@ void peers_close(struct peer *peers, int n) {
     peer_close(&peers[i]);
 }
 
-/* Bytes that the throttle lets a reader take now. */
+/* How many bytes the throttle lets a reader take now. */
 static uint64_t allowance(struct peer *peer, int64_t now) {
   if (peer->get_per_s == 0)
     return UINT64_MAX;
   if (peer->get_since_ns == 0)
     peer->get_since_ns = now;
-  /* The rate holds over the last moments; what was not used is not saved up. */
+  /* What was not used in time is not saved up. */
   uint64_t due = (uint64_t)((double)(now - peer->get_since_ns) * (double)peer->get_per_s / 1e9);
   if (due > 0)
     peer->get_since_ns = now;
@@ -45,7 +45,7 @@ static size_t call_bytes(struct peer *peer, size_t most, uint64_t left) {
   return left < most ? left : most;
 }
 
-/* A throttled reader is not polled for input: its turn comes with the clock. */
+/* A throttled reader is not polled for input: it reads by the clock. */
 static short wanted(const struct peer *peer) {
   if (peer->fd < 0 || peer->eof)
     return 0;
@@ -106,7 +106,7 @@ void peers_move(struct peer *peers, int n) {
       break;
     struct timespec ts = mux_ns_timespec(throttled ? THROTTLE_NS : patience_step_ns(&patience));
     ppoll(polled, (nfds_t)n, &ts, NULL);
-    if (throttled) /* its own pace, also when the sending side is always ready */
+    if (throttled) /* keeps the pace even if the sending side is always ready */
       check_sleep(THROTTLE_NS / 4);
     int64_t now = mux_now_ns();
     size_t moved = 0;

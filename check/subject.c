@@ -27,7 +27,7 @@ int check_try_start(struct check *check, char *why, size_t why_bytes) {
   return rc;
 }
 
-/* A server of ours that is to start again needs a port that no outgoing connection can take while
+/* A backend of ours that is to start again needs a port that no outgoing connection takes while
  * nobody listens on it: one below the range that the kernel picks from, as foreign servers get. */
 static void fix_port(struct check *check) {
   static char text[MUX_ADDR_TEXT];
@@ -120,8 +120,7 @@ bool check_owns(const struct check *check) {
 
 /* ---- The tree of processes ------------------------------------------------------------------ */
 
-/* As it is now; empty for a bare target. The first is the server itself. It lives until the next
- * call. */
+/* The server's processes now, itself first; none for a bare target. Valid until the next call. */
 static const struct mux_tree *find_tree(struct check *check) {
   static struct mux_tree tree;
   mux_tree_free(&tree);
@@ -284,9 +283,9 @@ bool check_catches(struct check *check, int signal) {
   return (mask >> (signal - 1) & 1) != 0;
 }
 
-/* ---- What must hold ------------------------------------------------------------------------- */
+/* ---- Expectations --------------------------------------------------------------------------- */
 
-/* Its workers may open some as they start, one after the other. */
+/* Workers may open descriptors one after another as they start. */
 int check_fds_settled(struct check *check) {
   enum { STEADY_MS = 100 };
   check_serves(check);
