@@ -1,4 +1,4 @@
-/* muxbench.c: one binary, one command each. Table of contents of the program. */
+/* muxbench.c: one program with several commands: its table of contents. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,14 +17,13 @@ static const struct command {
 } commands[] = {
     {"list", cmd_list, "list the backends"},
     {"serve", cmd_serve, "serve echo with one backend"},
-    {"check", cmd_check, "judge any echo server: is it correct, and if not, why"},
-    /* one line per command */
+    {"check", cmd_check, "check whether an echo server is correct, and if not, why"},
     {"load", cmd_load, "generate load, verify every echo, measure latency"},
     {"run", cmd_run, "run an experiment: servers in blocks, a table and a run directory"},
-    {"compare", cmd_compare, "compare the same cells of two runs"},
-    {"doctor", cmd_doctor, "is this machine fit to measure?"},
-    {"floor", cmd_floor, "CPU time of a bare recv and send on this host"},
-    {"report", cmd_report, "show a run, or compare runs: a page with charts, or text"},
+    {"compare", cmd_compare, "compare two runs, cell by cell"},
+    {"doctor", cmd_doctor, "find out whether this machine is fit to measure"},
+    {"floor", cmd_floor, "measure the CPU time of a bare recv and send on this host"},
+    {"report", cmd_report, "show or compare runs: a page with charts, or text"},
 };
 
 static void print_usage(FILE *to) {
@@ -43,8 +42,8 @@ static void print_version(void) {
          info->flags);
 }
 
-/* A standard descriptor that is closed would go to the next file or socket that is opened, and what
- * is meant for people into that. */
+/* The next file or socket that is opened would get the number of a standard descriptor that is
+ * closed, and then messages would go there. */
 static void fill_descriptors(void) {
   int fd;
   do
@@ -53,7 +52,7 @@ static void fill_descriptors(void) {
   close(fd);
 }
 
-/* However the program ends (argp's --help calls exit), what stdout did not take is a failure. */
+/* Runs at every exit, also from argp's --help: it is a failure if stdout could not be written. */
 static void close_stdout(int status, void *unused) {
   (void)unused;
   bool failed = ferror(stdout) != 0;

@@ -1,4 +1,4 @@
-/* cmd_check.c: `muxbench check`: is this server correct, and if not, why? */
+/* cmd_check.c: `muxbench check`: whether a server is correct, and if not, why. */
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -38,30 +38,35 @@ enum {
 };
 
 static const struct argp_option options[] = {
-    {"backend", KEY_BACKEND, "NAME|PLUGIN.so", 0, "Judge one of ours, or a plug-in", 0},
+    {"backend", KEY_BACKEND, "NAME|PLUGIN.so", 0, "Check this backend or plug-in", 0},
     {"exec", KEY_EXEC, "COMMAND", 0,
-     "Judge any server: {port} and {workers} are replaced, no shell runs", 0},
+     "Check any server: {port} and {workers} are replaced, no shell runs", 0},
     {"target", KEY_TARGET, "ADDR", 0,
-     "Judge a server that runs already (cases that need its process are skipped)", 0},
-    {"case", KEY_CASE, "NAME", 0, "Only this case; may be given several times", 1},
-    {"quick", KEY_QUICK, NULL, 0, "Only the cases that take well under a second", 1},
-    {"list", KEY_LIST, NULL, 0, "List the cases and what each asks for, and stop", 1},
-    {"seed", KEY_SEED, "N", 0, "Of the bytes and sizes sent, to replay a failure (default 1)", 1},
+     "Check a server that is already running (cases that need its process are skipped)", 0},
+    {"case", KEY_CASE, "NAME", 0, "Run only this case; may be given several times", 1},
+    {"quick", KEY_QUICK, NULL, 0, "Run only the cases that take a second or less", 1},
+    {"list", KEY_LIST, NULL, 0, "List the cases and what each needs, and exit", 1},
+    {"seed", KEY_SEED, "N", 0, "Seed of the bytes and sizes sent, to repeat a failure (default 1)",
+     1},
     {"patience", KEY_PATIENCE, "TIME", 0,
-     "How long bytes may stand still before a connection counts as stuck (default 3s)", 1},
+     "How long no byte may move before a connection counts as stuck; time in which the server "
+     "waits "
+     "for a CPU does not count (default 3s)",
+     1},
     {"listen", KEY_LISTEN, "ADDR", 0,
-     "Where the server listens (default tcp://127.0.0.1:0; the port, if 0, is picked)", 2},
-    {"workers", KEY_WORKERS, "N", 0, "Workers of the server (default: its own)", 2},
+     "Where the server listens (default tcp://127.0.0.1:0; port 0: a free one is picked)", 2},
+    {"workers", KEY_WORKERS, "N", 0, "Workers of the server (default: the server's own)", 2},
     {"options", KEY_OPTIONS, "KEY=VALUE,...", 0, "Options of the backend, as for serve", 2},
     {"preload", KEY_PRELOAD, "LIBRARY.so", 0, "LD_PRELOAD of the server, such as a fault shim", 2},
-    {"allow-remote", KEY_REMOTE, NULL, 0, "Accept addresses that are not loopback", 2},
-    {"json", KEY_JSON, "FILE", OPTION_ARG_OPTIONAL, "JSON instead of the table (or to FILE)", 3},
+    {"allow-remote", KEY_REMOTE, NULL, 0, "Allow addresses that are not loopback", 2},
+    {"json", KEY_JSON, "FILE", OPTION_ARG_OPTIONAL,
+     "Write JSON to FILE, or to stdout instead of the table", 3},
     {"tap", KEY_TAP, "FILE", OPTION_ARG_OPTIONAL, "The same as TAP 13", 3},
     {"junit", KEY_JUNIT, "FILE", OPTION_ARG_OPTIONAL, "The same as JUnit XML", 3},
     {0},
 };
 
-/* The formats, and whether and where each was asked for. */
+/* The formats, and where each goes if it was asked for. */
 static const struct format {
   const char *option;
   int (*write)(const struct check_report *report, FILE *out);
@@ -99,10 +104,9 @@ static error_t parse(int key, char *text, struct argp_state *state) {
     return 0;
   case KEY_CASE:
     if (check_find(text) == NULL)
-      mux_die(MUX_EXIT_USAGE, "--case: there is no case '%s'; 'muxbench check --list' lists them",
-              text);
+      mux_die(MUX_EXIT_USAGE, "--case: there is no case '%s'; see 'muxbench check --list'", text);
     if (arguments->named == NAMED_MAX)
-      mux_die(MUX_EXIT_USAGE, "--case: given more than %d times", NAMED_MAX);
+      mux_die(MUX_EXIT_USAGE, "--case: may be given at most %d times", NAMED_MAX);
     arguments->names[arguments->named++] = text;
     return 0;
   case KEY_QUICK:
@@ -147,9 +151,10 @@ static const struct argp argp = {
     .options = options,
     .parser = parse,
     .doc =
-        "Says whether an echo server is correct, and if not, why.\v"
-        "Each case is pass, FAIL, skip (does not apply) or exempt (declared by the backend). All "
-        "cases together take 120 s at most. Exit status: 0 none failed, 1 one failed, 2 usage.\n\n"
+        "Check whether an echo server is correct, and if not, say why.\v"
+        "The verdict on each case is pass, FAIL, skip (does not apply) or exempt (declared by the "
+        "backend). All cases together take at most 120 s. Exit status: 0 no case failed, 1 a case "
+        "failed, 2 usage, 130 interrupted.\n\n"
         "Example:\n"
         "  muxbench check --exec './my-echo-server {port}'\n"
         "  muxbench check --backend epoll-lt --case half-close --seed 7",
@@ -168,7 +173,7 @@ static void settle(struct arguments *arguments) {
   if (servers != 1)
     mux_die(MUX_EXIT_USAGE, "check takes exactly one of --backend, --exec and --target");
   if (spec->target != NULL && spec->listen != NULL)
-    mux_die(MUX_EXIT_USAGE, "--listen: a --target listens already");
+    mux_die(MUX_EXIT_USAGE, "--listen: a --target is already listening");
   if (arguments->options != NULL && spec->backend == NULL)
     mux_die(MUX_EXIT_USAGE, "--options: only a --backend has options");
   if (spec->target != NULL)
@@ -190,7 +195,7 @@ static void settle(struct arguments *arguments) {
     arguments->setup.fd_limit =
         mux_backend_fd_limit_of(arguments->setup.backend, arguments->options);
   if (spec->preload != NULL && spec->target != NULL)
-    mux_die(MUX_EXIT_USAGE, "--preload: a --target runs already");
+    mux_die(MUX_EXIT_USAGE, "--preload: a --target is already running");
   if (spec->preload != NULL && mux_preload_try(spec->preload, why, sizeof why) != 0)
     mux_die(MUX_EXIT_USAGE, "--preload: '%s': %s", spec->preload, why);
 }
@@ -240,7 +245,8 @@ static int run_all(const struct arguments *arguments, struct check_report *repor
   return rc;
 }
 
-/* Before a case runs: what cannot be written is said at once. */
+/* Opens the outputs before any case runs, so that one that cannot be written is reported at once.
+ */
 static void open_sinks(struct arguments *arguments) {
   for (int i = 0; i < FORMATS; i++) {
     struct sink *sink = &arguments->sinks[i];
@@ -302,7 +308,7 @@ int cmd_check(int argc, char **argv) {
       .seed = arguments.setup.seed,
       .lines = mux_new((size_t)count, sizeof *report.lines),
   };
-  /* From here on they end the run in good order, and nothing is left of it but its results. */
+  /* Blocked from here on, they end the run with its results written and nothing else left. */
   sigset_t signals;
   check_ending_signals(&signals);
   sigprocmask(SIG_BLOCK, &signals, NULL);

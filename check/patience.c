@@ -3,9 +3,9 @@
 
 #include "check/subject.h"
 
-/* So long, and at most a quarter of its limit, a wait is taken as it is. */
-#define UNWATCHED_NS  (50 * MUX_MS)
-#define STOPWATCH_NS  (5 * MUX_MS)
+#define UNWATCHED_NS                                                                               \
+  (50 * MUX_MS) /* waits this long, or a quarter of the limit, are not corrected */
+#define STOPWATCH_NS  (5 * MUX_MS) /* nor are times up to this */
 #define STEP_MOST_NS  (20 * MUX_MS)
 #define STEP_LEAST_NS (MUX_MS / 2)
 

@@ -1,9 +1,9 @@
-/* patience.h: waits and times that do not hang on how busy the host is.
+/* patience.h: timeouts and times that do not depend on how busy the host is.
  *
- * A server that gets no CPU for a second has done nothing wrong. So what a case waits for is given
- * its time in a clock that stands still while the server, or the case itself, is ready to run but
- * waits for a CPU (process/delay.h). The scheduler is asked only once a wait has grown long,
- * because asking takes longer than most answers. */
+ * A server that gets no CPU for a second has done nothing wrong. So the timeouts of the cases count
+ * in a clock that stands still while the server, or the case itself, is ready to run but waits for
+ * a CPU (process/delay.h). The scheduler's statistics are read only once a wait has become long,
+ * because reading them takes longer than most waits. */
 #ifndef MUX_CHECK_PATIENCE_H
 #define MUX_CHECK_PATIENCE_H
 
@@ -13,16 +13,16 @@
 struct patience {
   struct check *check;
   int64_t limit_ns;
-  int64_t since_ns;       /* CLOCK_MONOTONIC; the beginning, or when there was progress last */
-  bool watched;           /* the scheduler has been asked, and gave */
-  struct mux_delay delay; /* ... this */
+  int64_t since_ns;       /* CLOCK_MONOTONIC: when it began or was renewed last */
+  bool watched;           /* `delay` has been read */
+  struct mux_delay delay; /* the statistics, early in the wait */
 };
 
-/* patience_end frees it; a case that ends early need not. */
+/* The caller ends it, unless the case ends first. */
 struct patience patience_begin(struct check *check, int64_t limit_ns);
-/* The limit counts from now. */
+/* There was progress: the limit counts from now. */
 void patience_renew(struct patience *patience);
-/* True once the limit has passed without patience_renew. To be asked every patience_step_ns. */
+/* True once the limit has passed since then. Ask about every patience_step_ns. */
 bool patience_is_over(struct patience *patience);
 int64_t patience_step_ns(const struct patience *patience);
 void patience_end(struct patience *patience);
@@ -30,12 +30,12 @@ void patience_end(struct patience *patience);
 /* Sleeps until the server could have run for that long. */
 void check_let_run(struct check *check, int64_t ns);
 
-/* The time that `action` of the case takes, less what server and case have waited for a CPU. */
+/* Measures a time, less what the server and the case have waited for a CPU in it. */
 struct stopwatch {
   int64_t start_ns;
   struct mux_delay delay;
 };
 struct stopwatch stopwatch_start(struct check *check);
-int64_t stopwatch_stop_ns(struct stopwatch *watch); /* and frees */
+int64_t stopwatch_stop_ns(struct stopwatch *watch); /* frees it, too */
 
 #endif

@@ -12,7 +12,7 @@
 #include "common/proc.h"
 #include "process/tree.h"
 
-/* The kernel brings the time of one that runs up to date at its ticks. */
+/* The kernel updates the time of a running thread at its ticks. */
 #define UNTOLD_NS (10 * MUX_MS)
 
 struct mux_thread_times {
@@ -73,7 +73,7 @@ static bool is_runnable(pid_t tid) {
   return mux_proc_stat(tid, &stat) == 0 && stat.state == 'R';
 }
 
-/* What one thread has run and waited since; a thread that is new began with nothing. */
+/* How long a thread has run and waited since; for a new one, since its start. */
 static struct mux_thread_times times_since(const struct mux_delay *delay,
                                            const struct mux_thread_times *now) {
   struct mux_thread_times times = *now;
