@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "backends/registry.h"
+#include "backends/serve_options.h"
 #include "common/sock.h"
 
 enum { CASES_MAX = 128, SPARE_FDS = 100 };
@@ -69,22 +70,10 @@ static unsigned transport_bit(const char *transport) {
 
 int check_describe(struct check_setup *setup, char *why, size_t why_bytes) {
   const char *name = setup->spec.backend;
-  int rc = 0;
   if (name == NULL)
     return 0;
-  if (mux_plugin_is_path(name))
-    rc = mux_plugin_load(&setup->backend, name, why, why_bytes);
-  else if ((setup->backend = mux_registry_find(name)) == NULL) {
-    snprintf(why, why_bytes, "there is no such backend; 'muxbench list' lists them");
-    rc = -ENOENT;
-  }
-  if (rc == 0)
-    rc = mux_backend_probe(setup->backend, why, why_bytes);
-  if (rc == 0 && (setup->backend->transports & transport_bit(check_transport(setup))) == 0) {
-    snprintf(why, why_bytes, "it does not serve %s", check_transport(setup));
-    rc = -EOPNOTSUPP;
-  }
-  return rc;
+  int rc = mux_serve_find_backend(&setup->backend, name, why, why_bytes);
+  return rc != 0 ? rc : mux_backend_probe(setup->backend, why, why_bytes);
 }
 
 static bool skip(struct check_result *result, const char *format, const char *word) {

@@ -79,7 +79,10 @@ static void bad_input_is_one_line_and_exit_2(void **state) {
   } rows[] = {
       {"", "exactly one of"},
       {"--backend epoll-lt --target tcp://127.0.0.1:1", "exactly one of"},
-      {"--backend nosuch", "--backend nosuch"},
+      {"--backend nosuch", "--backend: there is no 'nosuch'"},
+      {"--backend poll --options nosuch=1", "--options: "},
+      {"--backend iterative --workers 5", "--workers: "},
+      {"--backend fork --listen udp://127.0.0.1:0", "--listen: fork does not serve udp"},
       {"--backend epoll-lt --case nosuch", "--case"},
       {"--target tcp://192.0.2.1:7", "--target"},
       {"--target garbage", "--target"},

@@ -10,7 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/words.h"
+#include "process/ready.h"
 #include "tests/run_experiment.h"
 
 /* Starts "muxbench COMMAND" with these as descriptors 0, 1 and 2; -1: closed. */
@@ -103,24 +105,27 @@ static void a_full_stdout_hides_no_other_failure(void **state) {
   close(null);
 }
 
-static bool exists(void *path) {
-  return access(path, F_OK) == 0;
+static bool echoes(void *addr) {
+  return mux_ready_echo(addr, MUX_S) == 0;
 }
 
 /* Else the next file that is opened gets the number, and what is meant for people goes there. */
 static void closed_descriptors_are_dev_null(void **state) {
   (void)state;
-  char path[128];
+  char address[128];
   char command[256];
   int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  snprintf(path, sizeof path, "%s/socket", test_directory());
-  snprintf(command, sizeof command, "serve --backend poll --listen unix://%s", path);
+  char why[160];
+  struct mux_addr addr;
+  snprintf(address, sizeof address, "unix://%s/socket", test_directory());
+  assert_int_equal(mux_addr_parse(&addr, address, false, why, sizeof why), 0);
+  snprintf(command, sizeof command, "serve --backend poll --listen %s", address);
   for (int closed = 1; closed < 8; closed++) {
     int fds[3];
     for (int i = 0; i < 3; i++)
       fds[i] = (closed >> i & 1) != 0 ? -1 : null;
     pid_t pid = start_with(command, fds);
-    assert_true(test_wait_until(exists, path));
+    assert_true(test_wait_until(echoes, &addr));
     for (int i = 0; i < 3; i++) {
       char link[64];
       char leads[64] = "";
