@@ -26,48 +26,50 @@ CHECK_CASE(idle_then_echo, .name = "idle-then-echo", .theme = CHECK_LIFE,
 }
 
 /* A signal with a handler interrupts every blocking call. A server without one is stopped and
- * continued, which on Linux interrupts epoll_wait and others, too (signal(7)). A byte goes to
- * `strikes` after each. */
-static pid_t start_storm(struct check *check, int strikes) {
-  bool handled = check_catches(check, SIGUSR1);
-  check_note(check, handled ? "SIGUSR1 to every thread" : "SIGSTOP and SIGCONT");
-  pid_t storm = check_fork(check);
-  if (storm != 0)
-    return storm;
-  for (;;) {
-    if (handled) {
-      check_signal_threads(check, SIGUSR1);
-    } else {
-      check_freeze(check);
-      check_thaw(check);
-    }
-    check_sleep(MUX_MS / 2);
-    (void)!write(strikes, "", 1);
+ * continued, which on Linux interrupts epoll_wait and others, too (signal(7)). */
+static void strike(struct check *check, bool handled) {
+  if (handled) {
+    check_signal_threads(check, SIGUSR1);
+  } else {
+    check_freeze(check);
+    check_thaw(check);
   }
 }
 
-/* The server is at rest now, so the next signal interrupts its wait. */
+/* Strikes again and again. A byte goes to `strikes` after each. */
+static pid_t start_storm(struct check *check, bool handled, int strikes) {
+  pid_t storm = check_fork(check);
+  while (storm == 0) {
+    strike(check, handled);
+    check_sleep(MUX_MS / 2);
+    (void)!write(strikes, "", 1);
+  }
+  return storm;
+}
+
 static void await_strike(struct check *check, int strikes) {
   char bytes[256];
   struct peer waits = {.check = check, .fd = strikes};
-  while (read(strikes, bytes, sizeof bytes) > 0) /* those of before; it does not block */
-    ;
   check_doing(check, "waiting for a signal to interrupt the server");
-  if (!peer_wait(&waits, POLLIN, check_patience_ns(check)))
-    check_alive(check);
+  peer_wait(&waits, POLLIN, check_patience_ns(check));
+  (void)!read(strikes, bytes, sizeof bytes);
+  check_alive(check);
 }
 
+/* A storm interrupts calls at random; each of the last signals comes while the server waits. */
 CHECK_CASE(eintr_storm, .name = "eintr-storm", .theme = CHECK_LIFE,
            .property = "signals that interrupt every system call change nothing",
            .advice = "EINTR is not an error: make the call again", .needs = CHECK_OWN,
            .bound_s = 20, .quick = true) {
-  enum { PEERS = 4, ROUNDS = 30 };
+  enum { PEERS = 4, ROUNDS = 30, AT_REST = 10 };
   int strikes[2];
   struct peer *peers = peers_open(check, PEERS, SMALL_BUFFER);
+  bool handled = check_catches(check, SIGUSR1);
+  check_note(check, handled ? "SIGUSR1 to every thread" : "SIGSTOP and SIGCONT");
   peers_echo(peers, PEERS, 64);
   if (pipe2(strikes, O_NONBLOCK) != 0)
     check_skip(check, "no pipe");
-  pid_t storm = start_storm(check, strikes[1]);
+  pid_t storm = start_storm(check, handled, strikes[1]);
   for (int i = 0; i < ROUNDS; i++) {
     check_doing(check, "echoing under a storm of signals");
     peers_echo(peers, PEERS, 20000);
@@ -78,6 +80,10 @@ CHECK_CASE(eintr_storm, .name = "eintr-storm", .theme = CHECK_LIFE,
   }
   check_end_helper(storm);
   check_thaw(check);
+  for (int i = 0; i < AT_REST && check_rests(check); i++) {
+    strike(check, handled);
+    peers_echo(peers, PEERS, 64);
+  }
   check_serves(check);
 }
 

@@ -3,9 +3,11 @@
 
 #include "check/subject.h"
 
-#define UNWATCHED_NS                                                                               \
-  (50 * MUX_MS) /* waits this long, or a quarter of the limit, are not corrected */
-#define STOPWATCH_NS  (5 * MUX_MS) /* nor are times up to this */
+enum { CLOCK_PART = 8 };
+
+/* What is shorter is taken as it is. */
+#define UNWATCHED_NS  (50 * MUX_MS) /* of a wait: also at most a quarter of its limit */
+#define STOPWATCH_NS  (5 * MUX_MS)
 #define STEP_MOST_NS  (20 * MUX_MS)
 #define STEP_LEAST_NS (MUX_MS / 2)
 
@@ -16,7 +18,14 @@ static pid_t root_of(const struct check *check) {
 /* ---- Waiting -------------------------------------------------------------------------------- */
 
 struct patience patience_begin(struct check *check, int64_t limit_ns) {
-  return (struct patience){.check = check, .limit_ns = limit_ns, .since_ns = mux_now_ns()};
+  return (struct patience){
+      .check = check, .limit_ns = limit_ns, .able_ns = limit_ns, .since_ns = mux_now_ns()};
+}
+
+struct patience patience_by_clock(struct check *check, int64_t limit_ns) {
+  struct patience patience = patience_begin(check, limit_ns);
+  patience.able_ns = limit_ns / CLOCK_PART;
+  return patience;
 }
 
 void patience_end(struct patience *patience) {
@@ -47,7 +56,8 @@ bool patience_is_over(struct patience *patience) {
     return false;
   struct mux_delay_since since;
   mux_delay_read(&patience->delay, &since);
-  return unwatched + since.span_ns - since.waited_ns >= patience->limit_ns;
+  int64_t waited = since.waited_ns > since.own_waited_ns ? since.waited_ns : since.own_waited_ns;
+  return unwatched + since.span_ns - waited >= patience->able_ns;
 }
 
 void check_let_run(struct check *check, int64_t ns) {
@@ -71,7 +81,8 @@ int64_t stopwatch_stop_ns(struct stopwatch *watch) {
   int64_t took = mux_now_ns() - watch->start_ns;
   if (took > STOPWATCH_NS) {
     mux_delay_read(&watch->delay, &since);
-    took = since.waited_ns < took ? took - since.waited_ns : 0;
+    int64_t waited = since.waited_ns + since.own_waited_ns; /* one after the other */
+    took = waited < took ? took - waited : 0;
   }
   mux_delay_free(&watch->delay);
   return took;

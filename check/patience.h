@@ -12,7 +12,8 @@
 
 struct patience {
   struct check *check;
-  int64_t limit_ns;
+  int64_t limit_ns;       /* by the clock, and */
+  int64_t able_ns;        /* ... of that, time in which the server could run */
   int64_t since_ns;       /* CLOCK_MONOTONIC: when it began or was renewed last */
   bool watched;           /* `delay` has been read */
   struct mux_delay delay; /* the statistics, early in the wait */
@@ -20,6 +21,9 @@ struct patience {
 
 /* The caller ends it, unless the case ends first. */
 struct patience patience_begin(struct check *check, int64_t limit_ns);
+/* For what a server has to do at a time by the clock, such as the end of its drain time: once that
+ * has come it is enough if the server could run for a part of the limit. */
+struct patience patience_by_clock(struct check *check, int64_t limit_ns);
 /* There was progress: the limit counts from now. */
 void patience_renew(struct patience *patience);
 /* True once the limit has passed since then. Ask about every patience_step_ns. */

@@ -193,8 +193,8 @@ void peer_expect_rest_and_eof(struct peer *peer) {
   peers_move(peer, 1);
   if (!peer_wait(peer, POLLIN, check_patience_ns(peer->check)))
     check_fail(peer->check,
-               "connection %" PRIu32 ": all %" PRIu64 " bytes came back, but then no FIN for %d s",
-               peer->id, peer->sent, (int)(check_patience_ns(peer->check) / MUX_S));
+               "connection %" PRIu32 ": all %" PRIu64 " bytes came back, but then no FIN for %g s",
+               peer->id, peer->sent, (double)check_patience_ns(peer->check) / 1e9);
   peer_pull(peer, CHUNK_BYTES);
 }
 

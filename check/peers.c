@@ -82,9 +82,9 @@ static _Noreturn void stuck(struct peer *peers, int n) {
     if (!is_done(&peers[i]) && waiting++ == 0)
       first = &peers[i];
   check_fail(peers[0].check,
-             "nothing moves for %d s: connection %" PRIu32 " has sent %" PRIu64 " and got %" PRIu64
+             "nothing moves for %g s: connection %" PRIu32 " has sent %" PRIu64 " and got %" PRIu64
              " bytes back%s; %d of %d connections wait",
-             (int)(check_patience_ns(peers[0].check) / MUX_S), first->id, first->sent, first->got,
+             (double)check_patience_ns(peers[0].check) / 1e9, first->id, first->sent, first->got,
              first->shut ? " (after its half-close)" : "", waiting, n);
 }
 

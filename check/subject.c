@@ -50,7 +50,7 @@ void check_start(struct check *check) {
 }
 
 bool check_ends_within(struct check *check, int64_t ns) {
-  struct patience patience = patience_begin(check, ns);
+  struct patience patience = patience_by_clock(check, ns);
   while (mux_server_alive(check->server) && !patience_is_over(&patience))
     check_sleep(patience_step_ns(&patience) / 8);
   patience_end(&patience);
@@ -145,28 +145,44 @@ void check_signal_threads(struct check *check, int signal) {
     mux_tree_tasks(tree->pids[i], signal_thread, &signal);
 }
 
+struct count_states {
+  const char *states;
+  int others;
+};
+
 /* Threads that work for an io_uring take no part in a stop. */
-static void count_moving(pid_t pid, pid_t tid, void *count) {
+static void count_others(pid_t pid, pid_t tid, void *data) {
+  struct count_states *count = data;
   struct mux_proc_stat stat;
   (void)pid;
-  *(int *)count += mux_proc_stat(tid, &stat) == 0 && (stat.flags & MUX_PROC_IO_WORKER) == 0 &&
-                   strchr("TZ", stat.state) == NULL;
+  count->others += mux_proc_stat(tid, &stat) == 0 && (stat.flags & MUX_PROC_IO_WORKER) == 0 &&
+                   strchr(count->states, stat.state) == NULL;
 }
 
-void check_freeze(struct check *check) {
-  if (!check_owns(check))
-    return;
-  check_signal(check, SIGSTOP);
+/* Waits until every thread is in one of these states, or has ended. */
+static bool await_states(struct check *check, const char *states) {
+  struct count_states count = {.states = states, .others = 1};
   struct patience patience = patience_begin(check, check_patience_ns(check));
-  for (int moving = 1; moving > 0 && !patience_is_over(&patience);) {
+  while (count.others > 0 && !patience_is_over(&patience)) {
     const struct mux_tree *tree = find_tree(check);
-    moving = 0;
+    count.others = 0;
     for (int i = 0; i < tree->count; i++)
-      mux_tree_tasks(tree->pids[i], count_moving, &moving);
-    if (moving > 0)
+      mux_tree_tasks(tree->pids[i], count_others, &count);
+    if (count.others > 0)
       check_sleep(MUX_MS / 10);
   }
   patience_end(&patience);
+  return count.others == 0;
+}
+
+void check_freeze(struct check *check) {
+  check_signal(check, SIGSTOP);
+  await_states(check, "TZ");
+}
+
+bool check_rests(struct check *check) {
+  bool spins = check->backend != NULL && (check->backend->flags & MUX_SPINS) != 0;
+  return !spins && await_states(check, "SZ");
 }
 
 void check_thaw(struct check *check) {

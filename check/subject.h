@@ -17,7 +17,7 @@ int check_try_start(struct check *check, char *why, size_t why_bytes);
 void check_start_again(struct check *check, const char *after, bool killed);
 /* Sends SIGTERM and waits for the end; returns as mux_server_stop does. */
 int check_stop(struct check *check);
-/* Waits until the server has ended by itself. False if it could run for ns and has not. */
+/* Waits until the server has ended by itself. False if it has not ns later, though it could run. */
 bool check_ends_within(struct check *check, int64_t ns);
 /* False once the server has ended. If it is about to (its sockets close first), waits until it has.
  */
@@ -35,6 +35,9 @@ void check_signal_threads(struct check *check, int signal); /* to every thread o
  * queues until check_thaw. Does nothing to a bare target. */
 void check_freeze(struct check *check);
 void check_thaw(struct check *check);
+/* Waits until every thread is asleep: the server waits for something to do. False if it does not
+ * come to rest, as one that spins. */
+bool check_rests(struct check *check);
 /* Sets the soft limit of every process; returns what it was. */
 rlim_t check_limit(struct check *check, enum __rlimit_resource resource, rlim_t value);
 /* Limits every process to descriptors up to its highest open one. (A limit below that would be

@@ -16,7 +16,7 @@
 #define UNTOLD_NS (10 * MUX_MS)
 
 struct mux_thread_times {
-  pid_t pid, tid;
+  pid_t tid;
   int64_t ran_ns, waited_ns;
 };
 
@@ -38,7 +38,7 @@ static void add_thread(pid_t pid, pid_t tid, void *data) {
     delay->room = room;
   }
   struct mux_thread_times *times = &delay->threads[delay->count];
-  *times = (struct mux_thread_times){.pid = pid, .tid = tid};
+  *times = (struct mux_thread_times){.tid = tid};
   snprintf(path, sizeof path, "/proc/%d/task/%d/schedstat", (int)pid, (int)tid);
   delay->count += read_times(path, times);
 }
@@ -90,9 +90,8 @@ static struct mux_thread_times times_since(const struct mux_delay *delay,
 int mux_delay_read(const struct mux_delay *delay, struct mux_delay_since *since) {
   struct mux_delay now;
   int rc = mux_delay_begin(&now, delay->root);
-  int64_t root_waited = 0;
-  int64_t longest = 0;
-  *since = (struct mux_delay_since){.span_ns = now.at_ns - delay->at_ns};
+  *since = (struct mux_delay_since){.span_ns = now.at_ns - delay->at_ns,
+                                    .own_waited_ns = now.own_ns - delay->own_ns};
   for (int i = 0; i < now.count; i++) {
     struct mux_thread_times times = times_since(delay, &now.threads[i]);
     int64_t idle = since->span_ns - times.ran_ns - times.waited_ns;
@@ -102,11 +101,9 @@ int mux_delay_read(const struct mux_delay *delay, struct mux_delay_since *since)
       times.waited_ns += idle;
       since->unsettled = true;
     }
-    int64_t *most = times.pid == delay->root ? &root_waited : &longest;
-    if (times.waited_ns > *most)
-      *most = times.waited_ns;
+    if (times.waited_ns > since->waited_ns)
+      since->waited_ns = times.waited_ns;
   }
-  since->waited_ns = longest + root_waited + (now.own_ns - delay->own_ns);
   mux_delay_free(&now);
   return rc;
 }

@@ -22,9 +22,8 @@ struct mux_delay {
 /* From a moment until now. */
 struct mux_delay_since {
   int64_t span_ns;
-  /* How long the host may have delayed an answer: the longest wait of one thread below the root,
-   * plus the wait of the root, plus that of the calling thread. */
-  int64_t waited_ns;
+  int64_t waited_ns;     /* the longest wait of one thread of the tree, its root included */
+  int64_t own_waited_ns; /* that of the calling thread */
   /* How many cores the threads would use together if none ever had to wait: the sum of each one's
    * running time over its running and sleeping time. */
   double demand;

@@ -5,11 +5,15 @@
 #include <jansson.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check/check.h"
+#include "common/cpus.h"
 #include "tests/spawn.h"
 
 static struct test_result result;
@@ -230,6 +234,71 @@ static void what_it_prints_is_printable(void **state) {
                                      "## # SKIP &lt;&amp;&gt;\""));
 }
 
+/* ---- On a busy host: servers that hardly get a turn ------------------------------------------ */
+
+enum { RIVALS = 4 };
+static pid_t rivals[RIVALS];
+static int contested; /* the CPU */
+
+static int start_rivals(void **state) {
+  (void)state;
+  cpu_set_t allowed;
+  pid_t own = getpid();
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+    return -1;
+  contested = mux_cpus_nth(&allowed, 0);
+  for (int i = 0; i < RIVALS; i++) {
+    if ((rivals[i] = fork()) != 0)
+      continue;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    mux_cpus_pin_nth(&allowed, 0);
+    for (atomic_int turns = 0; getppid() == own; turns++)
+      ;
+    _exit(0);
+  }
+  return 0;
+}
+
+static int end_rivals(void **state) {
+  (void)state;
+  for (int i = 0; i < RIVALS; i++) {
+    kill(rivals[i], SIGKILL);
+    waitpid(rivals[i], NULL, 0);
+  }
+  return 0;
+}
+
+static void check_starved(const char *flaw, const char *arguments) {
+  test_command(&result, "check --exec 'taskset -c %d nice -n 10 %s' %s", contested, mutant(flaw),
+               arguments);
+}
+
+/* Timeouts count the time in which the server could run. */
+static void a_starved_server_is_not_a_stuck_one(void **state) {
+  (void)state;
+  check_starved("sound", "--case half-close-empty --case restart-same-port --patience 20ms");
+  if (result.status != 0)
+    fail_msg("%s", result.out);
+}
+
+/* The ground for a flaw is prepared until it is ready, not for a while. */
+static void a_starved_server_does_not_hide_its_flaw(void **state) {
+  (void)state;
+  static const char *const rows[][2] = {{"keeps-reset-reader", "client-vanishes"},
+                                        {"exits-on-eintr", "eintr-storm"},
+                                        {"drains-without-deadline", "sigterm-with-stuck-peer"}};
+  char arguments[128];
+  for (size_t i = 0; i < TEST_COUNT(rows); i++) {
+    snprintf(arguments, sizeof arguments, "--case %s --patience 500ms", rows[i][1]);
+    check_starved(rows[i][0], arguments);
+    test_expect(&result, 1);
+    if (strstr(result.out, "does not start") != NULL || strstr(result.out, "not done") != NULL)
+      fail_msg("%s: %s", rows[i][0], result.out);
+  }
+}
+
+/* ---------------------------------------------------------------------------------------------- */
+
 static void the_gate_lets_sound_servers_pass_only(void **state) {
   (void)state;
   char why[300] = "";
@@ -252,6 +321,10 @@ int main(void) {
       cmocka_unit_test(a_signal_ends_it_with_what_is_known),
       cmocka_unit_test(ignored_signals_are_ignored),
       cmocka_unit_test(what_it_prints_is_printable),
+      cmocka_unit_test_setup_teardown(a_starved_server_is_not_a_stuck_one, start_rivals,
+                                      end_rivals),
+      cmocka_unit_test_setup_teardown(a_starved_server_does_not_hide_its_flaw, start_rivals,
+                                      end_rivals),
       cmocka_unit_test(the_gate_lets_sound_servers_pass_only),
   };
   return cmocka_run_group_tests(tests, test_make_directory, test_remove_directory);
