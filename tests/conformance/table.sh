@@ -1,7 +1,7 @@
 #!/bin/sh
-# Prints docs/conformance.md: every case on every backend that is available here, from a run of
-# them all over every transport (failures go to stderr, too), and which cases each mutant fails, as
-# tests/mutants declares it.
+# Prints docs/conformance.md: every case on every backend that is available here, from a run of all of
+# them over every transport (failures also go to stderr), and the cases that each mutant fails, as
+# tests/mutants declares them.
 #
 #     table.sh MUTANT       (MUXBENCH: the program)
 set -u
@@ -45,7 +45,8 @@ awk '
     backend = $1
     sub(/:$/, "", backend)
     name = $2
-    # A backend is started on the transport that such a case asks for, whatever was asked: once.
+    # For such a case a backend is started on the transport that it needs, whatever the address was:
+    # it counts once.
     if (bound[name] != "" && index(over, bound[name]) != 1) next
     if (!(over in heard)) { heard[over] = 1; transports[++t] = over }
     if (!(backend in known)) { known[backend] = 1; backends[++b] = backend }
@@ -55,7 +56,7 @@ awk '
     count[backend, over, verdict]++
     if (sub(/.*# SKIP exempt: /, "", reason)) why[backend ": " reason] = 1
   }
-  # Where there is something else than the same everywhere, it is said where.
+  # Names the transports where verdicts differ.
   function mark(name, backend,    i, over, verdict, one, where, mixed, failed) {
     for (i = 1; i <= t; i++) {
       over = transports[i]
@@ -83,7 +84,7 @@ awk '
         printf " %s |", offered[at] ? text : "–"
       }
     }
-    print "\n\nEach case: ✓ passes over every transport named beside it that the backend offers,"
+    print "\n\nEach case: ✓ passes over every transport of the second column that the backend offers,"
     print "**F** fails, e exempt, – does not apply.\n"
     printf "| case | over |"
     for (k = 1; k <= b; k++) printf " %s |", backends[k]
@@ -104,8 +105,8 @@ cat <<'END'
 
 ## That the cases can fail
 
-Each was proved by a server that is wrong in one way (tests/mutants); what else this one fails is
-declared beside it, and `make test-all` finds whatever fails undeclared.
+Each is proved by a server that is wrong in one way (tests/mutants). What else this server fails is
+declared with the reason, and `make test-all` fails on anything undeclared.
 
 | wrong server | must fail | fails besides, or may |
 |---|---|---|
