@@ -185,7 +185,7 @@ static void remove_scratch(struct scratch *scratch) {
 
 /* ---------------------------------------------------------------------------------------------- */
 
-/* Reasons quote servers and the system, which may say anything. */
+/* Reasons quote servers, plug-ins and the system, which may say anything. */
 static void copy_result(struct check_result *to, const struct check_result *from) {
   *to = *from;
   mux_printable(to->reason, sizeof to->reason, from->reason);
@@ -205,9 +205,12 @@ int check_run(const struct check_setup *setup, const struct check_case *one, int
   };
   if (check_is_sanitized(&check) && check.spec.drain_ns == 0)
     check.spec.drain_ns = MUX_S * check_slowness();
-  *result = (struct check_result){.verdict = CHECK_RUNNING};
-  if (!check_applies(setup, one, &check.spec, result))
+  struct check_result settled = {.verdict = CHECK_RUNNING};
+  *result = settled;
+  if (!check_applies(setup, one, &check.spec, &settled)) {
+    copy_result(result, &settled);
     return 0;
+  }
   if (mux_now_ns() >= deadline_ns) {
     result->verdict = CHECK_FAIL;
     snprintf(result->reason, sizeof result->reason, "not run: the time for all cases is used up");
