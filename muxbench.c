@@ -1,6 +1,10 @@
-/* muxbench.c: one binary, one command each. Table of contents of the program. */
+/* muxbench.c: one program with several commands: its table of contents. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/build_info.h"
 #include "common/cli.h"
@@ -13,14 +17,13 @@ static const struct command {
 } commands[] = {
     {"list", cmd_list, "list the backends"},
     {"serve", cmd_serve, "serve echo with one backend"},
-    {"check", cmd_check, "judge any echo server: is it correct, and if not, why"},
-    /* one line per command */
+    {"check", cmd_check, "check whether an echo server is correct, and if not, why"},
     {"load", cmd_load, "generate load, verify every echo, measure latency"},
     {"run", cmd_run, "run an experiment: servers in blocks, a table and a run directory"},
-    {"compare", cmd_compare, "compare the same cells of two runs"},
-    {"doctor", cmd_doctor, "is this machine fit to measure?"},
-    {"floor", cmd_floor, "CPU time of a bare recv and send on this host"},
-    {"report", cmd_report, "show a run, or compare runs: a page with charts, or text"},
+    {"compare", cmd_compare, "compare two runs, cell by cell"},
+    {"doctor", cmd_doctor, "find out whether this machine is fit to measure"},
+    {"floor", cmd_floor, "measure the CPU time of a bare recv and send on this host"},
+    {"report", cmd_report, "show or compare runs: a page with charts, or text"},
 };
 
 static void print_usage(FILE *to) {
@@ -33,14 +36,38 @@ static void print_usage(FILE *to) {
         to);
 }
 
-static int print_version(void) {
+static void print_version(void) {
   const struct mux_build_info *info = &mux_build_info;
   printf("muxbench %s (git %s)\ncompiler %s\nflags %s\n", info->version, info->git, info->compiler,
          info->flags);
-  return fflush(stdout) == 0 ? MUX_EXIT_OK : MUX_EXIT_FAILED;
+}
+
+/* The next file or socket that is opened would get the number of a standard descriptor that is
+ * closed, and then messages would go there. */
+static void fill_descriptors(void) {
+  int fd;
+  do
+    fd = open("/dev/null", O_RDWR);
+  while (fd >= 0 && fd <= STDERR_FILENO);
+  close(fd);
+}
+
+/* Runs at every exit, also from argp's --help: it is a failure if stdout could not be written. */
+static void close_stdout(int status, void *unused) {
+  (void)unused;
+  bool failed = ferror(stdout) != 0;
+  errno = 0;
+  if (fflush(stdout) == 0 && !failed)
+    return;
+  mux_note("cannot write to standard output%s%s", errno != 0 ? ": " : "",
+           errno != 0 ? strerror(errno) : "");
+  if (status == MUX_EXIT_OK)
+    _exit(MUX_EXIT_FAILED);
 }
 
 int main(int argc, char **argv) {
+  fill_descriptors();
+  on_exit(close_stdout, NULL);
   if (argc < 2) {
     print_usage(stderr);
     return MUX_EXIT_USAGE;
@@ -50,12 +77,12 @@ int main(int argc, char **argv) {
     print_usage(stdout);
     return MUX_EXIT_OK;
   }
-  if (strcmp(name, "--version") == 0)
-    return print_version();
+  if (strcmp(name, "--version") == 0) {
+    print_version();
+    return MUX_EXIT_OK;
+  }
   for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
     if (strcmp(name, commands[i].name) == 0)
       return commands[i].run(argc - 1, argv + 1);
-  char shown[64];
-  mux_die(MUX_EXIT_USAGE, "unknown command '%s'; 'muxbench --help' lists them",
-          mux_printable(shown, sizeof shown, name));
+  mux_die(MUX_EXIT_USAGE, "unknown command '%s'; 'muxbench --help' lists them", name);
 }

@@ -1,4 +1,4 @@
-/* case.c: how a case speaks: verdicts, notes, randomness. See case.h. */
+/* case.c: what a case says: verdicts and notes; its helpers and random numbers. See case.h. */
 #include "check/case.h"
 
 #include <errno.h>
@@ -39,7 +39,11 @@ int64_t check_patience_ns(const struct check *check) {
   return check->patience_ns * SLOWNESS;
 }
 
-/* The line of a server's stderr that says most: a sanitizer's or an assertion's, else the last. */
+int64_t check_drain_ns(const struct check *check) {
+  return check->spec.drain_ns > 0 ? check->spec.drain_ns : MUX_S;
+}
+
+/* The most telling line of a server's stderr: a sanitizer's or an assertion's, else the last. */
 static void telling_line(char *out, size_t out_bytes, const char *path) {
   static const char *const marks[] = {"ERROR: ", "runtime error", "Assertion", "WARNING: Thread"};
   char line[400];
@@ -58,16 +62,13 @@ static void telling_line(char *out, size_t out_bytes, const char *path) {
   fclose(file);
 }
 
-/* How the server ended, if it has: that is then the reason before any other. */
+/* How the server ended, if it has: that comes first in the reason. */
 static void name_death(struct check *check, char *out, size_t out_bytes) {
   char said[300];
   out[0] = 0;
   if (check->server == NULL || check->spec.target != NULL || check->is_helper)
     return;
-  /* Its sockets close a moment before its end can be seen. */
-  for (int i = 0; i < 20 && mux_server_alive(check->server); i++)
-    check_sleep(5 * MUX_MS);
-  if (mux_server_alive(check->server))
+  if (check_lives(check))
     return;
   int status = mux_server_stop(check->server);
   check->server = NULL;
@@ -83,8 +84,7 @@ static void name_death(struct check *check, char *out, size_t out_bytes) {
   }
 }
 
-/* The verdict is known: nothing of its server is left for the next case, which may want its
- * address. */
+/* With the verdict known, kills the server: the next case may want its address. */
 static _Noreturn void end_early(struct check *check, enum check_verdict verdict) {
   check->result->verdict = verdict;
   if (check->server != NULL && check->spec.target == NULL && !check->is_helper) {
@@ -143,7 +143,7 @@ pid_t check_fork(struct check *check) {
   if (pid == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     check->is_helper = true;
-    /* Our copy would keep the server's supervisor from noticing the end of the case. */
+    /* With our copy open the server's supervisor would not notice the end of the case. */
     int lifeline = check->server != NULL ? mux_server_watch_fd(check->server) : -1;
     if (lifeline >= 0)
       close(lifeline);

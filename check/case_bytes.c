@@ -1,14 +1,14 @@
-/* case_bytes.c: cases about the bytes themselves: every byte sent comes back, once, unchanged, in
- * order, on its own connection. */
+/* case_bytes.c: cases about the bytes: each comes back once, unchanged, in order and on its own
+ * connection. */
 #include <string.h>
 #include <sys/socket.h>
 
 #include "check/peer.h"
 
 CHECK_CASE(one_byte_writes, .name = "one-byte-writes", .theme = CHECK_BYTES,
-           .property = "4096 one-byte writes come back, first pipelined, then one by one",
-           .advice = "a recv() of one byte is a message like any other", .bound_s = 15,
-           .quick = true, .gate = true) {
+           .property = "4096 one-byte writes come back, first pipelined, then one at a time",
+           .advice = "a recv() of one byte is as good as any other", .bound_s = 15, .quick = true,
+           .gate = true) {
   struct peer peer = peer_open(check, 0);
   peer.send_most = 1;
   peer_echo(&peer, 3072);
@@ -16,11 +16,11 @@ CHECK_CASE(one_byte_writes, .name = "one-byte-writes", .theme = CHECK_BYTES,
     peer_echo(&peer, 1);
 }
 
-/* A Unix socket's buffer (net.core.wmem_default, 208 KiB) pays 768 bytes for every small write, and
- * a server need not hold what it cannot send: over those a quarter is on its way at a time. */
+/* Every small write takes 768 bytes of a Unix socket's buffer (net.core.wmem_default, 208 KiB), and
+ * a server need not hold what it cannot send: there a quarter is under way at a time. */
 CHECK_CASE(pipelined_1000, .name = "pipelined-1000", .theme = CHECK_BYTES,
            .property = "1000 messages of 64 bytes sent before the first echo is read come back",
-           .advice = "an edge comes once: receive until EAGAIN, or keep the rest on a ready list",
+           .advice = "an edge comes once: receive until EAGAIN, or keep a list of ready sockets",
            .bound_s = 10, .quick = true, .gate = true) {
   enum { MESSAGES = 1000, BYTES = 64 };
   int rounds = check->addr.kind == MUX_ADDR_UNIX ? 4 : 1;
@@ -30,13 +30,13 @@ CHECK_CASE(pipelined_1000, .name = "pipelined-1000", .theme = CHECK_BYTES,
       peer_send(&peer, BYTES);
     peer_expect(&peer, (uint64_t)(MESSAGES / rounds * BYTES));
   }
-  peer_send(&peer, MESSAGES * BYTES); /* and as one burst: one edge for all of them */
+  peer_send(&peer, MESSAGES * BYTES); /* then as one burst: one edge for all of them */
   peer_expect(&peer, MESSAGES * BYTES);
 }
 
-/* The pattern is random: here each value stands alone, doubled and among others. */
+/* The pattern is random; here each value comes alone, doubled and among others. */
 CHECK_CASE(all_byte_values, .name = "all-byte-values", .theme = CHECK_BYTES,
-           .property = "each of the 256 byte values comes back, alone and in a row",
+           .property = "all 256 byte values come back, alone and in sequence",
            .advice = "bytes are not text: no strlen(), no end-of-file character, no translation",
            .bound_s = 10, .quick = true) {
   unsigned char sent[512];
@@ -63,7 +63,7 @@ CHECK_CASE(all_byte_values, .name = "all-byte-values", .theme = CHECK_BYTES,
 
 CHECK_CASE(sizes, .name = "sizes", .theme = CHECK_BYTES,
            .property = "bursts of 2^k-1, 2^k and 2^k+1 bytes come back, from 1 KiB to 1 MiB",
-           .advice = "look at what happens when a receive fills the buffer to its last byte",
+           .advice = "look at what happens when a recv() fills the buffer to its last byte",
            .bound_s = 15, .quick = true, .gate = true) {
   struct peer peer = peer_open(check, 0);
   for (uint64_t size = 1024; size <= 1024 * 1024; size *= 2)
@@ -74,8 +74,8 @@ CHECK_CASE(sizes, .name = "sizes", .theme = CHECK_BYTES,
 }
 
 CHECK_CASE(bulk_64mib, .name = "bulk-64MiB", .theme = CHECK_BYTES,
-           .property = "64 MiB come back over one connection, both directions busy",
-           .advice = "look for counters that wrap and for the rest of a short send()",
+           .property = "64 MiB come back over one connection with both directions busy",
+           .advice = "look for counters that wrap, and for what a short send() leaves",
            .bound_s = 20) {
   struct peer peer = peer_open(check, 0);
   int64_t start = mux_now_ns();
@@ -83,11 +83,10 @@ CHECK_CASE(bulk_64mib, .name = "bulk-64MiB", .theme = CHECK_BYTES,
   check_note(check, "%.0f MiB/s", 64e9 / (double)(mux_now_ns() - start));
 }
 
-CHECK_CASE(
-    random_chunks, .name = "random-chunks", .theme = CHECK_BYTES,
-    .property = "random sizes of send and recv over small buffers lose nothing",
-    .advice = "send() may take less than it was given: keep the rest and wait to be writable",
-    .bound_s = 15, .quick = true) {
+CHECK_CASE(random_chunks, .name = "random-chunks", .theme = CHECK_BYTES,
+           .property = "random sizes of send() and recv() over small buffers lose nothing",
+           .advice = "send() may take less than it is given: keep the rest and wait until writable",
+           .bound_s = 15, .quick = true) {
   enum { PEERS = 8 };
   struct peer *peers = peers_open(check, PEERS, 16 * 1024);
   for (int i = 0; i < PEERS; i++) {
@@ -100,21 +99,16 @@ CHECK_CASE(
   peers_close(peers, PEERS);
 }
 
-/* Some peers send more than the kernel holds before they read, so that a server has bytes of
- * several connections on its hands while it serves the rest. */
+/* Some peers send more than the kernel buffers before they read, so that the server holds bytes of
+ * several connections while it serves the others. */
 CHECK_CASE(many_connections_crosstalk, .name = "many-connections-crosstalk", .theme = CHECK_BYTES,
-           .property = "100 busy connections get their own bytes and nobody else's",
-           .advice = "bytes that wait belong to their connection; a reused descriptor starts empty",
+           .property = "100 busy connections get their own bytes and no others",
+           .advice = "unsent bytes belong to one connection; a reused descriptor starts with none",
            .bound_s = 20, .fds = 200, .quick = true, .gate = true) {
-  enum { PEERS = 100, ROUNDS = 2, STALLED = 8, STALLED_MOST = 4 << 20, BYTES = 20000, PUSHES = 25 };
+  enum { PEERS = 100, ROUNDS = 2, STALLED = 3, STALLED_MOST = 4 << 20, BYTES = 20000 };
   for (int round = 0; round < ROUNDS; round++) {
     struct peer *peers = peers_open(check, PEERS, 8 * 1024);
-    for (int push = 0; push < PUSHES; push++) {
-      for (int i = 0; i < STALLED; i++)
-        while (peers[i].sent < STALLED_MOST && peer_push(&peers[i], 30000) > 0)
-          ;
-      check_sleep(2 * MUX_MS);
-    }
+    peers_fill(peers, STALLED, STALLED_MOST);
     for (int i = STALLED; i < PEERS; i++) {
       peers[i].random_sizes = true;
       peers[i].send_most = 3000;
@@ -123,7 +117,7 @@ CHECK_CASE(many_connections_crosstalk, .name = "many-connections-crosstalk", .th
     for (int i = 0; i < STALLED; i++)
       peers[i].get_goal = peers[i].sent;
     peers_move(peers, PEERS);
-    /* Leaves bytes behind for whoever gets the descriptor next. */
+    /* Leaves bytes for whoever gets the descriptor next. */
     for (int i = 0; i < PEERS; i++)
       peer_push(&peers[i], 3000);
     peers_close(peers, PEERS);

@@ -1,5 +1,5 @@
-/* case_datagram.c: cases about UDP (RFC 768: a datagram is echoed whole, also an empty one), about
- * the path of a Unix socket, and about IPv4 and IPv6 side by side. */
+/* case_datagram.c: cases about UDP (RFC 768; every datagram is echoed whole, an empty one, too),
+ * about the path of a Unix socket, and about IPv4 beside IPv6. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,8 +26,8 @@ static int udp_open(struct check *check) {
   return fd;
 }
 
-/* Sends a datagram of the pattern and waits for its echo; UDP may lose it, so it is tried again.
- * Returns false if nothing comes back; a wrong echo fails the case. */
+/* Sends a datagram of the pattern and waits for its echo. UDP may lose it, so it is sent up to
+ * TRIES times. Returns false if nothing comes back; a wrong echo fails the case. */
 static bool udp_echo(struct check *check, int fd, size_t bytes) {
   static unsigned char sent[DATAGRAM_MOST];
   static unsigned char got[DATAGRAM_MOST + 1];
@@ -40,7 +40,7 @@ static bool udp_echo(struct check *check, int fd, size_t bytes) {
     if (n < 0)
       continue;
     if ((size_t)n != bytes)
-      check_fail(check, "a datagram of %zu bytes comes back with %zd", bytes, n);
+      check_fail(check, "a datagram of %zu bytes comes back as one of %zd", bytes, n);
     if (memcmp(sent, got, bytes) != 0)
       check_fail(check, "a datagram of %zu bytes comes back altered", bytes);
     return true;
@@ -56,7 +56,7 @@ static void udp_must_echo(struct check *check, int fd, size_t bytes, const char 
 }
 
 CHECK_CASE(udp_zero_length, .name = "udp-zero-length", .theme = CHECK_DATAGRAM,
-           .property = "an empty datagram comes back empty, and is not the end",
+           .property = "an empty datagram comes back empty and ends nothing",
            .advice = "recvfrom() of 0 is an empty datagram, not EOF", .needs = CHECK_UDP,
            .bound_s = 15, .quick = true) {
   int fd = udp_open(check);
@@ -67,7 +67,7 @@ CHECK_CASE(udp_zero_length, .name = "udp-zero-length", .theme = CHECK_DATAGRAM,
 
 CHECK_CASE(udp_largest, .name = "udp-largest", .theme = CHECK_DATAGRAM,
            .property = "datagrams of every size up to 65507 bytes come back whole",
-           .advice = "receive into 64 KiB: what does not fit is lost (MSG_TRUNC)",
+           .advice = "receive into 64 KiB: what does not fit the buffer is lost (MSG_TRUNC)",
            .needs = CHECK_UDP, .bound_s = 15, .quick = true, .gate = true) {
   static const size_t sizes[] = {1,    1472, 1473,  2048,  4096,
                                  4097, 9000, 32768, 65506, DATAGRAM_MOST};
@@ -76,26 +76,28 @@ CHECK_CASE(udp_largest, .name = "udp-largest", .theme = CHECK_DATAGRAM,
     udp_must_echo(check, fd, sizes[i], "");
 }
 
-/* Echoes to sockets that are gone bring ICMP port-unreachable back (RFC 1122, 4.1.3.3). */
+/* An echo to a socket that has closed brings back ICMP port unreachable (RFC 1122, 4.1.3.3). */
 CHECK_CASE(udp_icmp_error_survived, .name = "udp-icmp-error-survived", .theme = CHECK_DATAGRAM,
-           .property = "echoes to clients that are gone (ICMP errors) disturb nobody",
+           .property = "echoes to clients that have gone (ICMP errors) harm no other",
            .advice = "ECONNREFUSED on a UDP socket is about an earlier datagram: go on",
            .needs = CHECK_UDP, .bound_s = 15, .quick = true) {
   int stays = udp_open(check);
   udp_must_echo(check, stays, 64, "at first");
+  check_freeze(check); /* or it may answer before they close */
   for (int i = 0; i < 100; i++) {
     int fd = udp_open(check);
     for (int k = 0; k < 3; k++)
       send(fd, "gone", 4, 0);
     close(fd);
   }
-  udp_must_echo(check, stays, 64, "after clients that are gone");
+  check_thaw(check);
+  udp_must_echo(check, stays, 64, "after clients that have gone");
 }
 
 /* ---- Many datagrams at once ----------------------------------------------------------------- */
 
-/* The n-th datagram of a peer is of the pattern's stream `peer` from its n-th kilobyte on, and has
- * a size of its own: so each says whose it is and which. */
+/* The n-th datagram of a peer has the bytes of the pattern's stream `peer` from the n-th kilobyte
+ * on, and a size of its own, so that each tells whose it is and which. */
 enum { WAITING = 64, STEP = 1024, LEAST_BYTES = 16 };
 
 static size_t bytes_of(int n) {
@@ -109,8 +111,8 @@ static void send_numbered(struct check *check, int fd, uint32_t peer, int n) {
     check_fail(check, "cannot send datagram %d: %s", n, strerror(errno));
 }
 
-/* One of the peer's `count` datagrams comes back: one that has not been `seen` yet, whole, its own
- * and once, or the case fails. Returns false if none comes within timeout_ns. */
+/* Expects one of the peer's `count` datagrams that has not been `seen` yet; anything else fails the
+ * case. Returns false if none comes within timeout_ns. */
 static bool expect_numbered(struct check *check, int fd, uint32_t peer, int count, bool *seen,
                             int64_t timeout_ns) {
   static unsigned char got[DATAGRAM_MOST + 1];
@@ -130,19 +132,19 @@ static bool expect_numbered(struct check *check, int fd, uint32_t peer, int coun
   check_fail(check, "a datagram of %zd bytes comes back that was not sent from here", bytes);
 }
 
-/* Stopped, so that all of them wait in its socket at once; a server that is not ours to stop may
- * take them one by one. They are small enough for every receive buffer, so none may be missing. */
+/* The server is frozen, so that all of them wait in its socket at once; a bare target may take them
+ * one by one. They fit every receive buffer, so none may be missing. */
 CHECK_CASE(udp_queue_echoed, .name = "udp-queue-echoed", .theme = CHECK_DATAGRAM,
-           .property = "64 datagrams that wait together all come back, each whole and once",
+           .property = "64 datagrams that wait together come back, each whole and once",
            .advice = "one recvfrom(), one sendto(); an edge comes once: receive until EAGAIN",
            .needs = CHECK_UDP, .bound_s = 15, .quick = true) {
   bool seen[WAITING] = {false};
   int fd = udp_open(check);
   udp_must_echo(check, fd, 64, "at first");
-  check_signal(check, SIGSTOP);
+  check_freeze(check);
   for (int n = 0; n < WAITING; n++)
     send_numbered(check, fd, 1, n);
-  check_signal(check, SIGCONT);
+  check_thaw(check);
   for (int n = 0; n < WAITING; n++)
     if (!expect_numbered(check, fd, 1, WAITING, seen, check_patience_ns(check)))
       check_fail(check, "%d of %d datagrams that waited together come back", n, WAITING);
@@ -150,8 +152,8 @@ CHECK_CASE(udp_queue_echoed, .name = "udp-queue-echoed", .theme = CHECK_DATAGRAM
 }
 
 CHECK_CASE(udp_peers_apart, .name = "udp-peers-apart", .theme = CHECK_DATAGRAM,
-           .property = "interleaved datagrams of 8 peers come back to whoever sent them",
-           .advice = "each datagram has a sender of its own: keep the address beside the bytes",
+           .property = "interleaved datagrams of 8 peers go back to their senders",
+           .advice = "each datagram has its own sender: keep the address with the bytes",
            .needs = CHECK_UDP, .bound_s = 15, .quick = true) {
   enum { PEERS = 8, EACH = 8 };
   bool seen[PEERS][EACH] = {{false}};
@@ -160,21 +162,21 @@ CHECK_CASE(udp_peers_apart, .name = "udp-peers-apart", .theme = CHECK_DATAGRAM,
     fds[i] = udp_open(check);
     udp_must_echo(check, fds[i], 64, "at first");
   }
-  check_signal(check, SIGSTOP);
+  check_freeze(check);
   for (int n = 0; n < EACH; n++)
     for (int i = 0; i < PEERS; i++)
       send_numbered(check, fds[i], (uint32_t)i + 1, n);
-  check_signal(check, SIGCONT);
+  check_thaw(check);
   for (int i = 0; i < PEERS; i++)
     for (int n = 0; n < EACH; n++)
       if (!expect_numbered(check, fds[i], (uint32_t)i + 1, EACH, seen[i], check_patience_ns(check)))
         check_fail(check, "peer %d of %d gets %d of its %d datagrams", i + 1, PEERS, n, EACH);
 }
 
-/* A connected socket would not show an echo from elsewhere: the kernel drops it. */
+/* The socket is not connected: from a connected one the kernel hides echoes from elsewhere. */
 CHECK_CASE(udp_reply_address, .name = "udp-reply-address", .theme = CHECK_DATAGRAM,
            .property = "an echo comes from the address that the datagram was sent to",
-           .advice = "answer on the socket that received: clients drop what comes from elsewhere",
+           .advice = "send on the socket that received: clients drop what comes from elsewhere",
            .needs = CHECK_UDP, .bound_s = 15, .quick = true) {
   char text[MUX_ADDR_TEXT];
   char data[64] = "from where?";
@@ -196,11 +198,11 @@ CHECK_CASE(udp_reply_address, .name = "udp-reply-address", .theme = CHECK_DATAGR
     check_fail(check, "no echo to a socket that is not connected");
 }
 
-/* How many the kernel keeps for a stopped server is its receive buffer's matter, and what it drops
- * is not the server's fault. What comes back has to be right, and the server has to go on. */
+/* How many the kernel keeps for a frozen server depends on its receive buffer, and those it drops
+ * are not the server's fault. What comes back has to be right, and the server has to go on. */
 CHECK_CASE(udp_burst_survived, .name = "udp-burst-survived", .theme = CHECK_DATAGRAM,
-           .property = "5000 datagrams, more than its socket holds, harm nobody",
-           .advice = "what waits has no bound but the socket's buffer: no table of fixed size",
+           .property = "5000 datagrams at once, more than its socket may hold, harm nobody",
+           .advice = "only the socket's buffer limits how many wait: no table of fixed size",
            .needs = CHECK_UDP, .bound_s = 15, .quick = true) {
   enum { BURST = 5000, LEAST = WAITING };
   static bool seen[BURST];
@@ -208,10 +210,10 @@ CHECK_CASE(udp_burst_survived, .name = "udp-burst-survived", .theme = CHECK_DATA
   int stays = udp_open(check);
   int back = 0;
   udp_must_echo(check, stays, 64, "at first");
-  check_signal(check, SIGSTOP);
+  check_freeze(check);
   for (int n = 0; n < BURST; n++)
     send_numbered(check, fd, 1, n);
-  check_signal(check, SIGCONT);
+  check_thaw(check);
   check_doing(check, "waiting for echoes of a burst");
   int64_t timeout = check_patience_ns(check);
   for (; back < BURST && expect_numbered(check, fd, 1, BURST, seen, timeout); back++)
@@ -223,11 +225,10 @@ CHECK_CASE(udp_burst_survived, .name = "udp-burst-survived", .theme = CHECK_DATA
   check_note(check, "%d of %d come back", back, BURST);
 }
 
-/* In portions that wait in any receive buffer, and twice: a server has nothing to remember of them.
- */
+/* In portions that fit any receive buffer, and twice. */
 CHECK_CASE(udp_ten_thousand_peers, .name = "udp-ten-thousand-peers", .theme = CHECK_DATAGRAM,
-           .property = "10,000 peers, all there at once, get every echo",
-           .advice = "keep nothing of a peer: its address comes with every datagram",
+           .property = "10,000 peers at the same time get every echo",
+           .advice = "remember nothing about a peer: its address comes with every datagram",
            .needs = CHECK_UDP, .fds = 10000, .bound_s = 30) {
   enum { PEERS = 10000, PEERS_LEAST = 2000, ROUNDS = 2 };
   static int fds[PEERS];
@@ -261,8 +262,8 @@ static const char *unix_path(const struct check *check) {
 }
 
 CHECK_CASE(unix_path_removed, .name = "unix-path-removed", .theme = CHECK_DATAGRAM,
-           .property = "a regular stop removes the path; its removal by others harms nothing",
-           .advice = "unlink the path when stopping, and do not mind if it is gone",
+           .property = "a regular stop removes the path; it may be gone already",
+           .advice = "unlink the path when stopping, and ignore that it is gone",
            .needs = CHECK_UNIX | CHECK_STARTS, .bound_s = 15, .quick = true) {
   struct stat status;
   check_start(check);
@@ -270,12 +271,12 @@ CHECK_CASE(unix_path_removed, .name = "unix-path-removed", .theme = CHECK_DATAGR
   check_serves(check);
   check_stop(check);
   if (promises && lstat(unix_path(check), &status) == 0)
-    check_fail(check, "leaves its path behind after SIGTERM");
+    check_fail(check, "leaves its path in place after SIGTERM");
   check_start(check);
   struct peer peer = peer_open(check, 0);
   peer_echo(&peer, 64);
   if (unlink(unix_path(check)) != 0)
-    check_fail(check, "its path is not there: %s", strerror(errno));
+    check_fail(check, "its path does not exist: %s", strerror(errno));
   peer_echo(&peer, 1 << 20);
   check_alive(check);
   int status_code = check_stop(check);
@@ -284,14 +285,14 @@ CHECK_CASE(unix_path_removed, .name = "unix-path-removed", .theme = CHECK_DATAGR
 }
 
 CHECK_CASE(unix_stale_path, .name = "unix-stale-path", .theme = CHECK_DATAGRAM,
-           .property = "a path left behind by a killed server does not prevent the next start",
-           .advice = "if nobody answers on the path (ECONNREFUSED), unlink it before bind",
+           .property = "a path that a killed server has left does not prevent the next start",
+           .advice = "if nobody answers on the path (ECONNREFUSED), unlink it before bind()",
            .needs = CHECK_UNIX | CHECK_STARTS, .bound_s = 20, .quick = true) {
   check_start(check);
   check_serves(check);
   check_signal(check, SIGKILL);
   check_stop(check);
-  check_start_again(check, "after it was killed", MUX_S);
+  check_start_again(check, "after it was killed", true);
 }
 
 /* ---- IPv4 and IPv6 -------------------------------------------------------------------------- */
@@ -303,12 +304,12 @@ static void serves_both_sizes(struct check *check) {
   peer_close(&peer);
 }
 
-/* One of ours is started on either; a foreign server chooses its addresses, so it is asked on the
- * other loopback, too, and may well not be there. */
+/* Our own backends are started on one, then on the other. A foreign server chooses its addresses:
+ * it is tried on the other loopback, too, and may not listen there. */
 CHECK_CASE(dual_stack, .name = "dual-stack", .theme = CHECK_DATAGRAM,
-           .property = "clients of 127.0.0.1 and of ::1 are served alike",
-           .advice = "addresses of peers need a sockaddr_storage, whatever their family",
-           .needs = CHECK_TCP, .bound_s = 15, .quick = true) {
+           .property = "clients are served over 127.0.0.1 and over ::1",
+           .advice = "a peer's address needs a sockaddr_storage", .needs = CHECK_TCP, .bound_s = 15,
+           .quick = true) {
   char text[MUX_ADDR_TEXT];
   char why[200];
   struct mux_addr other;

@@ -12,10 +12,10 @@
 
 enum { MIB = 1 << 20, SMALL_BUFFER = 16 * 1024 };
 
-/* What a server may keep of one connection in its own memory; the kernel keeps more. */
+/* How much a server may hold for one connection in its own memory; the kernel holds more. */
 enum { MEMORY_MOST_MIB = 16, KERNEL_MOST_MIB = 48 };
 
-/* How its memory has grown since `before`; the case fails beyond MEMORY_MOST_MIB. */
+/* Fails the case if the server's memory has grown by more than MEMORY_MOST_MIB since `before`. */
 static void check_growth(struct check *check, int64_t before) {
   int64_t grown = check_memory_bytes(check) - before;
   if (before >= 0 && grown > MEMORY_MOST_MIB * (int64_t)MIB && !check_is_sanitized(check))
@@ -24,8 +24,7 @@ static void check_growth(struct check *check, int64_t before) {
 
 CHECK_CASE(slow_reader, .name = "slow-reader", .theme = CHECK_FLOW,
            .property = "64 MiB to a reader that starts late and reads slowly: the sender blocks",
-           .advice = "stop reading from a peer while the bytes for it wait to be sent",
-           .bound_s = 25) {
+           .advice = "stop reading from a peer while bytes for it wait to be sent", .bound_s = 25) {
   struct peer peer = peer_open(check, 256 * 1024);
   peer_echo(&peer, MIB);
   int64_t before = check_memory_bytes(check);
@@ -39,7 +38,7 @@ CHECK_CASE(slow_reader, .name = "slow-reader", .theme = CHECK_FLOW,
   for (uint64_t read = 0; read < 64 * MIB; read += 8 * MIB) {
     peer.get_goal = peer.got + 8 * MIB;
     if (peer.send_goal < peer.get_goal)
-      peer.send_goal = peer.get_goal; /* what is held besides stays held */
+      peer.send_goal = peer.get_goal; /* as much stays held as before */
     peers_move(&peer, 1);
     check_growth(check, before);
   }
@@ -48,8 +47,8 @@ CHECK_CASE(slow_reader, .name = "slow-reader", .theme = CHECK_FLOW,
 }
 
 CHECK_CASE(resume_after_stall, .name = "resume-after-stall", .theme = CHECK_FLOW,
-           .property = "a connection that stalled with all buffers full goes on when it is read",
-           .advice = "when the last waiting byte is sent, ask to be told of input again",
+           .property = "a connection that stalled with full buffers goes on once it is read",
+           .advice = "when the last waiting byte has been sent, watch for input again",
            .bound_s = 15, .quick = true) {
   struct peer peer = peer_open(check, SMALL_BUFFER);
   for (int round = 0; round < 3; round++) {
@@ -64,7 +63,7 @@ CHECK_CASE(resume_after_stall, .name = "resume-after-stall", .theme = CHECK_FLOW
 CHECK_CASE(stalled_peer_does_not_block_others, .name = "stalled-peer-does-not-block-others",
            .theme = CHECK_FLOW,
            .property = "while three peers read nothing, 20 others get every echo within a second",
-           .advice = "client sockets must not block: O_NONBLOCK, and wait to be writable",
+           .advice = "client sockets must not block: O_NONBLOCK, and wait until writable",
            .bound_s = 20, .quick = true) {
   enum { STALLED = 3, OTHERS = 20, ROUNDS = 20 };
   struct peer *stalled = peers_open(check, STALLED, SMALL_BUFFER);
@@ -85,7 +84,8 @@ CHECK_CASE(stalled_peer_does_not_block_others, .name = "stalled-peer-does-not-bl
     peer_expect(&stalled[i], stalled[i].sent);
 }
 
-/* Sends and reads as fast as it can until it is killed. Returns when it is in full flow. */
+/* A process that sends and reads as fast as it can until it is killed. Returns once it is in full
+ * flow. */
 static pid_t start_firehose(struct check *check) {
   int flows[2];
   if (pipe(flows) != 0)
@@ -100,8 +100,7 @@ static pid_t start_firehose(struct check *check) {
   }
   char byte;
   close(flows[1]);
-  ssize_t end = read(flows[0], &byte, 1); /* nobody has the other end any more */
-  (void)end;
+  (void)!read(flows[0], &byte, 1); /* returns when the other end is closed */
   close(flows[0]);
   return child;
 }
@@ -114,7 +113,7 @@ static int by_value(const void *a, const void *b) {
 
 enum { PROBES = 20, PROBE_ROUNDS = 15, PROBE_COUNT = PROBES * PROBE_ROUNDS };
 
-/* p99 of the round trips of all probes. Ends early, as soon as it cannot be below limit_ns. */
+/* The p99 of all probes' round trips. Ends as soon as it cannot be below limit_ns any more. */
 static int64_t probe_p99_ns(struct peer *peers, int64_t limit_ns) {
   int64_t times[PROBE_COUNT];
   int n = 0;
@@ -126,10 +125,10 @@ static int64_t probe_p99_ns(struct peer *peers, int64_t limit_ns) {
   return times[n - 1 - PROBE_COUNT / 100];
 }
 
-/* A server that starves its peers does so in every round; a busy machine does not. */
+/* A server that starves its peers does so every time; a busy host does not. */
 CHECK_CASE(firehose_fairness, .name = "firehose-fairness", .theme = CHECK_FLOW,
            .property = "one flooding connection leaves the others' p99 under max(10x, 20 ms)",
-           .advice = "give each connection a budget per wake-up, also when it stays readable",
+           .advice = "limit what one connection gets per wake-up, even if it stays readable",
            .bound_s = 30) {
   enum { TRIES = 3 };
   struct peer *peers = peers_open(check, PROBES, 0);
@@ -158,7 +157,7 @@ static int64_t median_round_trip_ns(struct peer *peer, size_t bytes) {
   enum { TIMES = 7 };
   int64_t times[TIMES];
   for (int i = 0; i < TIMES; i++) {
-    int off = 0; /* acknowledges late, as a kernel does on interactive connections */
+    int off = 0; /* acknowledge late, as the kernel does on interactive connections */
     if (peer->check->addr.kind == MUX_ADDR_TCP)
       setsockopt(peer->fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off);
     times[i] = peer_round_trip_ns(peer, bytes);
@@ -167,14 +166,14 @@ static int64_t median_round_trip_ns(struct peer *peer, size_t bytes) {
   return times[TIMES / 2];
 }
 
-/* With Nagle's algorithm (RFC 896) at the server, the small rest of a message that was sent in two
+/* With Nagle's algorithm (RFC 896) in the server, the small rest of an echo that is sent in two
  * parts waits until the first part is acknowledged, which the client's kernel delays by 40 ms. A
- * server's buffer has some power of two of bytes: a message just longer comes in two parts. A timer
- * delays in every round, and all at once; a busy machine does not, and twice the bytes cost no more
- * than twice the time. */
+ * server's buffer mostly has a power of two of bytes: the echo of a message just longer comes in
+ * two parts. A timer delays in every round, and suddenly from some size on; a busy host does not,
+ * and twice the bytes take no more than twice the time. */
 CHECK_CASE(echo_is_prompt, .name = "echo-is-prompt", .theme = CHECK_FLOW,
            .property = "a message of any size comes back without a timer's delay",
-           .advice = "set TCP_NODELAY on accepted sockets; wait for events, do not sleep",
+           .advice = "set TCP_NODELAY on accepted sockets; wait for events instead of sleeping",
            .bound_s = 20, .quick = true) {
   enum { ROUNDS = 3, LEAST = 64, MOST = 128 * 1024, REST = 100 };
   struct peer peer = peer_open(check, 0);

@@ -1,5 +1,5 @@
-/* case_limits.c: cases about what is finite: descriptors, the accept queue, threads, memory. A
- * server at its limit waits or refuses; it does not spin, die or forget. */
+/* case_limits.c: cases about what runs out: descriptors, the accept queue, threads, memory. A
+ * server at a limit waits or refuses; it does not spin, die or forget connections. */
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "check/patience.h"
 #include "check/peer.h"
 #include "check/subject.h"
 #include "common/sock.h"
@@ -19,10 +20,10 @@
 #define HAS_TSAN 0
 #endif
 
-/* ThreadSanitizer dies near 8,000 threads, with less memory much earlier. */
+/* ThreadSanitizer dies near 8,000 threads, and much earlier with less memory. */
 enum { TSAN_MOST = 2000 };
 
-/* As many connections as the backend, the limits and the build can hold, at most n. */
+/* At most n connections: as many as the backend, the limits and the build can hold. */
 static int fewer(const struct check *check, int n) {
   if (HAS_TSAN && check->backend != NULL && n > TSAN_MOST)
     n = TSAN_MOST;
@@ -33,11 +34,12 @@ static int fewer(const struct check *check, int n) {
   return fds < n ? (int)fds : n;
 }
 
-/* While it has no descriptors the queued connections wait; they are served when others close. */
+/* Connections wait in the accept queue while the server has no descriptors. They are served once
+ * others have closed. */
 CHECK_CASE(accept_emfile, .name = "accept-emfile", .theme = CHECK_LIMITS,
            .property = "out of descriptors: no spin, and queued connections are served later",
-           .advice = "on EMFILE stop watching the listener; look again when a connection closes or "
-                     "by a timer (an edge will not come again)",
+           .advice = "on EMFILE stop watching the listener; try again when a connection closes or "
+                     "after a while (an edge does not come again)",
            .needs = CHECK_OWN, .bound_s = 20, .quick = true) {
   enum { HELD = 8, QUEUED = 64 };
   check_serves(check);
@@ -55,24 +57,23 @@ CHECK_CASE(accept_emfile, .name = "accept-emfile", .theme = CHECK_LIMITS,
   peers_close(held, HELD);
   for (int i = 0; i < QUEUED; i++)
     queued[i].get_goal = 64;
-  check_doing(check, "waiting for connections that came while it had no descriptors");
+  check_doing(check, "waiting for echoes on connections that came while it had no descriptors");
   peers_move(queued, QUEUED);
   for (int i = 0; i < QUEUED; i++)
     if (queued[i].got < 64)
-      check_fail(check, "a connection that came while it had no descriptors is dropped");
+      check_fail(check, "drops a connection that came while it had no descriptors");
   check_serves(check);
 }
 
-CHECK_CASE(
-    fd_beyond_select, .name = "fd-beyond-select", .theme = CHECK_LIMITS,
-    .property = "with 1200 connections open each is served or refused, and none is harmed",
-    .advice = "a table or fd_set indexed by descriptor ends somewhere: refuse what is beyond",
-    .fds = 1300, .bound_s = 20, .quick = true) {
+CHECK_CASE(fd_beyond_select, .name = "fd-beyond-select", .theme = CHECK_LIMITS,
+           .property = "with 1200 connections open, each is served or refused, and none is harmed",
+           .advice = "a table or fd_set indexed by descriptors has an end: refuse those beyond it",
+           .fds = 1300, .bound_s = 20, .quick = true) {
   enum { PEERS = 1200 };
   struct peer *peers = peers_open(check, PEERS, 0);
   for (int i = 0; i < PEERS; i++)
     peers[i].tolerant = true;
-  /* Unequal bytes in flight everywhere, so that a shared slot shows. */
+  /* A different number of bytes in flight on each, so that shared slots show. */
   peers_echo(peers, PEERS, 100);
   for (int i = 0; i < PEERS; i++) {
     peers[i].send_goal += peers[i].eof ? 0 : 1 + (uint64_t)i % 50;
@@ -82,21 +83,21 @@ CHECK_CASE(
   int served = 0;
   for (int i = 0; i < PEERS; i++) {
     if (peers[i].eof && peers[i].got > 0)
-      check_fail(check, "connection %d was served, then closed, with %d open", i, PEERS);
+      check_fail(check, "connection %d of %d was served at first, and then closed", i, PEERS);
     served += !peers[i].eof;
   }
   if (served < 900)
-    check_fail(check, "serves %d of %d connections only", served, PEERS);
+    check_fail(check, "serves only %d of %d connections", served, PEERS);
   peers_close(peers, PEERS);
   check_serves(check);
   check_note(check, "%d of %d served", served, PEERS);
 }
 
-/* All connects are on their way before the first is waited for. */
+/* All connects are under way before the first is waited for. */
 CHECK_CASE(burst_of_connects, .name = "burst-of-connects", .theme = CHECK_LIMITS,
            .property = "12000 connects at once (several backlogs): all are accepted and served",
-           .advice = "listen with somaxconn, accept until EAGAIN at every wake-up", .fds = 12000,
-           .bound_s = 30) {
+           .advice = "listen with somaxconn, and accept until EAGAIN at every wake-up",
+           .fds = 12000, .bound_s = 30) {
   int n = fewer(check, 12000);
   struct peer *peers = calloc((size_t)n, sizeof *peers);
   if (peers == NULL)
@@ -124,9 +125,9 @@ CHECK_CASE(burst_of_connects, .name = "burst-of-connects", .theme = CHECK_LIMITS
 enum { CONNECTION_MOST_KIB = 256 };
 
 CHECK_CASE(ten_thousand_idle, .name = "ten-thousand-idle", .theme = CHECK_LIMITS,
-           .property = "10,000 idle connections are kept, cost little, and all echo afterwards",
-           .advice = "give buffers back when they are empty; do not walk all connections",
-           .fds = 10000, .bound_s = 40) {
+           .property = "10,000 idle connections cost little, and all echo afterwards",
+           .advice = "free buffers that are empty; do not walk all connections", .fds = 10000,
+           .bound_s = 40) {
   int n = fewer(check, 10000);
   int64_t memory = check_memory_bytes(check);
   struct peer *peers = peers_open(check, n, 0);
@@ -148,12 +149,12 @@ CHECK_CASE(ten_thousand_idle, .name = "ten-thousand-idle", .theme = CHECK_LIMITS
   peers_close(peers, n);
 }
 
-/* RLIMIT_NPROC does not bind root, so the address space is what is made short: a thread's stack, a
- * process's tables and a connection's buffer all come out of it. */
+/* RLIMIT_NPROC does not bind root, so the address space is limited instead: threads' stacks,
+ * processes' tables and connections' buffers all come out of it. */
 CHECK_CASE(
     thread_or_process_limit, .name = "thread-or-process-limit", .theme = CHECK_LIMITS,
-    .property = "out of memory or threads for more connections: refuses or waits, lives on",
-    .advice = "pthread_create, fork and malloc can fail: pause accepting or close the newest",
+    .property = "out of memory or threads it refuses connections or lets them wait, and lives on",
+    .advice = "pthread_create, fork and malloc can fail: stop accepting or close the newest",
     .needs = CHECK_OWN, .fds = 500, .bound_s = 25) {
   enum { BEFORE = 4, MORE = 400, ROOM = 4 << 20 };
   if (check_is_sanitized(check))
@@ -168,7 +169,7 @@ CHECK_CASE(
     if (!more[i].eof)
       peer_push(&more[i], 64);
   }
-  check_sleep(200 * MUX_MS);
+  check_let_run(check, 200 * MUX_MS);
   check_alive(check);
   peers_echo(first, BEFORE, 1000);
   check_cpu_below(check, 50, 300 * MUX_MS, "short of memory");
@@ -180,7 +181,7 @@ CHECK_CASE(
     refused += more[i].eof;
   }
   peers_close(more, MORE);
-  check_doing(check, "asking for an echo after the shortage");
+  check_doing(check, "expecting an echo after the shortage");
   check_serves(check);
   peers_echo(first, BEFORE, 1000);
   check_note(check, "%d of %d refused", refused, MORE);

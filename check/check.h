@@ -1,8 +1,8 @@
 /* check.h: the conformance cases, as the rest of the program uses them.
  *
- * A server that returns wrong bytes, forgets the last ones or dies under pressure must not win a
- * benchmark, so `run` asks this gate before it measures. `muxbench check` (cmd_check.c) is the
- * whole judge; case.h says how a case is written. */
+ * A server that returns wrong bytes, loses the last ones or dies under load must not win a
+ * benchmark, so `run` passes every server through this gate before it measures. `muxbench check`
+ * (cmd_check.c) runs all cases; case.h says how to write one. */
 #ifndef MUX_CHECK_H
 #define MUX_CHECK_H
 
@@ -10,11 +10,12 @@
 
 #include "process/server.h"
 
-/* Starts the server `spec` describes (afresh for each case) and runs the cases of the gate: bytes
- * in one-byte writes, in bursts, over many connections, and the last bytes before a close. Takes
- * less than a second with a sound server. Exemptions of an own backend hold here, too.
- * Returns 0; or 1 with "case: what is wrong" in `why`, one line. Forks: call it from a process
- * without threads, or before they are made. */
+/* Starts the server that `spec` describes, afresh for each case, and runs the cases of the gate:
+ * one-byte writes, bursts, many connections, and the last bytes before a close. A sound server
+ * takes about a second. Exemptions of our own backends apply. Returns 0; or 1 with "case: what is
+ * wrong" in `why`, one line; or -EINTR after SIGINT, SIGTERM or SIGHUP, which stays pending if the
+ * caller has it blocked, and says nothing about the server. Forks: call it before any thread is
+ * created. */
 int mux_check_quick(const struct mux_server_spec *spec, char *why, size_t why_bytes);
 
 #endif

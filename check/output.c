@@ -111,6 +111,12 @@ int check_report_json(const struct check_report *report, FILE *out) {
   return rc;
 }
 
+/* A description in which no directive can begin (TAP 14 lets '#' be escaped). */
+static void print_tap(FILE *out, const char *text) {
+  for (; *text != 0; text++)
+    fprintf(out, *text == '#' ? "\\%c" : "%c", *text);
+}
+
 int check_report_tap(const struct check_report *report, FILE *out) {
   char text[1000];
   fprintf(out, "TAP version 13\n1..%d\n", report->count);
@@ -118,7 +124,9 @@ int check_report_tap(const struct check_report *report, FILE *out) {
     const struct check_line *line = &report->lines[i];
     enum check_verdict verdict = line->result.verdict;
     bool ok = verdict != CHECK_FAIL && verdict != CHECK_RUNNING;
-    fprintf(out, "%s %d - %s: %s", ok ? "ok" : "not ok", i + 1, report->server, line->one->name);
+    fprintf(out, "%s %d - ", ok ? "ok" : "not ok", i + 1);
+    print_tap(out, report->server);
+    fprintf(out, ": %s", line->one->name);
     if (verdict == CHECK_SKIP || verdict == CHECK_EXEMPT)
       fprintf(out, " # SKIP %s%s", verdict == CHECK_EXEMPT ? "exempt: " : "", line->result.reason);
     fputc('\n', out);
@@ -130,18 +138,15 @@ int check_report_tap(const struct check_report *report, FILE *out) {
 
 static void print_xml(FILE *out, const char *text) {
   for (; *text != 0; text++) {
-    unsigned char c = (unsigned char)*text;
-    const char *entity = c == '<'    ? "&lt;"
-                         : c == '>'  ? "&gt;"
-                         : c == '&'  ? "&amp;"
-                         : c == '"'  ? "&quot;"
-                         : c < 0x20  ? " "
-                         : c >= 0x7f ? "?"
-                                     : NULL;
+    const char *entity = *text == '<'   ? "&lt;"
+                         : *text == '>' ? "&gt;"
+                         : *text == '&' ? "&amp;"
+                         : *text == '"' ? "&quot;"
+                                        : NULL;
     if (entity != NULL)
       fputs(entity, out);
     else
-      fputc(c, out);
+      fputc(*text, out);
   }
 }
 

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "check/harness.h"
+#include "check/cases.h"
 
 struct check_line {
   const struct check_case *one;
@@ -12,7 +12,7 @@ struct check_line {
 };
 
 struct check_report {
-  const char *server; /* as the user named it */
+  const char *server; /* as the user named it; printable, as the reasons are (mux_printable) */
   const char *transport;
   uint64_t seed;
   int count;

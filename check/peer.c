@@ -1,4 +1,4 @@
-/* peer.c: see peer.h. One connection; peers.c moves many. */
+/* peer.c: one connection. See peer.h; peers.c moves many at once. */
 #include "check/peer.h"
 
 #include <errno.h>
@@ -9,15 +9,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "check/patience.h"
 #include "common/sock.h"
 
 enum {
   CHUNK_BYTES = 64 * 1024,
   MSS_MOST = 32767,     /* TCP_MAXSEG takes no more */
-  DIAGNOSIS_BYTES = 64, /* read on behind a wrong byte, to tell what kind of damage it is */
+  DIAGNOSIS_BYTES = 64, /* read after a wrong byte, to tell what kind of damage it is */
 };
 #define CONNECT_NS  (5 * MUX_S)
-#define BLOCKED_NS  (100 * MUX_MS)
 #define DIAGNOSE_NS (50 * MUX_MS)
 
 static unsigned char buffer[CHUNK_BYTES + DIAGNOSIS_BYTES]; /* a case has one thread */
@@ -26,7 +26,7 @@ static const char *transport_word(const struct peer *peer) {
   return peer->check->addr.kind == MUX_ADDR_UNIX ? "Unix" : "TCP";
 }
 
-/* The connection broke. */
+/* The connection is broken. */
 static void broken(struct peer *peer, int error, const char *doing) {
   if (peer->tolerant) {
     peer->error = error;
@@ -44,6 +44,23 @@ static void broken(struct peer *peer, int error, const char *doing) {
 
 /* ---- Opening and closing -------------------------------------------------------------------- */
 
+/* Returns 0 or -errno; peer->fd is -1 then. */
+static int try_connect(struct peer *peer, const struct mux_sock_options *options,
+                       int64_t timeout_ns) {
+  struct patience patience = patience_begin(peer->check, timeout_ns);
+  /* A Unix socket answers EAGAIN while the accept queue is full. */
+  while ((peer->fd = mux_sock_connect(&peer->check->addr, NULL, options)) == -EAGAIN &&
+         !patience_is_over(&patience))
+    check_sleep(patience_step_ns(&patience));
+  patience_end(&patience);
+  int rc = peer->fd < 0                           ? peer->fd
+           : peer_wait(peer, POLLOUT, timeout_ns) ? mux_sock_error(peer->fd)
+                                                  : -ETIMEDOUT;
+  if (rc != 0)
+    peer_close(peer);
+  return rc;
+}
+
 static struct peer connect_peer(struct check *check, int buffer_bytes, int64_t timeout_ns,
                                 bool tolerant) {
   struct mux_sock_options options = MUX_SOCK_DEFAULTS;
@@ -52,19 +69,11 @@ static struct peer connect_peer(struct check *check, int buffer_bytes, int64_t t
   /* Loopback's segments of 64 KiB do not fit a small window: TCP would wait for its timers. */
   options.mss_bytes = buffer_bytes / 8 < MSS_MOST ? buffer_bytes / 8 : MSS_MOST;
   struct peer peer = {.check = check, .id = check->connections++, .tolerant = tolerant};
-  int64_t deadline = mux_now_ns() + timeout_ns;
-  /* A Unix socket says EAGAIN while the accept queue is full. */
-  while ((peer.fd = mux_sock_connect_within(&check->addr, &options, timeout_ns)) == -EAGAIN &&
-         mux_now_ns() < deadline)
-    check_sleep(MUX_MS);
-  if (peer.fd < 0) {
-    peer.error = peer.fd;
-    peer.eof = true;
-    if (!tolerant)
-      check_fail(check, "%s connection %" PRIu32 " cannot be made: %s", transport_word(&peer),
-                 peer.id, strerror(-peer.error));
-    peer.fd = -1;
-  }
+  peer.error = try_connect(&peer, &options, timeout_ns);
+  peer.eof = peer.error != 0;
+  if (peer.error != 0 && !tolerant)
+    check_fail(check, "%s connection %" PRIu32 " cannot be made: %s", transport_word(&peer),
+               peer.id, strerror(-peer.error));
   return peer;
 }
 
@@ -95,16 +104,21 @@ void peer_shutdown(struct peer *peer) {
   peer->shut = true;
 }
 
+static bool is_ready(const struct peer *peer, short events, int64_t timeout_ns) {
+  struct timespec ts = mux_ns_timespec(timeout_ns);
+  struct pollfd wait = {.fd = peer->fd, .events = events};
+  return ppoll(&wait, 1, &ts, NULL) > 0;
+}
+
 bool peer_wait(struct peer *peer, short events, int64_t timeout_ns) {
-  int64_t deadline = mux_now_ns() + timeout_ns;
-  for (;;) {
-    int64_t left = deadline - mux_now_ns();
-    struct timespec ts = mux_ns_timespec(left > 0 ? left : 0);
-    struct pollfd wait = {.fd = peer->fd, .events = events};
-    int ready = ppoll(&wait, 1, &ts, NULL);
-    if (ready >= 0 || errno != EINTR)
-      return ready > 0;
-  }
+  if (is_ready(peer, events, 0))
+    return true;
+  struct patience patience = patience_begin(peer->check, timeout_ns);
+  bool ready = false;
+  while (!ready && !patience_is_over(&patience))
+    ready = is_ready(peer, events, patience_step_ns(&patience));
+  patience_end(&patience);
+  return ready;
 }
 
 /* ---- Bytes ---------------------------------------------------------------------------------- */
@@ -112,7 +126,7 @@ bool peer_wait(struct peer *peer, short events, int64_t timeout_ns) {
 size_t peer_push(struct peer *peer, size_t most) {
   size_t n = most < CHUNK_BYTES ? most : CHUNK_BYTES;
   mux_pattern_fill(&peer->check->pattern, peer->id, peer->sent, buffer, n);
-  ssize_t done = send(peer->fd, buffer, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+  ssize_t done = send(peer->fd, buffer, n, MSG_DONTWAIT | MSG_NOSIGNAL | peer->send_flags);
   if (done >= 0) {
     peer->sent += (uint64_t)done;
     return (size_t)done;
@@ -169,16 +183,6 @@ void peer_send(struct peer *peer, uint64_t n) {
   }
 }
 
-uint64_t peer_fill(struct peer *peer, uint64_t most) {
-  uint64_t before = peer->sent;
-  while (peer->sent - before < most) {
-    if (peer_push(peer, most - (peer->sent - before)) == 0 &&
-        !peer_wait(peer, POLLOUT, BLOCKED_NS * check_slowness()))
-      break;
-  }
-  return peer->sent - before;
-}
-
 void peer_expect(struct peer *peer, uint64_t n) {
   peer->get_goal = peer->got + n;
   peers_move(peer, 1);
@@ -189,8 +193,8 @@ void peer_expect_rest_and_eof(struct peer *peer) {
   peers_move(peer, 1);
   if (!peer_wait(peer, POLLIN, check_patience_ns(peer->check)))
     check_fail(peer->check,
-               "connection %" PRIu32 ": all %" PRIu64 " bytes came back, but then no FIN for %d s",
-               peer->id, peer->sent, (int)(check_patience_ns(peer->check) / MUX_S));
+               "connection %" PRIu32 ": all %" PRIu64 " bytes came back, but then no FIN for %g s",
+               peer->id, peer->sent, (double)check_patience_ns(peer->check) / 1e9);
   peer_pull(peer, CHUNK_BYTES);
 }
 
@@ -199,7 +203,7 @@ void peer_echo(struct peer *peer, uint64_t n) {
 }
 
 int64_t peer_round_trip_ns(struct peer *peer, size_t bytes) {
-  int64_t start = mux_now_ns();
+  struct stopwatch watch = stopwatch_start(peer->check);
   peer_echo(peer, bytes);
-  return mux_now_ns() - start;
+  return stopwatch_stop_ns(&watch);
 }

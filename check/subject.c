@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "check/patience.h"
 #include "check/peer.h"
 #include "common/proc.h"
 #include "process/ready.h"
@@ -26,7 +27,7 @@ int check_try_start(struct check *check, char *why, size_t why_bytes) {
   return rc;
 }
 
-/* A server of ours that is to start again needs a port that no outgoing connection can take while
+/* A backend of ours that is to start again needs a port that no outgoing connection takes while
  * nobody listens on it: one below the range that the kernel picks from, as foreign servers get. */
 static void fix_port(struct check *check) {
   static char text[MUX_ADDR_TEXT];
@@ -48,27 +49,56 @@ void check_start(struct check *check) {
   check_doing(check, "%s", "");
 }
 
+bool check_ends_within(struct check *check, int64_t ns) {
+  struct patience patience = patience_by_clock(check, ns);
+  while (mux_server_alive(check->server) && !patience_is_over(&patience))
+    check_sleep(patience_step_ns(&patience) / 8);
+  patience_end(&patience);
+  return !mux_server_alive(check->server);
+}
+
 int check_stop(struct check *check) {
   check_doing(check, "stopping the server");
+  if (check_owns(check)) {
+    kill(mux_server_pid(check->server), SIGTERM);
+    check_ends_within(check, check_drain_ns(check) + 2 * MUX_S);
+  }
   int status = mux_server_stop(check->server);
   check->server = NULL;
   return status;
 }
 
-void check_start_again(struct check *check, const char *after, int64_t grace_ns) {
+void check_start_again(struct check *check, const char *after, bool killed) {
   static char text[MUX_ADDR_TEXT];
   char why[400];
   int64_t start = mux_now_ns();
+  struct patience patience = patience_begin(check, killed ? check_patience_ns(check) : 0);
   check->spec.listen = mux_addr_print(text, &check->addr);
   check->spec.ready_timeout_ns = 5 * MUX_S * check_slowness();
   check_doing(check, "starting again %s", after);
   while (check_try_start(check, why, sizeof why) != 0) {
-    if (mux_now_ns() - start >= grace_ns)
+    if (patience_is_over(&patience))
       check_fail(check, "does not start again on the same address %s: %s", after, why);
-    check_sleep(10 * MUX_MS);
+    check_sleep(patience_step_ns(&patience));
   }
+  patience_end(&patience);
   check_serves(check);
   check_note(check, "serves again after %.0f ms", (double)(mux_now_ns() - start) / 1e6);
+}
+
+static bool is_ending(pid_t pid) {
+  struct mux_proc_stat stat;
+  return mux_proc_stat(pid, &stat) != 0 || stat.state == 'Z' ||
+         (stat.flags & MUX_PROC_EXITING) != 0;
+}
+
+bool check_lives(struct check *check) {
+  struct patience patience = patience_begin(check, check_patience_ns(check));
+  while (mux_server_alive(check->server) && is_ending(mux_server_pid(check->server)) &&
+         !patience_is_over(&patience))
+    check_sleep(MUX_MS);
+  patience_end(&patience);
+  return mux_server_alive(check->server);
 }
 
 void check_alive(struct check *check) {
@@ -90,8 +120,7 @@ bool check_owns(const struct check *check) {
 
 /* ---- The tree of processes ------------------------------------------------------------------ */
 
-/* As it is now; empty for a bare target. The first is the server itself. It lives until the next
- * call. */
+/* The server's processes now, itself first; none for a bare target. Valid until the next call. */
 static const struct mux_tree *find_tree(struct check *check) {
   static struct mux_tree tree;
   mux_tree_free(&tree);
@@ -102,9 +131,8 @@ static const struct mux_tree *find_tree(struct check *check) {
 }
 
 void check_signal(struct check *check, int signal) {
-  const struct mux_tree *tree = find_tree(check);
-  for (int i = 0; i < tree->count; i++)
-    kill(tree->pids[i], signal);
+  if (check_owns(check))
+    mux_tree_signal(mux_server_root(check->server), signal);
 }
 
 static void signal_thread(pid_t pid, pid_t tid, void *signal) {
@@ -115,6 +143,50 @@ void check_signal_threads(struct check *check, int signal) {
   const struct mux_tree *tree = find_tree(check);
   for (int i = 0; i < tree->count; i++)
     mux_tree_tasks(tree->pids[i], signal_thread, &signal);
+}
+
+struct count_states {
+  const char *states;
+  int others;
+};
+
+/* Threads that work for an io_uring take no part in a stop. */
+static void count_others(pid_t pid, pid_t tid, void *data) {
+  struct count_states *count = data;
+  struct mux_proc_stat stat;
+  (void)pid;
+  count->others += mux_proc_stat(tid, &stat) == 0 && (stat.flags & MUX_PROC_IO_WORKER) == 0 &&
+                   strchr(count->states, stat.state) == NULL;
+}
+
+/* Waits until every thread is in one of these states, or has ended. */
+static bool await_states(struct check *check, const char *states) {
+  struct count_states count = {.states = states, .others = 1};
+  struct patience patience = patience_begin(check, check_patience_ns(check));
+  while (count.others > 0 && !patience_is_over(&patience)) {
+    const struct mux_tree *tree = find_tree(check);
+    count.others = 0;
+    for (int i = 0; i < tree->count; i++)
+      mux_tree_tasks(tree->pids[i], count_others, &count);
+    if (count.others > 0)
+      check_sleep(MUX_MS / 10);
+  }
+  patience_end(&patience);
+  return count.others == 0;
+}
+
+void check_freeze(struct check *check) {
+  check_signal(check, SIGSTOP);
+  await_states(check, "TZ");
+}
+
+bool check_rests(struct check *check) {
+  bool spins = check->backend != NULL && (check->backend->flags & MUX_SPINS) != 0;
+  return !spins && await_states(check, "SZ");
+}
+
+void check_thaw(struct check *check) {
+  check_signal(check, SIGCONT);
 }
 
 static void set_limit(pid_t pid, enum __rlimit_resource resource, rlim_t value) {
@@ -197,16 +269,6 @@ int64_t check_vm_bytes(struct check *check) {
   return most;
 }
 
-int64_t check_cpu_ns(struct check *check) {
-  const struct mux_tree *tree = find_tree(check);
-  int64_t sum = tree->count == 0 ? -1 : 0;
-  for (int i = 0; i < tree->count; i++) {
-    int64_t ns = mux_process_cpu_ns(tree->pids[i]);
-    sum += ns > 0 ? ns : 0;
-  }
-  return sum;
-}
-
 static void add_wakeups(pid_t pid, pid_t tid, void *sum) {
   int64_t one = mux_proc_of(tid, "status", "voluntary_ctxt_switches");
   (void)pid;
@@ -237,19 +299,21 @@ bool check_catches(struct check *check, int signal) {
   return (mask >> (signal - 1) & 1) != 0;
 }
 
-/* ---- What must hold ------------------------------------------------------------------------- */
+/* ---- Expectations --------------------------------------------------------------------------- */
 
-/* Its workers may open some as they start, one after the other. */
+/* Workers may open descriptors one after another as they start. */
 int check_fds_settled(struct check *check) {
-  enum { LOOKS = 100, STEADY = 10 };
+  enum { STEADY_MS = 100 };
   check_serves(check);
   int fds = check_fds(check);
-  for (int i = 0, steady = 0; i < LOOKS && steady < STEADY; i++) {
+  struct patience patience = patience_begin(check, STEADY_MS * MUX_MS);
+  while (!patience_is_over(&patience)) {
     int before = fds;
-    check_sleep(10 * MUX_MS);
-    fds = check_fds(check);
-    steady = fds == before ? steady + 1 : 0;
+    check_sleep(patience_step_ns(&patience));
+    if ((fds = check_fds(check)) != before)
+      patience_renew(&patience);
   }
+  patience_end(&patience);
   return fds;
 }
 
@@ -257,54 +321,33 @@ void check_fds_return(struct check *check, int fds, const char *what) {
   if (!check_owns(check) || fds < 0)
     return;
   check_doing(check, "waiting for the server to close the descriptors of %s", what);
-  int64_t deadline = mux_now_ns() + check_patience_ns(check);
+  struct patience patience = patience_begin(check, check_patience_ns(check));
   int now;
-  while ((now = check_fds(check)) > fds && mux_now_ns() < deadline) {
+  while ((now = check_fds(check)) > fds && !patience_is_over(&patience)) {
     check_alive(check);
     check_sleep(5 * MUX_MS);
   }
+  patience_end(&patience);
   if (now > fds)
     check_fail(check, "%d descriptors more than before stay open after %s", now - fds, what);
 }
 
-/* What the main thread has waited for a CPU so far, of several processes the most: the second
- * number of schedstat (Documentation/scheduler/sched-stats.rst). */
-static int64_t check_queued_ns(struct check *check) {
-  char path[64];
-  int64_t most = 0;
-  const struct mux_tree *tree = find_tree(check);
-  for (int i = 0; i < tree->count; i++) {
-    int64_t ns = 0;
-    snprintf(path, sizeof path, "/proc/%d/schedstat", (int)tree->pids[i]);
-    FILE *file = fopen(path, "re");
-    if (file != NULL && fscanf(file, "%*s %" SCNd64, &ns) == 1 && ns > most)
-      most = ns;
-    if (file != NULL)
-      fclose(file);
-  }
-  return most;
-}
-
-/* A share of the time in which it could run: on a busy machine a server that spins gets little of
- * the CPU, but is never seen to sleep. So the time that it has waited for a CPU does not count, and
- * the look is longer if little is left. */
 void check_cpu_below(struct check *check, int percent, int64_t time_ns, const char *while_what) {
-  enum { LOOKS = 10 };
-  const int64_t least = 50 * MUX_MS;
-  int64_t used = -check_cpu_ns(check);
-  int64_t queued = -check_queued_ns(check);
-  int64_t start = mux_now_ns();
-  int64_t now_used = 0;
-  int64_t able = 0;
-  for (int i = 0; i < LOOKS && able < least; i++) {
-    check_sleep(time_ns);
-    now_used = used + check_cpu_ns(check);
-    able = mux_now_ns() - start - (queued + check_queued_ns(check));
-  }
+  if (!check_owns(check))
+    return;
+  struct mux_delay delay;
+  struct mux_delay_since since;
+  mux_delay_begin(&delay, mux_server_root(check->server));
+  check_let_run(check, time_ns);
+  struct patience patience = patience_begin(check, check_patience_ns(check));
+  while (mux_delay_read(&delay, &since) == 0 && since.unsettled && !patience_is_over(&patience))
+    check_sleep(patience_step_ns(&patience));
+  patience_end(&patience);
+  mux_delay_free(&delay);
   check_alive(check);
-  int64_t share = now_used * 100 / (able > least ? able : least);
+  int share = (int)(since.demand * 100);
   bool spins = check->backend != NULL && (check->backend->flags & MUX_SPINS) != 0;
   if (share >= percent && !spins) /* whose nature it is */
-    check_fail(check, "burns %" PRId64 " %% of a core while %s", share, while_what);
-  check_note(check, "%" PRId64 " %% of a core while %s", share, while_what);
+    check_fail(check, "burns %d %% of a core while %s", share, while_what);
+  check_note(check, "%d %% of a core while %s", share, while_what);
 }

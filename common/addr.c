@@ -67,7 +67,7 @@ static const char *split_host(const char *text, char *host, size_t host_bytes) {
     end = strrchr(text, ':');
     colon = end;
     if (end != NULL && memchr(text, ':', (size_t)(end - text)) != NULL)
-      return NULL; /* a bare IPv6 address: its brackets are missing */
+      return NULL; /* an IPv6 address without brackets */
   }
   if (end == NULL || colon == NULL || *colon != ':' || end == start ||
       (size_t)(end - start) >= host_bytes)
@@ -91,7 +91,7 @@ static int parse_inet(struct mux_addr *addr, const char *rest, bool allow_remote
   if (*rest == '[')
     hints.ai_family = AF_INET6;
   if (*rest == '[' || host[strspn(host, "0123456789.")] == 0)
-    hints.ai_flags = AI_NUMERICHOST; /* a mistyped number is no name to look up */
+    hints.ai_flags = AI_NUMERICHOST; /* do not look up a mistyped number as a name */
   struct addrinfo *found = NULL;
   int error = getaddrinfo(host, NULL, &hints, &found);
   if (error != 0) {

@@ -4,7 +4,7 @@
 
 struct mux_build_info {
   const char *version;
-  const char *git;      /* commit, "-dirty" behind it when the tree had changes; "unknown" */
+  const char *git;      /* commit, with "-dirty" if the tree had changes; "unknown" */
   const char *compiler; /* name and version */
   const char *flags;    /* CPPFLAGS, CFLAGS and LDFLAGS */
 };

@@ -1,21 +1,71 @@
 /* cli.c: see cli.h. */
 #include "common/cli.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/option_table.h"
 
+/* Reads the character of UTF-8 that text begins with (RFC 3629). Returns its bytes, 0 if it is
+ * none. */
+static size_t decode(const unsigned char *text, uint32_t *code) {
+  static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000}; /* of so many bytes */
+  size_t bytes = text[0] < 0x80         ? 1
+                 : text[0] >> 5 == 0x06 ? 2
+                 : text[0] >> 4 == 0x0e ? 3
+                 : text[0] >> 3 == 0x1e ? 4
+                                        : 0;
+  *code = bytes == 1 ? text[0] : text[0] & (0x7fu >> bytes);
+  for (size_t i = 1; i < bytes; i++) {
+    if (text[i] >> 6 != 2)
+      return 0;
+    *code = *code << 6 | (text[i] & 0x3f);
+  }
+  bool valid = *code >= least[bytes] && *code <= 0x10ffff && *code >> 11 != 0x1b; /* surrogates */
+  return valid ? bytes : 0;
+}
+
+/* What moves a terminal's cursor or turns the direction of text around: C0, DEL, C1, line and
+ * paragraph separators, and bidirectional controls (Unicode, UAX #9). */
+static bool is_control(uint32_t code) {
+  return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x061c ||
+         (code >= 0x200e && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
+         (code >= 0x2066 && code <= 0x2069);
+}
+
+char *mux_printable(char *out, size_t out_bytes, const char *text) {
+  const unsigned char *p = (const unsigned char *)text;
+  size_t at = 0;
+  uint32_t code;
+  while (*p != 0) {
+    size_t bytes = decode(p, &code);
+    if (bytes > 0 && !is_control(code)) {
+      if (at + bytes >= out_bytes)
+        break;
+      memcpy(out + at, p, bytes);
+      at += bytes;
+      p += bytes;
+      continue;
+    }
+    /* Byte by byte: those of a control character that follow its first are no beginning. */
+    if (at + 4 >= out_bytes)
+      break;
+    at += (size_t)snprintf(out + at, out_bytes - at, "\\x%02x", *p++);
+  }
+  if (out_bytes > 0)
+    out[at] = 0;
+  return out;
+}
+
 static void message(const char *kind, const char *format, va_list args) {
   char text[1024];
+  char shown[1024];
   char line[1200];
   vsnprintf(text, sizeof text, format, args);
-  int n = snprintf(line, sizeof line, "muxbench: %s%s\n", kind, text);
+  int n = snprintf(line, sizeof line, "muxbench: %s%s\n", kind,
+                   mux_printable(shown, sizeof shown, text));
   if (n < 0)
     return;
   size_t bytes = (size_t)n < sizeof line ? (size_t)n : sizeof line - 1;
@@ -44,19 +94,6 @@ _Noreturn void mux_die(int status, const char *format, ...) {
   message("", format, args);
   va_end(args);
   exit(status);
-}
-
-char *mux_printable(char *out, size_t out_bytes, const char *text) {
-  size_t at = 0;
-  for (const unsigned char *p = (const unsigned char *)text; *p != 0 && at + 5 < out_bytes; p++) {
-    if (*p >= 0x20 && *p < 0x7f)
-      out[at++] = (char)*p;
-    else
-      at += (size_t)snprintf(out + at, out_bytes - at, "\\x%02x", *p);
-  }
-  if (out_bytes > 0)
-    out[at] = 0;
-  return out;
 }
 
 static int64_t read_value(const char *option, const char *text, struct mux_option_row row) {
@@ -92,63 +129,4 @@ void mux_parse_args(const struct argp *argp, int argc, char **argv, void *input)
   error_t error = argp_parse(argp, argc, argv, 0, NULL, input);
   if (error != 0)
     mux_die(MUX_EXIT_USAGE, "%s: %s", name, strerror(error));
-}
-
-/* Leaves `out` empty. */
-static void output_free(struct mux_output *out) {
-  free(out->temporary);
-  free(out->path);
-  *out = (struct mux_output){0};
-}
-
-int mux_output_open(struct mux_output *out, const char *path) {
-  *out = (struct mux_output){0};
-  if (path == NULL || strcmp(path, "-") == 0) {
-    out->stream = stdout;
-    return 0;
-  }
-  struct stat status;
-  bool exists = stat(path, &status) == 0;
-  if (exists && S_ISDIR(status.st_mode))
-    return -EISDIR;
-  if (*path == 0)
-    return -ENOENT;
-  out->path = strdup(path);
-  bool replaced = !exists || S_ISREG(status.st_mode); /* never a device or a pipe */
-  if (replaced && asprintf(&out->temporary, "%s.tmp-%ld", path, (long)getpid()) < 0)
-    out->temporary = NULL;
-  if (out->path != NULL && (!replaced || out->temporary != NULL))
-    out->stream = replaced ? fopen(out->temporary, "wxe") : fopen(path, "we");
-  if (out->stream == NULL) {
-    int error = errno;
-    output_free(out);
-    return -error;
-  }
-  return 0;
-}
-
-int mux_output_commit(struct mux_output *out) {
-  int error = 0;
-  if (out->stream == NULL)
-    return -EBADF;
-  if (fflush(out->stream) != 0 || ferror(out->stream))
-    error = errno != 0 ? errno : EIO;
-  if (out->path != NULL && fclose(out->stream) != 0 && error == 0)
-    error = errno;
-  if (out->temporary != NULL) {
-    if (error == 0 && rename(out->temporary, out->path) != 0)
-      error = errno;
-    if (error != 0)
-      unlink(out->temporary);
-  }
-  output_free(out);
-  return -error;
-}
-
-void mux_output_abort(struct mux_output *out) {
-  if (out->path != NULL)
-    fclose(out->stream);
-  if (out->temporary != NULL)
-    unlink(out->temporary);
-  output_free(out);
 }

@@ -1,8 +1,9 @@
-/* cli.h: what all commands share: exit codes, messages, strict parsing of option values.
+/* cli.h: what all commands share: exit codes, messages, strict parsing of option values, and result
+ * files (output.h).
  *
  * Data goes to stdout, everything else to stderr. A message is one line, begins with
- * "muxbench: " and names the option or the file and line that is to blame. Text that came from
- * outside is printed with control characters escaped. */
+ * "muxbench: " and names the option or the file and line that is to blame. Control characters in it
+ * are escaped, wherever they came from; what prints elsewhere uses mux_printable. */
 #ifndef MUX_CLI_H
 #define MUX_CLI_H
 
@@ -10,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+
+#include "common/output.h"
 
 enum mux_exit {
   MUX_EXIT_OK = 0,
@@ -25,7 +28,8 @@ void mux_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The same, then exit(status). Only while a command is being set up. */
 _Noreturn void mux_die(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Copies text into out, control and non-ASCII bytes as \xNN, cut to fit. Returns out. */
+/* Copies text into out as valid UTF-8 without control characters: what is one, and what is not
+ * UTF-8, as \xNN byte by byte. Cut to fit, at a whole character. Returns out. */
 char *mux_printable(char *out, size_t out_bytes, const char *text);
 
 /* Values of single options, for commands without a table (common/option_table.h). A bad one, or one
@@ -38,17 +42,5 @@ int64_t mux_option_time(const char *option, const char *text, int64_t min_ns, in
 /* argp_parse for the subcommand argv[0]: usage "muxbench NAME", errors exit 2, no positional
  * arguments unless the parser takes them. */
 void mux_parse_args(const struct argp *argp, int argc, char **argv, void *input);
-
-/* Where --json[=FILE] goes: stdout for NULL or "-". Opened under a temporary name, put in place by
- * mux_output_commit, so that a failed command leaves no half file. A device or pipe is written as
- * it is. Returns 0 or -errno (-EISDIR: before anything has run). */
-struct mux_output {
-  FILE *stream;
-  char *path;      /* NULL: stdout */
-  char *temporary; /* NULL: `path` itself is written */
-};
-int mux_output_open(struct mux_output *out, const char *path);
-int mux_output_commit(struct mux_output *out);
-void mux_output_abort(struct mux_output *out);
 
 #endif

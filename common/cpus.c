@@ -135,7 +135,7 @@ int mux_cpus_split(cpu_set_t *server, cpu_set_t *load, int server_cores) {
   }
   if (CPU_COUNT(load) > 0)
     return 0;
-  if (taken >= 2) { /* the server asked for all of them: leave one to the load */
+  if (taken >= 2) { /* the server has all of them: leave one to the load */
     int last = mux_cpus_nth(server, taken - 1);
     CPU_CLR((size_t)last, server);
     CPU_SET((size_t)last, load);

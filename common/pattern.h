@@ -1,11 +1,11 @@
-/* pattern.h: bytes that know where they belong.
+/* pattern.h: bytes that tell where they belong.
  *
  * Every connection sends one endless stream. Byte o of connection c is byte o%8 (little endian) of
- * the word mix(seed, c, o/8), where mix is a bijection of 64 bits: 24 bits connection, 40 bits word
- * index (8 TiB a connection). A word that comes back can thus be unmixed, and says which connection
- * and which offset it was sent for: loss, repetition, reordering and cross-talk are told apart from
- * damage. With messages of p bytes, message m is bytes [m·p, (m+1)·p): a pattern of connection,
- * message and offset. The mixing is the finaliser of splitmix64 (Steele, Lea, Flood 2014). */
+ * the word mix(seed, c, o/8), where mix is a bijection of 64 bits: 24 bits of connection and 40
+ * bits of word index (8 TiB per connection). A word that comes back can be unmixed and tells the
+ * connection and the offset that it was sent at, so loss, repetition, reordering and cross-talk can
+ * be told from damage. With messages of p bytes, message m is bytes [m·p, (m+1)·p) of the stream.
+ * The mixing is the finaliser of splitmix64 (Steele, Lea, Flood 2014). */
 #ifndef MUX_PATTERN_H
 #define MUX_PATTERN_H
 
@@ -31,8 +31,8 @@ static inline uint64_t mux_pattern_word(const struct mux_pattern *pattern, uint3
   return x ^ x >> 31;
 }
 
-/* Where the word at `data`, 8 bytes, stands in which stream: the mixing turned back. Nonsense if
- * the bytes are none of the pattern's whole words. */
+/* Unmixes the word at `data`, 8 bytes: its connection and its offset there. The result means
+ * nothing if the bytes are not a whole word of the pattern. */
 struct mux_pattern_place {
   uint32_t connection;
   uint64_t offset; /* below MUX_PATTERN_BYTES */
@@ -54,8 +54,8 @@ static inline struct mux_pattern_place mux_pattern_place(const struct mux_patter
 void mux_pattern_fill(const struct mux_pattern *pattern, uint32_t connection, uint64_t offset,
                       void *out, size_t n);
 
-/* Compares n received bytes with [offset, offset+n) of the stream. Returns how many are right from
- * the start: n if all are. */
+/* Compares n received bytes with [offset, offset+n) of the stream. Returns how many are right
+ * before the first wrong one: n if all are. */
 size_t mux_pattern_match(const struct mux_pattern *pattern, uint32_t connection, uint64_t offset,
                          const void *data, size_t n);
 
@@ -68,8 +68,8 @@ enum mux_damage {
 };
 
 /* What is wrong with data, which should have been [offset, offset+n) but differs. `connections` and
- * `sent` bound what can have been sent (ids 0…connections-1, offsets below sent). Needs some 15
- * bytes from the first wrong one on to tell; with fewer the answer is ALTERED. */
+ * `sent` bound what can have been sent (ids 0…connections-1, offsets below sent). It takes about 15
+ * bytes from the first wrong one on; with fewer the answer is ALTERED. */
 struct mux_diagnosis {
   enum mux_damage damage;
   uint64_t offset;          /* of the first wrong byte */

@@ -1,5 +1,5 @@
-/* pidfd.h: a descriptor that is readable once a process has ended (pidfd_open(2)), to be waited for
- * beside others. */
+/* pidfd.h: a descriptor that is readable once a process has ended (pidfd_open(2)), so that it can
+ * be polled with others. */
 #ifndef MUX_PIDFD_H
 #define MUX_PIDFD_H
 

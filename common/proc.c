@@ -50,10 +50,10 @@ int mux_proc_stat(pid_t pid, struct mux_proc_stat *stat) {
     return n == 0 || n == -ENOENT ? -ESRCH : (int)n;
   const char *p = strrchr(text, ')'); /* the name itself may hold anything */
   return p != NULL && sscanf(p + 1,
-                             " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNd64 " %" SCNd64
+                             " %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %" SCNd64 " %" SCNd64
                              " %" SCNd64 " %" SCNd64,
-                             &stat->parent, &stat->user, &stat->system, &stat->children_user,
-                             &stat->children_system) == 5
+                             &stat->state, &stat->parent, &stat->flags, &stat->user, &stat->system,
+                             &stat->children_user, &stat->children_system) == 7
              ? 0
              : -ESRCH;
 }

@@ -1,4 +1,4 @@
-/* proc.h: reading what the kernel says of processes and of the host. Source: proc(5). */
+/* proc.h: what the kernel tells about processes and the host. Source: proc(5). */
 #ifndef MUX_PROC_H
 #define MUX_PROC_H
 
@@ -9,17 +9,22 @@
 /* A whole small file, cut to bytes - 1. Returns its length or -errno; text is terminated. */
 ssize_t mux_proc_read(const char *path, char *text, size_t bytes);
 
-/* The number after "key:" at the start of a line, -1 if there is none. */
+/* The number after "key:" at the beginning of a line, -1 if there is none. */
 int64_t mux_proc_number(const char *text, const char *key);
-/* ... of /proc/PID/FILE. */
+/* The same in /proc/PID/FILE. */
 int64_t mux_proc_of(pid_t pid, const char *file, const char *key);
 
 /* Of /proc/PID/stat: times in clock ticks, those of children once they have been waited for. */
 struct mux_proc_stat {
+  char state; /* R running or ready to run, S and D asleep, T stopped, Z ended, … */
+  unsigned flags;
   pid_t parent;
   int64_t user, system, children_user, children_system;
 };
-/* Returns 0 or -errno (-ESRCH: it has ended). */
+/* Flags of the kernel (include/linux/sched.h). */
+enum { MUX_PROC_EXITING = 0x4, MUX_PROC_IO_WORKER = 0x10 };
+/* Of a process, or of one thread: state and flags are its own. Returns 0 or -errno (-ESRCH: it has
+ * ended). */
 int mux_proc_stat(pid_t pid, struct mux_proc_stat *stat);
 
 #endif

@@ -15,10 +15,11 @@
 #include "common/pidfd.h"
 #include "process/supervisor.h"
 
-/* How long a supervisor may take to kill everything: longer only if the kernel is stuck. */
+/* How long a supervisor may take to kill everything. It takes longer only if the kernel is stuck.
+ */
 #define KILL_TIMEOUT_NS (5 * MUX_S)
 
-/* The environment with LD_PRELOAD replaced. One free() releases it. */
+/* The environment with LD_PRELOAD replaced. One free() is enough. */
 static char **environment_with(const char *preload, char *assignment) {
   size_t n = 0;
   while (environ[n] != NULL)
@@ -137,8 +138,7 @@ void mux_process_signal(struct mux_process *process, int signal) {
     (void)!send(process->lifeline, &signal, sizeof signal, MSG_NOSIGNAL);
 }
 
-/* Waits for the supervisor, which kills in the order children show up; a stuck one is abandoned to
- * SIGKILL. */
+/* Waits for the supervisor, which has to kill everything first. A stuck one gets SIGKILL. */
 static void reap_supervisor(pid_t pid) {
   int pidfd = mux_pidfd_open(pid);
   struct pollfd wait = {.fd = pidfd, .events = POLLIN};

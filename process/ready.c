@@ -21,7 +21,7 @@ static int ephemeral_low(void) {
       low = 32768;
     fclose(file);
   }
-  /* A machine that gives the whole range to outgoing connections leaves no safe place. */
+  /* If the host gives the whole range to outgoing connections, no port is safe. */
   return low > PORT_LOWEST + 100 ? low : 32768;
 }
 
@@ -81,7 +81,7 @@ static int receive_all(int fd, unsigned char *data, size_t bytes, int64_t deadli
   return 0;
 }
 
-/* Leaves in good order, so that a server with one connection at a time is free again. */
+/* Waits for the server's FIN, so that one with a single connection at a time is free again. */
 static void say_goodbye(int fd, const struct mux_addr *addr, int64_t deadline) {
   unsigned char rest[64];
   if (addr->kind == MUX_ADDR_UDP || shutdown(fd, SHUT_WR) != 0)

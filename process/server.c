@@ -1,5 +1,5 @@
-/* server.c: see server.h. How a server's process is held is process.h's business; here is what is
- * particular to servers: their command line, when they serve, how they are asked to stop. */
+/* server.c: see server.h. process.h holds the process; here is what is particular to servers: their
+ * command lines, when they serve, and how they are asked to stop. */
 #include "process/server.h"
 
 #include <errno.h>
@@ -41,7 +41,7 @@ struct mux_server {
   size_t counters_bytes;
 };
 
-/* What a failed start needs to tell. */
+/* Where the reason for a failed start goes. */
 struct complaint {
   char *why;
   size_t bytes;
@@ -52,7 +52,7 @@ static int complain(const struct complaint *c, int error, const char *text) {
   return error;
 }
 
-/* Last line of the server's stderr, printable, "" if there is none. */
+/* The last line of the server's stderr, printable, "" if there is none. */
 static void last_line(char *out, size_t out_bytes, const char *path) {
   char tail[1024];
   out[0] = 0;

@@ -1,7 +1,7 @@
 /* supervisor.c: see supervisor.h.
  *
- * Invariant: of our descriptors the supervisor keeps its end of the lifeline alone, so that nobody
- * else's EOF hangs on it; and it ends only when it has no child left. */
+ * Invariants: of our descriptors the supervisor keeps only its end of the lifeline, so that nobody
+ * waits in vain for an EOF; and it ends only when it has no children left. */
 #include "process/supervisor.h"
 
 #include <errno.h>
@@ -27,7 +27,7 @@ static void report(int kind, int value) {
   (void)!send(LIFELINE, &message, sizeof message, MSG_NOSIGNAL);
 }
 
-/* Moves what the program needs to 0, 1, 2, 3… and the lifeline behind them; closes the rest. */
+/* Moves what the program needs to 0, 1, 2, 3… and the lifeline after them; closes the rest. */
 static int arrange_descriptors(const struct mux_process_spec *spec, int lifeline, int null_fd) {
   int from[LIFELINE + 1];
   from[0] = null_fd;
@@ -36,7 +36,7 @@ static int arrange_descriptors(const struct mux_process_spec *spec, int lifeline
   for (int i = 0; i < MUX_PROCESS_PASSED; i++)
     from[PASSED_BASE + i] = i < spec->passed_count ? spec->passed[i] : -1;
   from[LIFELINE] = lifeline;
-  for (int i = 0; i <= LIFELINE; i++) /* out of the way of the targets first */
+  for (int i = 0; i <= LIFELINE; i++) /* first out of the way of the targets */
     if (from[i] >= 0 && (from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, LIFELINE + 1)) < 0)
       return -errno;
   for (int i = 0; i <= LIFELINE; i++) {
@@ -50,14 +50,14 @@ static int arrange_descriptors(const struct mux_process_spec *spec, int lifeline
 
 _Noreturn static void run_program(const struct mux_process_spec *spec, char **env) {
   sigset_t none;
-  report(MUX_REPORT_STARTED, getpid()); /* from here, so that it is ahead of a failed exec */
+  report(MUX_REPORT_STARTED, getpid()); /* sent from here, it comes before a failed exec */
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
   signal(SIGINT, SIG_DFL);
   signal(SIGTERM, SIG_DFL);
   signal(SIGPIPE, SIG_DFL);
   setpgid(0, 0);
-  /* Should the supervisor itself be killed; it has one thread, whose end is its own. */
+  /* In case the supervisor itself is killed. */
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   int error = 0;
   if (spec->nofile > 0) {
@@ -84,7 +84,8 @@ static void kill_one(pid_t pid, void *data) {
   kill(pid, SIGKILL);
 }
 
-/* Kills every descendant: those of a killed child become ours, so this ends with none. */
+/* Kills every descendant. The children of one that is killed become ours, so none is left at last.
+ */
 static void kill_all(void) {
   static const char children[] = "/proc/thread-self/children";
   struct timespec pause = {.tv_nsec = 1000000};
@@ -99,7 +100,7 @@ static void kill_all(void) {
   }
 }
 
-/* Reaps what has ended. Returns true if the program was among it. */
+/* Reaps children that have ended. Returns true if the program was one of them. */
 static bool reap(int signals, pid_t program) {
   struct signalfd_siginfo info;
   (void)!read(signals, &info, sizeof info);

@@ -1,4 +1,4 @@
-/* supervisor.h: the process between process.c and the program it runs. See process.h. */
+/* supervisor.h: the process between us and the program that we run. See process.h. */
 #ifndef MUX_SUPERVISOR_H
 #define MUX_SUPERVISOR_H
 
@@ -8,7 +8,8 @@
 
 struct mux_process_spec;
 
-/* What comes up the lifeline, one per datagram. Down it go signal numbers, an int each. */
+/* What the supervisor reports over the lifeline, one per datagram. It receives signal numbers, an
+ * int each. */
 enum mux_report_kind {
   MUX_REPORT_STARTED,     /* value: pid of the program; always the first */
   MUX_REPORT_FAILED,      /* value: errno; nothing was started, the supervisor ends */
@@ -20,8 +21,8 @@ struct mux_report {
   int value;
 };
 
-/* Runs in the child of a fork, for good. Takes nothing for granted that a fork of a threaded
- * process lacks: no allocation, no stdio. */
+/* Runs in the child of a fork and does not return. The process may have had threads, so it neither
+ * allocates nor uses stdio. */
 _Noreturn void mux_supervise(const struct mux_process_spec *spec, char **env, int lifeline,
                              int null_fd);
 

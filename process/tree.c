@@ -1,7 +1,7 @@
 /* tree.c: see tree.h.
  *
- * /proc/PID/task/TID/children is cheap for a process of few threads; for one of thousands, reading
- * the parent of every process of the host is. */
+ * For a process with few threads reading /proc/PID/task/TID/children is cheap; for one with
+ * thousands it is cheaper to read the parent of every process on the host. */
 #include "process/tree.h"
 
 #include <dirent.h>
@@ -21,7 +21,7 @@ enum { PROCESSES_ASKED = 256 };
 
 /* ---- Finding --------------------------------------------------------------------------------- */
 
-/* While it is looked for, tree->pids begins with the root. */
+/* During the search tree->pids begins with the root. */
 static void add(pid_t pid, void *data) {
   struct mux_tree *tree = data;
   if (tree->count == tree->room) {
@@ -55,7 +55,7 @@ void mux_tree_children(const char *path, void (*visit)(pid_t pid, void *data), v
     close(fd);
 }
 
-/* Returns false when the process has too many threads for this. */
+/* Returns false if the process has too many threads for this. */
 static bool add_children(struct mux_tree *tree, pid_t pid) {
   char path[64];
   pid_t tids[FEW_THREADS];
@@ -94,7 +94,7 @@ static void add_children_by_scan(struct mux_tree *tree, pid_t pid) {
     closedir(dir);
 }
 
-/* Puts those that live in the place of the root and the ended. */
+/* Finds the clocks, and removes the root and the processes that have ended. */
 static void find_clocks(struct mux_tree *tree) {
   int found = 0;
   clockid_t *clocks = reallocarray(tree->clocks, (size_t)tree->room, sizeof *tree->clocks);
@@ -203,7 +203,7 @@ int mux_tree_cpu(struct mux_tree *tree, struct mux_tree_cpu *out) {
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
-/* The sum in bytes of two lines of a file in /proc/PID, -1 if either is not there. */
+/* The sum in bytes of two lines of a file in /proc/PID, -1 if one is missing. */
 static int64_t sum_of(pid_t pid, const char *file, const char *one, const char *other) {
   int64_t a = mux_proc_of(pid, file, one);
   int64_t b = mux_proc_of(pid, file, other);

@@ -1,5 +1,5 @@
 # Conformance: `muxbench check` on every backend, and the proof that its cases can fail. Everything
-# prints TAP, so that tests/run_tests counts each case of each backend.
+# prints TAP, so that tests/run_tests counts every case of every backend.
 MUTANT  := $(BUILD)/tests/mutants/mutant
 FAULTS  := $(BUILD)/tests/shims/faults.so
 CONFORMANCE := tests/conformance/backends.sh
@@ -18,9 +18,9 @@ $(FAULTS): tests/shims/faults.c
 -include $(MUTANT_OBJECTS:.o=.d)
 CONFORMANCE_TOOLS := $(MUTANT) $(FAULTS)
 test-programs: $(CONFORMANCE_TOOLS)
-$(BUILD)/tests/integration/test_check: | $(MUTANT)
+$(BUILD)/tests/integration/test_check: | $(CONFORMANCE_TOOLS)
 
-# The mutants prove the cases, not the backends: their timing is that of an ordinary build.
+# The mutants prove the cases, not the backends: an ordinary build does that.
 PROOF := $(if $(SAN),,'$(MUTANTS)')
 TEST_COMMANDS += '$(QUICK)' '$(SOUND) quick' $(PROOF) '$(SHIM) quick'
 

@@ -11,9 +11,11 @@
 /* Writes NAME.cfg. */
 void test_write_config(const char *name, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* Runs NAME.cfg with results in OUT. On a host that is far too busy a trial may fail for want of a
- * single echo, which is no business of these tests: exit 1 will do. */
+/* Runs NAME.cfg with results in OUT, and asserts that no trial fails. On a host that is far too
+ * busy one may fail for want of a single echo: then it is run again, twice at the most. */
 void test_run_experiment(struct test_result *result, const char *name, const char *out);
+/* Whether trials of the latest run in OUT failed for that reason; any other one fails the test. */
+bool test_was_starved(const char *out);
 /* Of the latest run in OUT. The caller frees them, decrefs it. */
 struct rows test_read_rows(const char *out);
 json_t *test_read_run(const char *out);

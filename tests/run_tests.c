@@ -2,18 +2,20 @@
  *
  *     run_tests [-t SECONDS] [-j LANES] COMMAND...
  *
- * -t: the time that a command has (120). -j: so many commands at once (1). Both hold for those
- * behind them, which wait for all before, so that what measures can be left alone: -j 2 A B -j 1 C.
+ * -t: how many seconds a command may take (120). -j: how many commands run at once (1). Both apply
+ * to the commands after them, which wait for all before, so that a command that measures can have
+ * the machine to itself: -j 2 A B -j 1 C.
  *
- * A COMMAND is run by sh. One that prints TAP (every cmocka program does, told so by
- * CMOCKA_MESSAGE_OUTPUT) counts for as many cases as it reports; another one counts for one, by its
- * exit status (0 passed, 77 skipped). A program that crashes, outlives its time, exits non-zero
- * without a failed case, loses a case of its plan, or leaves a process behind, fails one case more.
- * The last line is the sum: "N passed, N failed, N skipped". Exit 0 only if nothing failed.
+ * A COMMAND is run by sh. One that prints TAP (as every cmocka program does, because of
+ * CMOCKA_MESSAGE_OUTPUT) counts for as many cases as it reports; any other counts for one, by its
+ * exit status (0 passed, 77 skipped). A program that crashes, outruns its time, exits non-zero
+ * without a failed case, runs fewer or more cases than it planned, or leaves a process behind,
+ * fails one case more. The last line is the sum: "N passed, N failed, N skipped". Exit 0 only if
+ * nothing failed.
  *
- * Each command has a lane, a process of the driver's own that is a subreaper (prctl(2)): whatever a
- * program leaves behind becomes the lane's child and cannot hide in another process group. What a
- * lane has to say is printed in one piece when it ends. */
+ * Each command runs in a lane, a process of the driver's own that is a subreaper (prctl(2)):
+ * whatever a program leaves running becomes the lane's child and cannot hide in another process
+ * group. The output of a lane is printed in one piece when it ends. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -42,10 +44,10 @@ struct program {
   int status;     /* as waitpid gives it; -1: killed at the end of its time */
   bool leftovers; /* processes outlived it */
   struct tally tally;
-  long planned;
+  long planned; /* cases; -1: it gave no plan */
 };
 
-/* What could not be had ends the driver. */
+/* Ends the driver if something could not be made. */
 static void *or_exit(void *made) {
   if (made == NULL || made == MAP_FAILED) {
     perror("run_tests");
@@ -54,7 +56,7 @@ static void *or_exit(void *made) {
   return made;
 }
 
-/* A file that no program inherits. */
+/* A temporary file that no program inherits. */
 static FILE *temporary(void) {
   FILE *file = or_exit(tmpfile());
   fcntl(fileno(file), F_SETFD, FD_CLOEXEC);
@@ -63,7 +65,8 @@ static FILE *temporary(void) {
 
 static sigset_t watched; /* blocked for good, taken by sigtimedwait */
 
-/* The next child that has ended, -1 if there is none at all, 0 after deadline_ns. */
+/* The next child that has ended; -1 if there are no children, 0 after deadline_ns, -2 after SIGINT
+ * or SIGTERM. */
 static pid_t wait_child(int64_t deadline_ns, int *status) {
   for (;;) {
     pid_t pid = waitpid(-1, status, WNOHANG);
@@ -79,7 +82,7 @@ static pid_t wait_child(int64_t deadline_ns, int *status) {
   }
 }
 
-/* Kills every direct child once; their children become ours and are met in the next round. */
+/* Kills every direct child once. Their children become ours, for the next round. */
 static void kill_children(bool name_them) {
   char path[64];
   snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
@@ -142,7 +145,7 @@ static void run(struct program *program, int64_t timeout_ns) {
     ;
   if (ended <= 0)
     program->status = -1;
-  /* A supervisor that saw its pipe close needs a moment to end its servers. */
+  /* A supervisor whose lifeline has closed needs a moment to end its servers. */
   int ignored;
   int64_t grace = ended > 0 ? mux_now_ns() + GRACE_S * MUX_S : 0;
   while (ended > 0)
@@ -160,7 +163,7 @@ static void count_line(struct program *program, const char *line) {
   bool ok = strncmp(line, "ok ", 3) == 0;
   long plan;
   if (sscanf(line, "1..%ld", &plan) == 1)
-    program->planned += plan;
+    program->planned = plan + (program->planned > 0 ? program->planned : 0);
   else if (!ok && strncmp(line, "not ok ", 7) != 0)
     return;
   else if (strstr(line, "# SKIP") != NULL)
@@ -171,8 +174,8 @@ static void count_line(struct program *program, const char *line) {
     program->tally.failed++;
 }
 
-/* Reads the output for its cases, then judges the program as a whole. Returns what was wrong with
- * it besides failed cases, or NULL. */
+/* Counts the cases in the output, then judges the program as a whole. Returns what is wrong with it
+ * apart from failed cases, or NULL. */
 static const char *judge(struct program *program) {
   struct tally *tally = &program->tally;
   char *line = NULL;
@@ -190,12 +193,16 @@ static const char *judge(struct program *program) {
     wrong = "left processes behind";
   else if (WIFSIGNALED(program->status))
     wrong = strsignal(WTERMSIG(program->status));
-  else if (cases > 0 && program->planned > cases)
+  else if (program->planned > cases)
     wrong = "cases of its plan are missing";
+  else if (program->planned >= 0 && program->planned < cases)
+    wrong = "more cases than planned";
   else if (cases == 0 && WEXITSTATUS(program->status) == EXIT_SKIPPED)
     tally->skipped++;
   else if (!clean && tally->failed == 0)
     wrong = "exit status is not 0";
+  else if (cases == 0 && program->planned == 0)
+    tally->skipped++;
   else if (cases == 0)
     tally->passed++;
   if (wrong != NULL)
@@ -216,8 +223,8 @@ static void print_output(FILE *output) {
   free(line);
 }
 
-/* Every skipped case with its reason: a case that did not run is told, not only counted. A program
- * that skipped as a whole has said why in its own words. */
+/* Every skipped case with its reason: one that did not run is shown, not only counted. A program
+ * that was skipped as a whole has given its reason in its own words. */
 static void print_skips(FILE *output, bool whole) {
   char *line = NULL;
   size_t room = 0;
@@ -228,9 +235,9 @@ static void print_skips(FILE *output, bool whole) {
   free(line);
 }
 
-/* In the lane: runs a command, prints what came of it and leaves the count in *tally. */
+/* In the lane: runs a command, prints the outcome and leaves the count in *tally. */
 static void run_and_report(const char *command, int64_t timeout_ns, struct tally *tally) {
-  struct program program = {.command = command};
+  struct program program = {.command = command, .planned = -1};
   int64_t start = mux_now_ns();
   run(&program, timeout_ns);
   const char *wrong = judge(&program);
@@ -242,7 +249,7 @@ static void run_and_report(const char *command, int64_t timeout_ns, struct tally
   if (tally->failed > 0)
     print_output(program.output);
   if (tally->skipped > 0)
-    print_skips(program.output, tally->passed + tally->failed == 0 && program.planned == 0);
+    print_skips(program.output, tally->passed + tally->failed == 0 && program.planned <= 0);
   fclose(program.output);
 }
 
@@ -259,7 +266,7 @@ static struct tally total;
 
 static void start(struct lane *lane, const char *command, int64_t timeout_ns) {
   lane->says = temporary();
-  *lane->tally = (struct tally){.failed = 1}; /* unless the lane lives to tell */
+  *lane->tally = (struct tally){.failed = 1}; /* if the lane dies */
   fflush(stdout);
   pid_t driver = getpid();
   lane->pid = fork();

@@ -26,7 +26,7 @@ check() {
   fi
 }
 
-echo 1..16
+echo 1..20
 check "a command that passes" "1 passed, 0 failed, 0 skipped" true
 check "a command that fails" "0 passed, 1 failed, 0 skipped" false
 check "a command that does not exist" "0 passed, 1 failed, 0 skipped" /nonesuch
@@ -43,6 +43,11 @@ check "cases are counted" "2 passed, 1 failed, 1 skipped" \
 check "commands add up" "3 passed, 0 failed, 1 skipped" \
   "printf '1..2\nok 1\nok 2 # SKIP\n'" "printf '1..2\nok 1 - a\nok 2 - b\n'"
 check "cases of the plan are missing" "1 passed, 1 failed, 0 skipped" "printf '1..2\nok 1 - a\n'"
+check "a plan and not a case" "0 passed, 1 failed, 0 skipped" "printf '1..5\n'"
+check "a plan, not a case, and exit 77" "0 passed, 1 failed, 0 skipped" "sh -c 'echo 1..5; exit 77'"
+check "more cases than planned" "2 passed, 1 failed, 0 skipped" \
+  "printf '1..1\nok 1 - a\nok 2 - b\n'"
+check "a plan of no case skips" "0 passed, 0 failed, 1 skipped" "printf '1..0 # SKIP none here\n'"
 check "all cases pass but not the program" "1 passed, 1 failed, 0 skipped" \
   "sh -c 'echo ok 1 - a; exit 3'"
 check "one failure among many" "2 passed, 1 failed, 0 skipped" true false true

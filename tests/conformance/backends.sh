@@ -3,10 +3,10 @@
 #
 #     backends.sh [-b REGEX] [-j N] ADDRESS [CHECK OPTION...]       (MUXBENCH: the program)
 #
-# -b: only backends whose whole name matches (ERE); there may be none. -j: so many at once (2); most
-# cases wait for something. Those with a thread or process per connection come last and alone: ten
-# thousand of these disturb whoever runs beside them. A backend that does not offer the transport of ADDRESS is left out. {} in
-# ADDRESS becomes the backend's name, for Unix paths. Exit 1 if a case of any of them failed.
+# -b: only backends whose whole name matches this ERE, perhaps none. -j: how many at once (2); most
+# cases wait for something. Backends with a process per connection come last and one at a time: ten
+# thousand processes disturb everything else. A backend that does not offer the transport of ADDRESS
+# is left out. {} in ADDRESS becomes the backend's name, for Unix paths. Exit 1 if a case failed.
 set -u
 : "${MUXBENCH:?path of muxbench}"
 only=.+

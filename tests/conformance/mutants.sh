@@ -2,13 +2,13 @@
 # Proves that the cases can fail: every flaw of tests/mutants is caught by its case, with a reason.
 # Prints TAP.
 #
-#     mutants.sh -m MUTANT [-a] [-j N] [PATTERN]       (MUXBENCH: the program; PATTERN: of flaws, ERE)
+#     mutants.sh -m MUTANT [-a] [-j N] [PATTERN]       (MUXBENCH: the program; PATTERN: ERE of flaws)
 #
-# -a: every case on every flaw. One that fails besides the flaw's own has to be declared, with the
-# reason, in tests/mutants/also.txt: a case that fails for a reason nobody has thought of is found. A
-# declared one may pass: some are a matter of timing. -j: so many flaws at once (1).
+# -a: every case on every flaw. A case that fails besides the flaw's own must be declared in
+# tests/mutants/also.txt with the reason, so that failures nobody has thought of are found. A declared
+# case may pass: with some flaws it is a matter of timing. -j: how many flaws at once (1).
 #
-# That the sound server passes the same cases is a matter of its own (conformance.mk).
+# sound.sh proves that the sound server passes the same cases.
 set -u
 : "${MUXBENCH:?path of muxbench}"
 mutant=
@@ -27,7 +27,7 @@ pattern=${1:-.}
 also=$(cd "$(dirname "$0")/../mutants" && pwd)/also.txt
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1 # mutants may leave a file behind
+cd "$work" || exit 1 # mutants may leave files
 
 "$mutant" | sed 1d | grep -E "$pattern" >rows # the first is the sound one
 flaws=$(wc -l <rows)
@@ -49,7 +49,7 @@ check() {
 }
 check --case "$own" --patience 1s
 rm -f "$n.socket"
-[ -z "$all" ] || check # a slow one may not come to its own
+[ -z "$all" ] || check # with a slow flaw the time may be up before its own case
 awk -v n="$n" -v flaw="$flaw" -v own="$own" '
   FILENAME ~ /also.txt$/ {
     if (/^#/) next
@@ -59,7 +59,7 @@ awk -v n="$n" -v flaw="$flaw" -v own="$own" '
   }
   { said = said "  # " $0 "\n" }
   /^not ok / { last = $NF; next }
-  /^  # not run: / { next } # the time for all cases is used up
+  /^  # (not run|the server does not start): / { next } # no verdict on the flaw
   /^  # / { if (!(last in failed)) order[++count] = last; failed[last] = failed[last] $0 "\n" }
   END {
     for (i = 1; i <= count; i++)
@@ -76,7 +76,7 @@ awk '{ print NR, $0 }' rows | tr '\n' '\0' | xargs -0 -P "$jobs" -I '{row}' sh o
 for n in $(seq "$flaws"); do cat "$n"; done >said
 cat said
 
-# Every case needs a flaw that it catches, or it does not count.
+# A case that catches no flaw does not count.
 "$MUXBENCH" check --list | awk '{print $1}' | while read -r name; do
   awk -v name="$name" '$3 == name { found = 1 } END { exit !found }' rows || echo "$name"
 done >unproved

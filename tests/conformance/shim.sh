@@ -1,6 +1,6 @@
 #!/bin/sh
-# Every backend under faults: short counts, EINTR, EAGAIN and shortages from the LD_PRELOAD shim, and
-# tiny rings and buffers for io_uring, which escapes it. Prints TAP.
+# Every backend under faults: short counts, EINTR, EAGAIN and shortages from the LD_PRELOAD shim; tiny
+# rings and buffers for io_uring, which escapes it. Prints TAP.
 #
 #     shim.sh FAULTS.so MUTANT quick|all       (MUXBENCH: the program)
 set -u
@@ -14,7 +14,7 @@ here=$(dirname "$0")
 report=$(mktemp) || exit 1
 trap 'rm -f "$report"' EXIT
 export MUX_FAULT_REPORT="$report"
-# A sanitizer's runtime wants to come first, and cannot here.
+# A sanitizer's runtime wants to be loaded first, which is not possible here.
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0"
 failed=0
 
@@ -26,7 +26,7 @@ done
 "$here/backends.sh" -j 3 -b 'uring.*' tcp://127.0.0.1:0 \
   --options entries=8,completions=16,buffers=64,buffer=64 "$@" || failed=1
 
-# That the shim bites: these two are sound but for a rare answer of the kernel.
+# The shim works: these two mutants fail only on a rare answer of the kernel.
 echo "1..3"
 n=0
 for flaw in drops-short-send exits-on-eintr; do
@@ -39,5 +39,5 @@ done
 injected=$(awk '{ sum += $1 } END { print sum + 0 }' "$report")
 not=
 [ "$injected" -gt 1000 ] || { not="not " && failed=1; }
-echo "${not}ok 3 - the shim has struck $injected times"
+echo "${not}ok 3 - the shim has injected $injected faults"
 exit $failed

@@ -1,12 +1,12 @@
 #!/bin/sh
 # Every backend under valgrind for ROUNDS rounds of the cases that open, break and close connections:
-# no invalid access, no leak, and no descriptor left at the end. Prints TAP.
+# no invalid access, no leak, and no descriptor open at the end. Prints TAP.
 #
-#     soak.sh [ROUNDS [PATTERN]]       (MUXBENCH: the program; PATTERN: of backends, ERE)
+#     soak.sh [ROUNDS [PATTERN]]       (MUXBENCH: the program; PATTERN: ERE of backends)
 #
-# io_uring writes to memory behind valgrind's back, which then takes it for uninitialised: those
-# backends have the sanitizers (make test-all). Left out are also those with a process per connection,
-# which takes its descriptors and memory with it, and those that serve one peer at a time.
+# Valgrind does not see io_uring write to memory and takes it for uninitialised: those backends are
+# tested with sanitizers (make test-all). Also left out are backends with a process per connection,
+# whose end frees its descriptors and memory, and those that serve one peer at a time.
 set -u
 : "${MUXBENCH:?path of muxbench}"
 rounds=${1:-3}
@@ -48,7 +48,7 @@ $(grep -A1 '^not ok' "$work/tap" 2>/dev/null || echo 'no server')"
   done
   kill -TERM "$pid"
   wait "$pid" || wrong="$wrong exit status $?;"
-  # "N open (M std)": the rest is what valgrind and the shell have handed on.
+  # "N open (M std)": descriptors inherited from valgrind and the shell do not count.
   grep -A1 '^==.*Open .*:' "$log" | grep -v '^--' | paste - - |
     grep -v 'inherited from parent' >"$work/open" && wrong="$wrong descriptors: $(cat "$work/open")"
   if [ -z "$wrong" ]; then

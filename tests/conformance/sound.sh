@@ -1,6 +1,6 @@
 #!/bin/sh
-# Proves that a right server passes: every case on the sound mutant, over the transport that the case
-# asks for (TCP, if any will do). Prints TAP.
+# Proves that a correct server passes: every case on the sound mutant, over the transport that the
+# case needs (TCP if it does not matter). Prints TAP.
 #
 #     sound.sh MUTANT [quick]       (MUXBENCH: the program)
 set -u

@@ -105,7 +105,10 @@ static int assert_measurements(void) {
     seen[trial] = true;
     assert_string_equal(fields[column_of(names, columns, "errors_mismatch")], "0");
     assert_true(atoi(fields[column_of(names, columns, "completed")]) > 0);
-    assert_true(atof(fields[column_of(names, columns, "server_cpu_us_per_req")]) > 0);
+    /* A busy host may let the runner come too late to read the clocks, which it says then. */
+    bool late = strstr(fields[column_of(names, columns, "flags")], "edges_late") != NULL;
+    bool has_cpu = atof(fields[column_of(names, columns, "server_cpu_us_per_req")]) > 0;
+    assert_true(has_cpu != late);
   }
   fclose(in);
   return rows;

@@ -54,7 +54,8 @@ static void bad_peers_are_told_apart(void **state) {
                     "load = { connections = 10; duration = \"300ms\"; warmup = \"50ms\"; "
                     "timeout = \"100ms\"; };\n",
                     loses->target, alters->target);
-  test_run_experiment(&result, "peers", "peers");
+  test_command(&result, "run %s/peers.cfg --out %s/peers", test_directory(), test_directory());
+  test_expect(&result, 1);
   struct rows rows = test_read_rows("peers");
   json_t *run = test_read_run("peers");
   const struct row *lossy = test_find_row(&rows, "all", "loses");

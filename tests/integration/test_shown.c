@@ -25,18 +25,14 @@ static void who_waits_in_turn_is_shown(void **state) {
     const char *label;
     int at_a_time;
   } expected[] = {{"epoll-lt", 30}, {"iterative", 1}, {"pool", 4}, {"prefork", 4}};
-  int shown = 0;
   for (size_t i = 0; i < TEST_COUNT(expected); i++) {
     const struct row *one = test_find_row(&rows, "connections=1", expected[i].label);
     const struct row *many = test_find_row(&rows, "connections=30", expected[i].label);
     assert_false(row_has_flag(one, "in_turn"));
     assert_false(row_has_flag(one, "errors"));
-    if (strcmp(row_text(many, COL_status), "failed") == 0)
-      continue; /* the host is far too busy */
     assert_false(row_has_flag(many, "errors"));
     int waiting = 30 - expected[i].at_a_time;
     assert_int_equal(row_has_flag(many, "in_turn"), waiting > 0);
-    shown += waiting > 0;
     assert_true(row_number(many, COL_never_served) == waiting);
     assert_true(row_number(many, COL_errors_timeout) <= waiting);
     if (waiting > 0)
@@ -46,7 +42,6 @@ static void who_waits_in_turn_is_shown(void **state) {
     if (waiting > 0 && !(fairness > share / 4 && fairness < share * 1.01))
       fail_msg("%s: fairness %g", expected[i].label, fairness);
   }
-  assert_in_range(shown, 1, 3);
   rows_free(&rows);
 }
 
@@ -139,8 +134,6 @@ static void workers_and_policies_span_a_matrix(void **state) {
       assert_int_equal(workers, EOF);
       continue;
     }
-    if (strstr(reason, "no message was echoed") != NULL)
-      continue; /* the host is far too busy */
     measured++;
     if (workers != 2)
       fail_msg("%s, %s: %s, %s", cell, label, row_text(row, COL_status), reason);
@@ -149,7 +142,7 @@ static void workers_and_policies_span_a_matrix(void **state) {
     if (strstr(cell, "handoff") != NULL && !(balance > 0.99))
       fail_msg("%s: handed off in turn, but %u and %u", label, accepted[0], accepted[1]);
   }
-  assert_in_range(measured, 5, 10);
+  assert_int_equal(measured, 10);
   json_decref(run);
   rows_free(&rows);
 }

@@ -1,10 +1,10 @@
-/* flaws.h: one row for every way in which mutant.c can be wrong, and the case that must catch it.
- * A case of `muxbench check` without a row here does not count. */
+/* flaws.h: one row for each flaw that the mutant can have, with the case that must catch it. A case
+ * of `muxbench check` without a row here does not count. */
 #ifndef MUTANT_FLAWS_H
 #define MUTANT_FLAWS_H
 
-/* enum suffix, flaw, address to serve on ("{port}": TCP), the case that must catch it. What it
- * fails besides is declared in also.txt. */
+/* Suffix in the enum, name, address to serve on ("{port}": TCP), and the case that must catch it.
+ * also.txt has the other cases that it fails. */
 #define TCP  "{port}"
 #define UDP  "udp:{port}"
 #define UNIX "unix:{path}"

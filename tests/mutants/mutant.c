@@ -1,12 +1,14 @@
 /* mutant.c: an echo server that is sound, or wrong in one way that is chosen by name.
  *
- *     mutant                  lists the flaws: name, address, case that must catch it, others that
- * do mutant FLAW PORT        127.0.0.1 and ::1 mutant FLAW udp:PORT    127.0.0.1 mutant FLAW
- * unix:PATH
+ *     mutant                    lists the flaws: name, address, the case that must catch it
+ *     mutant FLAW PORT          serves on 127.0.0.1 and ::1
+ *     mutant FLAW udp:PORT      ... on 127.0.0.1
+ *     mutant FLAW unix:PATH
  *
- * It is a program of its own, and shares nothing with the backends, so that the cases are not
- * proved by the code that they judge. The table of flaws and the cases that must catch them is
- * flaws.h. */
+ * It is a program of its own and shares no code with the backends, so that the cases are not proved
+ * by the code that they judge. flaws.h has the table of flaws and of the cases that must catch
+ * them.
+ */
 #include "tests/mutants/mutant.h"
 
 #include <arpa/inet.h>

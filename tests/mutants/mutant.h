@@ -1,4 +1,4 @@
-/* mutant.h: what the parts of the mutant share: which flaw it has, and its sockets. */
+/* mutant.h: what the parts of the mutant share: its flaw and its sockets. */
 #ifndef MUTANT_H
 #define MUTANT_H
 
@@ -7,7 +7,7 @@
 
 #include "tests/mutants/flaws.h"
 
-/* Marks each place where a flaw sits. */
+/* Whether it has this flaw. Marks every place that a flaw changes. */
 bool is(enum flaw which);
 
 _Noreturn void die(const char *what); /* with errno's text, exit 1 */
@@ -15,7 +15,7 @@ _Noreturn void die(const char *what); /* with errno's text, exit 1 */
 /* A non-blocking socket of this type, bound, and listening if it is a stream. Dies on errors. */
 int bound(int type, const void *addr, socklen_t bytes);
 
-/* Ends the process in good order: what it has made in the file system goes. */
+/* Exits with 0 and removes the files that it has made. */
 _Noreturn void leave(void);
 
 /* The two servers; neither returns. */

@@ -1,5 +1,5 @@
-/* mutant_datagram.c: the mutant over UDP on 127.0.0.1: receives one datagram, sends it back to
- * where it came from, and waits by epoll for the next. */
+/* mutant_datagram.c: the mutant over UDP on 127.0.0.1: receives a datagram, sends it back to where
+ * it came from, and waits for the next with epoll. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -19,21 +19,21 @@ struct datagram {
 static int udp_fd, other_fd; /* the second one is bound to another port */
 static unsigned echoed;
 
-/* Returns false if none waits, or what came was an error about an earlier one. */
+/* Returns false if there is none, or only an error about an earlier one. */
 static bool receive(struct datagram *in) {
   socklen_t length = sizeof in->from;
   in->bytes = recvfrom(udp_fd, in->data, is(FLAW_SMALL_DATAGRAMS) ? 4096 : sizeof in->data, 0,
                        (struct sockaddr *)&in->from, &length);
   if (in->bytes < 0 && errno == ECONNREFUSED && is(FLAW_EXITS_ON_ICMP))
     die("recvfrom");
-  if (in->bytes < 0) /* takes the error off the queue */
+  if (in->bytes < 0) /* take the error off the queue */
     recv(udp_fd, in->data, sizeof in->data, MSG_ERRQUEUE | MSG_DONTWAIT);
   if (in->bytes == 0 && is(FLAW_ZERO_IS_END))
     exit(0);
   return in->bytes >= 0;
 }
 
-/* The flaw: a place for each peer, by its port, and no more places. */
+/* The flaw: a table of peers, by port, that fills up. */
 static bool knows(const struct sockaddr_in *peer) {
   static bool known[65536];
   static int count;
@@ -54,7 +54,8 @@ static void send_back(const struct datagram *out) {
     die("sendto");
 }
 
-/* What else waits comes back with the first: behind it, to its sender, or not at all. */
+/* The datagrams that wait after the first, with their flaws: joined to it, sent to its sender, or
+ * too many for a table. */
 static void receive_more(struct datagram *first) {
   static struct datagram next;
   int taken = 1;
@@ -78,7 +79,7 @@ static int bound_to(int port) {
   struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   at.sin_port = htons((uint16_t)port);
   int fd = bound(SOCK_DGRAM, &at, sizeof at);
-  setsockopt(fd, IPPROTO_IP, IP_RECVERR, &one, sizeof one); /* wants to know of ICMP errors */
+  setsockopt(fd, IPPROTO_IP, IP_RECVERR, &one, sizeof one); /* report ICMP errors */
   return fd;
 }
 

@@ -1,5 +1,5 @@
-/* mutant_stream.c: the mutant over TCP and Unix sockets: one level-triggered epoll loop; every
- * connection has one buffer, and reads while there is room in it. */
+/* mutant_stream.c: the mutant over TCP and Unix sockets: one level-triggered epoll loop. Every
+ * connection has one buffer and reads while there is room in it. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -33,7 +33,7 @@ static int epoll_fd, signal_fd;
 static int listeners[2], listener_count;
 static int open_count;
 static unsigned char shared[BUFFER];
-static int64_t paused_ms;  /* out of descriptors since; 0: accepting */
+static int64_t paused_ms;  /* when it ran out of descriptors; 0: accepting */
 static int64_t stopped_ms; /* when SIGTERM came; 0: not yet */
 
 static int64_t now_ms(void) {
@@ -61,7 +61,7 @@ static void end(struct conn *conn, bool leak_fd) {
     epoll_ctl(epoll_fd, EPOLL_CTL_DEL, conn->fd, NULL);
   *slot(conn->fd) = NULL;
   if (is(FLAW_LEAKS_MEMORY)) {
-    static void *leaks; /* a list, so that no compiler leaves it out */
+    static void *leaks; /* a list, so that no compiler optimises it away */
     void **leak = malloc(4096);
     if (leak != NULL) {
       memset(leak, 1, 4096);
@@ -131,7 +131,7 @@ static bool room(struct conn *conn) {
   return true;
 }
 
-/* What has just been received at `data`, as a flawed server takes it. */
+/* Spoils the n bytes just received at `data`, as the flaw has it. Returns how many are kept. */
 static size_t spoil(struct conn *conn, unsigned char *data, size_t n) {
   if (is(FLAW_DROPS_FF) && n == 1 && data[0] == 0xff)
     return 0;
@@ -172,8 +172,8 @@ static enum step receive(struct conn *conn) {
   return is(FLAW_SHORT_READ_IS_ALL) && (size_t)n < most ? NOTHING : MORE;
 }
 
-/* The firehose flaw: who has sent a MiB is served for as long as it goes on, pauses of a second and
- * all others notwithstanding. */
+/* The firehose flaw: a connection that has sent a MiB is served until it pauses for a second, and
+ * nobody else meanwhile. */
 static bool goes_on(const struct conn *conn) {
   if (!is(FLAW_NO_BUDGET) || conn->received < 1 << 20)
     return false;
@@ -265,7 +265,7 @@ static void accept_all(int listener) {
 
 /* ---- The loops ------------------------------------------------------------------------------ */
 
-/* SIGTERM: what the queues hold is echoed, then each connection is closed. */
+/* SIGTERM: stops accepting. What the queues hold is echoed, then each connection is closed. */
 static void drain(void) {
   stopped_ms = now_ms();
   if (is(FLAW_SIGTERM_EXITS))

@@ -1,16 +1,16 @@
-/* faults.c: LD_PRELOAD shim: the rare answers of the kernel, often. A server that is right echoes
- * every byte all the same.
+/* faults.c: an LD_PRELOAD shim that gives the kernel's rare answers often. A correct server still
+ * echoes every byte.
  *
  * Short receives and sends, EINTR, EAGAIN, ENOBUFS, ENOMEM, EMFILE and ECONNABORTED come at random
- * in about one of eight calls, from the seed in MUX_FAULT_SEED. Only what the kernel may answer in
- * that place is given, because a server may rely on the rest:
- *   - short counts and EAGAIN not on an edge-triggered descriptor: the edge would never come again;
- *   - EAGAIN not on a blocking descriptor;
- *   - the errors of a shortage from accept alone: elsewhere they may end the connection.
+ * in about one of eight calls, from the seed in MUX_FAULT_SEED. It only gives what the kernel may
+ * answer to that call, because a server may rely on the rest:
+ *   - no short counts and no EAGAIN on an edge-triggered descriptor: the edge would not come again;
+ *   - no EAGAIN on a blocking descriptor;
+ *   - ENOBUFS, ENOMEM and EMFILE from accept only: elsewhere they may end the connection.
  * At exit the number of faults is appended to the file that MUX_FAULT_REPORT names.
  *
- * io_uring escapes it: its requests are no calls. Tiny rings and buffers do it there
- * (conformance.mk). Sources: recv(2), send(2), accept(2), epoll(7), signal(7). */
+ * Requests of io_uring are not calls and escape it; tests/conformance/shim.sh uses tiny rings and
+ * buffers instead. Sources: recv(2), send(2), accept(2), epoll(7), signal(7). */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -41,7 +41,7 @@ static uint64_t seed(void) {
   return text != NULL ? strtoull(text, NULL, 10) : 1;
 }
 
-/* splitmix64; every thread its own sequence. */
+/* splitmix64, with a sequence of its own for every thread. */
 static uint64_t draw(void) {
   if (state == 0)
     state = (seed() + __atomic_fetch_add(&threads, 1, __ATOMIC_RELAXED)) << 20 | 1;
@@ -67,7 +67,7 @@ __attribute__((destructor)) static void report(void) {
   fclose(file);
 }
 
-/* The function that this one stands before. */
+/* The function that this one hides. */
 #define REAL(name)                                                                                 \
   static __typeof__(&name) real;                                                                   \
   if (real == NULL)                                                                                \
@@ -87,7 +87,7 @@ static bool is_stream(int fd) {
   return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &bytes) == 0 && type == SOCK_STREAM;
 }
 
-/* A fault for a transfer of *n bytes on fd: an error number, or 0 and perhaps fewer bytes. */
+/* A fault for a transfer of *n bytes on fd: an error number; or 0, and *n may have become less. */
 static int transfer_fault(int fd, size_t *n) {
   if (!is_stream(fd) || !strikes())
     return 0;
@@ -134,28 +134,16 @@ ssize_t write(int fd, const void *data, size_t n) {
   return real(fd, data, n);
 }
 
-/* Vectors are cut to the part of their first element. */
-ssize_t readv(int fd, const struct iovec *vector, int count) {
-  REAL(readv);
-  struct iovec first = vector[0];
-  size_t n = first.iov_len;
-  FAULTY(fd, n);
-  if (n == first.iov_len)
-    return real(fd, vector, count);
-  first.iov_len = n;
-  return real(fd, &first, 1);
-}
-
-ssize_t writev(int fd, const struct iovec *vector, int count) {
-  REAL(writev);
-  struct iovec first = vector[0];
-  size_t n = first.iov_len;
-  FAULTY(fd, n);
-  if (n == first.iov_len)
-    return real(fd, vector, count);
-  first.iov_len = n;
-  return real(fd, &first, 1);
-}
+/* Vectors are cut to a part of their first element. */
+#define VECTORED(name)                                                                             \
+  ssize_t name(int fd, const struct iovec *vector, int count) {                                    \
+    REAL(name);                                                                                    \
+    struct iovec first = vector[0];                                                                \
+    FAULTY(fd, first.iov_len);                                                                     \
+    return first.iov_len == vector[0].iov_len ? real(fd, vector, count) : real(fd, &first, 1);     \
+  }
+VECTORED(readv)
+VECTORED(writev)
 
 ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
   REAL(recvmsg);
@@ -171,8 +159,8 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
   return real(fd, message, flags);
 }
 
-/* ECONNABORTED says that a connection has gone from the queue; here it is still there. Shortages
- * are rarer, because a server pauses after each. */
+/* ECONNABORTED says that a connection has left the queue; here it stays there. Shortages are rarer,
+ * because a server pauses after each. */
 static int accept_fault(int fd) {
   static const int shortages[] = {ENOBUFS, ENOMEM, EMFILE};
   if (!strikes())
@@ -201,7 +189,7 @@ int accept(int fd, struct sockaddr *addr, socklen_t *bytes) {
   return accept4(fd, addr, bytes, 0);
 }
 
-/* ---- Waiting: interrupted, or told of less than there is ------------------------------------ */
+/* ---- Waiting: interrupted, or with fewer events than there are ------------------------------ */
 
 int epoll_ctl(int epoll, int op, int fd, struct epoll_event *event) {
   REAL(epoll_ctl);
@@ -215,7 +203,7 @@ int fcntl(int fd, int command, ...) {
   REAL(fcntl);
   va_list arguments;
   va_start(arguments, command);
-  void *argument = va_arg(arguments, void *); /* an int comes in the same register */
+  void *argument = va_arg(arguments, void *); /* an int is passed in the same register */
   va_end(arguments);
   if (command == F_SETFL && ((intptr_t)argument & O_ASYNC) != 0 && fd >= 0 && fd < FDS)
     __atomic_store_n(&edge[fd], true, __ATOMIC_RELAXED);
