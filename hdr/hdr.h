@@ -21,7 +21,7 @@ struct mux_hdr {
   int32_t counts_length;
   int64_t sub_bucket_mask;
   int64_t total;    /* values recorded */
-  int64_t clamped;  /* of these, above `highest`: recorded as highest */
+  int64_t clamped;  /* of these, above `highest`: recorded as highest. Decoded: at most so many */
   int64_t min, max; /* exact; min is INT64_MAX and max 0 while total is 0 */
   __int128 sum;     /* exact */
   int64_t counts[];
@@ -46,9 +46,11 @@ static inline int32_t mux_hdr_index(const struct mux_hdr *h, int64_t value) {
                    ((int64_t)1 << h->sub_bucket_half_count_magnitude));
 }
 
-/* Records count values. Negative ones count as 0, those above highest as highest (and `clamped`).
- */
+/* Records a value count times (0: changes nothing). A negative value counts as 0, one above highest
+ * as highest, and in `clamped`. */
 static inline void mux_hdr_record_n(struct mux_hdr *h, int64_t value, int64_t count) {
+  if (count == 0)
+    return;
   if (__builtin_expect((uint64_t)value > (uint64_t)h->highest, 0)) {
     h->clamped += value > 0 ? count : 0;
     value = value < 0 ? 0 : h->highest;
@@ -65,7 +67,8 @@ static inline void mux_hdr_record(struct mux_hdr *h, int64_t value) {
   mux_hdr_record_n(h, value, 1);
 }
 
-/* Adds all of `from` to `to`; both have the same layout, else -EINVAL. */
+/* Adds all of `from` to `to`. Returns 0, or an error and `to` is unchanged: -EINVAL the layouts
+ * differ, -EOVERFLOW the sum of the counts does not fit. */
 int mux_hdr_add(struct mux_hdr *to, const struct mux_hdr *from);
 
 /* The value at rank ceil(p/100·n), at least 1, as HdrHistogram's Java has it: the highest value
@@ -83,8 +86,9 @@ int64_t mux_hdr_highest_at(const struct mux_hdr *h, int32_t index);
 /* HdrHistogram V2 wire form, zlib-compressed and in base64 ("HISTF…"). Caller frees; NULL: no
  * memory. */
 char *mux_hdr_encode(const struct mux_hdr *h);
-/* Reads it back. The text is not trusted. NULL with errno EINVAL (malformed) or ENOMEM. min, max
- * and sum are then those of the counters. */
+/* Reads it back. The text is not trusted. NULL with errno EINVAL (malformed) or ENOMEM. The form
+ * has counters only: min, max and sum are those of the counters, and `clamped` is what the counter
+ * of `highest` holds, an upper bound. */
 struct mux_hdr *mux_hdr_decode(const char *text, size_t length);
 
 /* Percentile distribution rows: value, percentile, count, 1/(1-p) (.hgrm). value_scale divides. */

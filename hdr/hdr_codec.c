@@ -178,6 +178,7 @@ static bool get_counters(struct mux_hdr *h, const unsigned char *from, size_t by
     }
     i++;
   }
+  h->clamped = h->counts[mux_hdr_index(h, h->highest)];
   return true;
 }
 
