@@ -10,11 +10,6 @@
 #include "loadgen/datagram.h"
 #include "loadgen/worker.h"
 
-const char *const load_error_names[LOAD_ERRORS] = {"connect", "reset", "timeout", "mismatch",
-                                                   "closed"};
-const char *const load_kind_names[LOAD_KINDS] = {"response",     "service", "slip",
-                                                 "backpressure", "connect", "wakeup"};
-
 static void record(struct load_worker *w, enum load_kind kind, int64_t ns) {
   mux_hdr_record(w->interval->hdr[kind], ns);
 }

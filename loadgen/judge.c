@@ -16,10 +16,6 @@ static const double slip_part = 0.10;
 static const double lost_share = 0.001;
 static const double waited_share = 0.01;
 
-const char *const load_flag_names[] = {
-    "client_bound", "rate_missed",    "slip_high", "short_of_connections",
-    "unanswered",   "datagrams_lost", NULL};
-
 static double busiest_thread(const struct load_result *r) {
   double busiest = 0;
   for (int i = 0; i < r->threads; i++)

@@ -19,8 +19,11 @@
 #include "common/cpus.h"
 #include "hdr/hdr.h"
 
+/* In the order of the enums, NULL-terminated. */
 enum load_mode { LOAD_ECHO, LOAD_CRR, LOAD_STREAM };
+extern const char *const load_mode_names[];
 enum load_arrival { LOAD_CONSTANT, LOAD_POISSON };
+extern const char *const load_arrival_names[];
 
 /* What ended a connection or kept it from being made. Messages lost with a connection count one
  * error each; a connection lost with none outstanding counts one. */

@@ -56,13 +56,11 @@ static json_t *timeline(const struct load_result *r) {
 }
 
 static void add_setup(json_t *root, const struct load_config *config, const struct load_result *r) {
-  static const char *const modes[] = {"echo", "crr", "stream"};
-  static const char *const arrivals[] = {"constant", "poisson"};
   char target[MUX_ADDR_TEXT];
   bool open = config->rate_per_s > 0;
   json_object_set_new(root, "target", json_string(mux_addr_print(target, &config->target)));
   json_object_set_new(root, "loop", json_string(open ? "open" : "closed"));
-  json_object_set_new(root, "mode", json_string(modes[config->mode]));
+  json_object_set_new(root, "mode", json_string(load_mode_names[config->mode]));
   json_object_set_new(root, "engine", json_string(config->engine->name));
   json_object_set_new(root, "connections", json_integer(config->connections));
   json_object_set_new(root, "established", json_integer(r->established));
@@ -73,7 +71,8 @@ static void add_setup(json_t *root, const struct load_config *config, const stru
   json_object_set_new(root, "depth", open ? json_null() : json_integer(config->depth));
   json_object_set_new(root, "offered_per_s",
                       open ? json_real((double)config->rate_per_s) : json_null());
-  json_object_set_new(root, "arrival", open ? json_string(arrivals[config->arrival]) : json_null());
+  json_object_set_new(root, "arrival",
+                      open ? json_string(load_arrival_names[config->arrival]) : json_null());
   json_object_set_new(root, "seed", count(config->seed));
   json_object_set_new(root, "duration_s", number(r->duration_s));
 }
