@@ -123,6 +123,19 @@ static void explain_losses(const struct load_config *config, const struct load_r
                  "net.core.rmem_max");
 }
 
+/* The histograms end at 60 s. In a closed loop service is response. */
+static void explain_clamped(const struct load_config *config, const struct load_result *r) {
+  char text[MUX_UNIT_TEXT];
+  for (int kind = 0; kind < LOAD_KINDS; kind++) {
+    const struct mux_hdr *h = r->hdr[kind];
+    if (h->clamped > 0 && (kind != LOAD_SERVICE || config->rate_per_s > 0))
+      mux_warn("%lld of %lld %s times were above %s and count as that; percentiles up there are "
+               "lower bounds",
+               (long long)h->clamped, (long long)h->total, load_kind_names[kind],
+               mux_show_time(text, (double)h->highest));
+  }
+}
+
 void load_explain(const struct load_config *config, const struct load_result *r) {
   char text[MUX_UNIT_TEXT];
   if (r->flags & LOAD_SHORT_OF_CONNECTIONS && !r->interrupted)
@@ -141,6 +154,7 @@ void load_explain(const struct load_config *config, const struct load_result *r)
              mux_show_time(text, (double)config->timeout_ns));
   if (r->flags & LOAD_DATAGRAMS_LOST)
     explain_losses(config, r);
+  explain_clamped(config, r);
   if (r->flags & LOAD_CLIENT_BOUND)
     mux_warn("client_bound: a load thread was busy %.0f %% of the time, more than the server, so "
              "throughput and latency are its own; raise --threads or --cpus%s",

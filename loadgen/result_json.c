@@ -31,6 +31,7 @@ static json_t *distribution(const struct mux_hdr *h) {
   bool any = h->total > 0;
   json_t *object = json_object();
   json_object_set_new(object, "count", json_integer(h->total));
+  json_object_set_new(object, "clamped", json_integer(h->clamped));
   json_object_set_new(object, "min", any ? json_real((double)h->min / 1e3) : json_null());
   json_object_set_new(object, "mean", any ? json_real(mux_hdr_mean(h) / 1e3) : json_null());
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
