@@ -30,7 +30,8 @@ struct coordinator {
   const struct load_config *config;
   struct load_shared shared;
   struct load_worker *workers;
-  int started;
+  int made, started; /* workers with memory, workers with a thread */
+  int events_fd;     /* -1: nobody listens, or nobody any more */
   struct load_collector collector;
   struct load_target server;
   enum phase phase;
@@ -43,13 +44,19 @@ struct coordinator {
   bool interrupted;
 };
 
-static void announce(const struct coordinator *k, const char *edge) {
+/* When the reader has gone, the run goes on: SIGPIPE is blocked, and taken off the queue here. */
+static void announce(struct coordinator *k, const char *edge) {
   char line[64];
-  if (k->config->events_fd < 0)
+  if (k->events_fd < 0)
     return;
   int n = snprintf(line, sizeof line, "%s %lld\n", edge, (long long)mux_now_ns());
-  ssize_t written = write(k->config->events_fd, line, (size_t)n);
-  (void)written; /* nobody listens any more: the run goes on */
+  if (write(k->events_fd, line, (size_t)n) == n)
+    return;
+  sigset_t broken;
+  sigemptyset(&broken);
+  sigaddset(&broken, SIGPIPE);
+  sigtimedwait(&broken, NULL, &(struct timespec){0});
+  k->events_fd = -1;
 }
 
 static void wake_all(struct coordinator *k) {
@@ -198,6 +205,10 @@ static int set_up(struct coordinator *k) {
   sigaddset(&mask, SIGINT);
   sigaddset(&mask, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &mask, &k->old_mask);
+  sigset_t broken;
+  sigemptyset(&broken);
+  sigaddset(&broken, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &broken, NULL);
   k->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
   k->shared.poke_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   k->workers = calloc((size_t)config->threads, sizeof *k->workers);
@@ -210,8 +221,8 @@ static int set_up(struct coordinator *k) {
     mux_cpus_pin(&config->cpus);
   load_target_find(&k->server, &config->target);
   int rc = load_collector_init(&k->collector, config, k->workers, mux_now_ns());
-  for (int i = 0; rc == 0 && i < config->threads; i++)
-    rc = load_worker_init(&k->workers[i], &k->shared, i);
+  for (; rc == 0 && k->made < config->threads; k->made++)
+    rc = load_worker_init(&k->workers[k->made], &k->shared, k->made);
   for (int i = 0; rc == 0 && i < config->threads; i++) {
     rc = -pthread_create(&k->workers[i].thread, NULL, load_worker_main, &k->workers[i]);
     k->started += rc == 0;
@@ -220,9 +231,8 @@ static int set_up(struct coordinator *k) {
 }
 
 static void tear_down(struct coordinator *k) {
-  if (k->workers != NULL)
-    for (int i = 0; i < k->config->threads; i++)
-      load_worker_destroy(&k->workers[i]);
+  for (int i = 0; i < k->made; i++)
+    load_worker_destroy(&k->workers[i]);
   free(k->workers);
   load_collector_free(&k->collector);
   if (k->shared.poke_fd >= 0)
@@ -233,7 +243,8 @@ static void tear_down(struct coordinator *k) {
 }
 
 int load_run(const struct load_config *config, struct load_result *result) {
-  struct coordinator k = {.config = config, .signal_fd = -1, .shared.poke_fd = -1};
+  struct coordinator k = {
+      .config = config, .events_fd = config->events_fd, .signal_fd = -1, .shared.poke_fd = -1};
   k.measure_ns = k.drain_ns = INT64_MAX;
   *result = (struct load_result){0};
   int rc = set_up(&k);

@@ -222,6 +222,27 @@ static void a_runner_hears_the_phases(void **state) {
   close(hold[0]);
 }
 
+/* Nobody reads the phases any more: the load goes on. */
+static void a_runner_may_stop_listening(void **state) {
+  (void)state;
+  int events[2];
+  assert_int_equal(pipe2(events, O_CLOEXEC), 0);
+  assert_int_equal(fcntl(events[1], F_SETFD, 0), 0);
+  char command[300];
+  struct test_process process;
+  snprintf(command, sizeof command,
+           "load --target %s --json --duration 100ms --warmup 0 --events-fd %d", server.target,
+           events[1]);
+  close(events[0]);
+  test_start(&process, command);
+  close(events[1]);
+  test_wait(&process, &result);
+  assert_in_range(result.status, 0, 1);
+  json_t *json = test_json(&result);
+  assert_true(test_json_int(json, "completed") > 0);
+  json_decref(json);
+}
+
 /* What hands know from wrk. */
 static void short_options_and_a_bare_target_do(void **state) {
   (void)state;
@@ -300,6 +321,7 @@ int main(void) {
       cmocka_unit_test(timestamps_split_the_service_time),
       cmocka_unit_test(a_closed_idle_connection_is_an_error),
       cmocka_unit_test(a_runner_hears_the_phases),
+      cmocka_unit_test(a_runner_may_stop_listening),
       cmocka_unit_test(short_options_and_a_bare_target_do),
       cmocka_unit_test(the_highest_rate_is_found),
       cmocka_unit_test(what_makes_no_sense_is_refused),
