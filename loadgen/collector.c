@@ -134,7 +134,7 @@ static bool gather_one(struct load_collector *c, bool final) {
     const struct load_interval *filled = atomic_load(&w->filled);
     if (filled != NULL)
       earliest = filled->end_ns < earliest ? filled->end_ns : earliest;
-    else if (!final && atomic_load(&w->told_stage) != LOAD_DONE)
+    else if (!final && atomic_load(&w->told_stage) < LOAD_DRAINED)
       return false;
   }
   if (earliest == INT64_MAX)

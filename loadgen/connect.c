@@ -13,8 +13,10 @@
 enum {
   UNDER_WAY_MOST = 512, /* connects of the whole run that wait for their answer */
   AT_A_TIME = 16,       /* begun between two looks at events: an answer is timed as it comes */
-  SLOW_CONNECT_NS = 100 * 1000000,  /* no SYN is sent again sooner */
-  QUEUE_FULL_PAUSE_NS = 1 * 1000000 /* AF_UNIX says EAGAIN when the accept queue is full */
+  SLOW_CONNECT_NS = 100 * 1000000, /* no SYN is sent again sooner */
+  /* connect(2) on AF_UNIX says EAGAIN while the accept queue is full, and nothing says when that is
+   * over: we try again, until --timeout has passed. */
+  TRY_AGAIN_NS = 100 * 1000,
 };
 
 void load_connect_init(struct load_worker *w, int64_t now) {
@@ -43,13 +45,13 @@ static const struct mux_addr *source_of(const struct load_sources *sources, uint
   return addr;
 }
 
-static int begin(struct load_worker *w, struct load_connection *c, int64_t now) {
+/* Returns 0, or -errno: -EAGAIN the accept queue is full. */
+static int try_connect(struct load_worker *w, struct load_connection *c) {
   struct mux_addr addr;
   struct mux_sock_options options = {.congestion = w->config->congestion};
   /* In crr successive requests of a connection take successive addresses. */
   const struct mux_addr *source = source_of(
       &w->config->sources, c->id + c->generation * (uint32_t)w->config->connections, &addr);
-  c->connect_ns = now;
   int fd = mux_sock_connect(&w->config->target, source, &options);
   if (fd < 0)
     return fd;
@@ -58,18 +60,47 @@ static int begin(struct load_worker *w, struct load_connection *c, int64_t now) 
     int flags = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
     c->stamped = setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPING, &flags, sizeof flags) == 0;
   }
-  c->state = LOAD_CONNECTING;
-  w->connecting++;
-  int rc = w->engine->watch(w, c);
-  if (rc != 0)
-    load_connection_close(w, c);
-  return rc;
+  return w->engine->watch(w, c);
 }
 
 static void failed(struct load_worker *w, struct load_connection *c, int error, int64_t now) {
   if (w->connect_errno == 0)
     w->connect_errno = error;
   load_connection_end(w, c, LOAD_ERR_CONNECT, now);
+}
+
+static void begin(struct load_worker *w, struct load_connection *c, int64_t now) {
+  c->connect_ns = now;
+  c->state = LOAD_CONNECTING;
+  w->connecting++;
+  /* Nobody overtakes those that were refused before. */
+  int rc = w->refused_count > 0 ? -EAGAIN : try_connect(w, c);
+  if (rc == -EAGAIN && w->refused != NULL) {
+    if (!c->waits) {
+      c->waits = true;
+      w->refused[(w->refused_head + w->refused_count++) % w->total] =
+          (uint32_t)(c - w->connections);
+    }
+    load_worker_due(w, now + TRY_AGAIN_NS);
+  } else if (rc != 0) {
+    failed(w, c, -rc, now);
+  }
+}
+
+int64_t load_connect_refused(struct load_worker *w, int64_t now) {
+  while (w->refused_count > 0) {
+    struct load_connection *c = &w->connections[w->refused[w->refused_head]];
+    bool wanted = c->state == LOAD_CONNECTING && c->fd < 0; /* it may have timed out */
+    int rc = wanted ? try_connect(w, c) : 0;
+    if (rc == -EAGAIN)
+      return now + TRY_AGAIN_NS;
+    c->waits = false;
+    w->refused_head = (w->refused_head + 1) % w->total;
+    w->refused_count--;
+    if (rc != 0)
+      failed(w, c, -rc, now);
+  }
+  return INT64_MAX;
 }
 
 int64_t load_connect_more(struct load_worker *w, int64_t now) {
@@ -81,14 +112,10 @@ int64_t load_connect_more(struct load_worker *w, int64_t now) {
       return w->ramp.next_ns;
     struct load_connection *c = &w->connections[w->connect_next];
     now = mux_now_ns();
-    int rc = begin(w, c, now);
-    if (rc == -EAGAIN)
-      return now + QUEUE_FULL_PAUSE_NS;
     w->connect_next++;
     if (paced)
       load_schedule_advance(&w->ramp);
-    if (rc != 0)
-      failed(w, c, -rc, now);
+    begin(w, c, now);
   }
   return INT64_MAX;
 }
@@ -97,9 +124,7 @@ void load_connect_request(struct load_worker *w, struct load_connection *c, int6
                           int64_t now) {
   c->intended_ns = intended;
   load_live_remove(w, c);
-  int rc = begin(w, c, now);
-  if (rc != 0)
-    failed(w, c, -rc, now);
+  begin(w, c, now);
 }
 
 static uint64_t syn_retransmits(int fd) {

@@ -111,12 +111,24 @@ inline void load_message_echoed(struct load_worker *w, struct load_connection *c
     w->interval->completed++;
     c->served++;
   }
+  c->held = true;
 }
 
 inline void load_message_settled(struct load_worker *w, struct load_connection *c) {
   c->outstanding--;
   if (--w->outstanding == 0 && w->stage == LOAD_DRAIN)
     load_worker_due(w, 0);
+}
+
+void load_message_drop(struct load_worker *w, struct load_connection *c) {
+  uint32_t i = c->head;
+  const struct load_message *m = &w->pool.at[i];
+  c->head = m->next;
+  if (w->datagrams != NULL && m->actual_ns > 0)
+    load_datagram_forget(w, i);
+  load_pool_give(&w->pool, i);
+  c->outstanding--;
+  w->outstanding--;
 }
 
 /* The head has come back in full. */
@@ -134,7 +146,7 @@ static void tell_mismatch(struct load_worker *w, const struct load_connection *c
   if (atomic_exchange(&w->shared->mismatch_told, true))
     return;
   char text[200];
-  if (c->silent || c->received + n > c->sent) {
+  if (c->received + n > c->sent) {
     mux_note("load: connection %u got %llu bytes that it never sent, behind offset %llu", c->id,
              (unsigned long long)(c->received + n - c->sent), (unsigned long long)c->sent);
     return;
@@ -181,6 +193,8 @@ bool load_connection_received(struct load_worker *w, struct load_connection *c, 
     return false;
   }
   c->received += n;
+  if (c->head == LOAD_NONE)
+    load_proof_received(w, c);
   while (c->head != LOAD_NONE && c->received >= c->head_end) {
     complete(w, c, now);
     load_connection_go_on(w, c, now);
@@ -198,6 +212,8 @@ void load_connection_close(struct load_worker *w, struct load_connection *c) {
   c->state = LOAD_CLOSED;
   c->generation++;
   c->blocked = false;
+  if (c->fd < 0) /* it stands before a full accept queue */
+    return;
   if (w->config->linger0) {
     struct linger reset = {.l_onoff = 1};
     setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
@@ -229,21 +245,15 @@ void load_connection_end(struct load_worker *w, struct load_connection *c, enum 
                          int64_t now) {
   uint64_t lost = 0;
   while (c->head != LOAD_NONE) {
-    uint32_t i = c->head;
-    const struct load_message *m = &w->pool.at[i];
+    const struct load_message *m = &w->pool.at[c->head];
     bool sent = m->actual_ns > 0;
     bool counts = (sent || w->open_loop) && load_in_window(w, m->intended_ns);
     lost += counts && sent;
     w->count.unsent += counts && !sent;
     if (counts && (error == LOAD_ERR_TIMEOUT || !sent)) /* a lower bound */
       record(w, LOAD_RESPONSE, now - m->intended_ns);
-    c->head = m->next;
-    if (w->datagrams != NULL && sent)
-      load_datagram_forget(w, i);
-    load_pool_give(&w->pool, i);
+    load_message_drop(w, c);
   }
-  w->outstanding -= c->outstanding;
-  c->outstanding = 0;
   c->unsent = c->untried = LOAD_NONE;
   /* Should the connection be made again (crr), its stream goes on behind what was lost. */
   c->sent = c->received = c->queued;
@@ -252,6 +262,7 @@ void load_connection_end(struct load_worker *w, struct load_connection *c, enum 
   c->retry = w->crr && c->ever && !c->silent;
   c->over = !c->retry;
   load_live_remove(w, c);
+  load_proof_end(w, c);
   load_connection_close(w, c);
   load_worker_due(w, 0);
 }

@@ -53,8 +53,11 @@ struct load_connection {
   uint32_t engine[2];  /* the engine's own */
   uint32_t wrong; /* UDP: echoes that no message could be read from, and none has expired for */
   bool refused;   /* UDP: the target's port was closed when last heard of */
+  bool waits;     /* Unix: stands in the worker's ring of connects to try again */
   bool asked;     /* had a message outstanding during the window */
   bool ever;      /* was connected at least once */
+  bool held;      /* has echoed at least once: the server holds it */
+  bool proving;   /* its proof of life is out */
   bool live;      /* stands in the worker's list at live_at */
   bool retry;     /* crr: a request failed, the next sweep starts another */
 };

@@ -23,8 +23,11 @@
 #include "loadgen/target.h"
 
 enum { START_DELAY_NS = 1000000, PROGRESS_NS = 500000000 };
+/* A runner may keep the connections open for so long, to read the account of servers that lose it
+ * with a connection (a process each). */
+#define LINGER_NS (10 * MUX_S)
 
-enum phase { CONNECT, HOLD, WARM, MEASURE, DRAIN, DONE };
+enum phase { CONNECT, HOLD, WARM, MEASURE, DRAIN, LINGER, PROVE, DONE };
 
 struct coordinator {
   const struct load_config *config;
@@ -37,7 +40,8 @@ struct coordinator {
   enum phase phase;
   int signal_fd;
   sigset_t old_mask;
-  int64_t measure_ns, drain_ns;   /* planned edges */
+  int64_t measure_ns, drain_ns; /* planned edges */
+  int64_t linger_end_ns;
   int64_t server_cpu_ns, wall_ns; /* passed between the edges, as read */
   int64_t progress_ns;
   uint64_t progress_completed;
@@ -72,9 +76,19 @@ static bool all_at(const struct coordinator *k, enum load_stage stage) {
   return true;
 }
 
-static void give_up(struct coordinator *k) {
-  atomic_store(&k->shared.give_up, true);
+static void allow(struct coordinator *k, enum load_stage stage) {
+  atomic_store(&k->shared.allowed, (int)stage);
   wake_all(k);
+}
+
+static void give_up(struct coordinator *k) {
+  allow(k, LOAD_DONE);
+}
+
+/* Whoever holds us lets go: the last thing to do. */
+static void prove(struct coordinator *k) {
+  k->phase = PROVE;
+  allow(k, LOAD_PROOF);
 }
 
 static bool anybody_connected(const struct coordinator *k) {
@@ -114,22 +128,33 @@ static int64_t advance(struct coordinator *k) {
       start_traffic(k);
   }
   int64_t now = mux_now_ns();
-  bool all_done = all_at(k, LOAD_DONE);
-  if (k->phase == WARM && (now >= k->measure_ns || all_done)) {
+  bool drained = all_at(k, LOAD_DRAINED);
+  if (k->phase == WARM && (now >= k->measure_ns || drained)) {
     announce(k, "measure");
     k->phase = MEASURE;
     read_clocks(k, -1);
   }
-  if (k->phase == MEASURE && (now >= k->drain_ns || all_done)) {
+  if (k->phase == MEASURE && (now >= k->drain_ns || drained)) {
     if (now < k->drain_ns) /* every connection is lost: the window ended with the last */
       k->drain_ns = now;
     read_clocks(k, 1);
     announce(k, "drain");
     k->phase = DRAIN;
   }
-  if (all_done)
+  if (k->phase == DRAIN && drained) {
+    k->phase = LINGER;
+    k->linger_end_ns = now + LINGER_NS;
+  }
+  if (k->phase == LINGER && (k->config->hold_fd < 0 || now >= k->linger_end_ns))
+    prove(k);
+  if (k->phase == PROVE && all_at(k, LOAD_PROVED))
+    allow(k, LOAD_DONE);
+  if (all_at(k, LOAD_DONE))
     k->phase = DONE;
-  return k->phase == WARM ? k->measure_ns : k->phase == MEASURE ? k->drain_ns : INT64_MAX;
+  return k->phase == WARM      ? k->measure_ns
+         : k->phase == MEASURE ? k->drain_ns
+         : k->phase == LINGER  ? k->linger_end_ns
+                               : INT64_MAX;
 }
 
 /* SIGINT or SIGTERM: the window ends now; a second one gives up draining. */
@@ -137,7 +162,7 @@ static void interrupt(struct coordinator *k) {
   struct signalfd_siginfo info;
   if (read(k->signal_fd, &info, sizeof info) != sizeof info)
     return;
-  if (k->interrupted || k->phase < WARM)
+  if (k->interrupted || k->phase < WARM || k->phase >= LINGER)
     give_up(k);
   k->interrupted = true;
   int64_t now = mux_now_ns();
@@ -154,8 +179,8 @@ static void show_progress(struct coordinator *k, int64_t now) {
     completed += atomic_load_explicit(&k->workers[i].told_completed, memory_order_relaxed);
     established += atomic_load_explicit(&k->workers[i].told_established, memory_order_relaxed);
   }
-  static const char *const names[] = {"connecting", "holding",  "warming up",
-                                      "measuring",  "draining", "done"};
+  static const char *const names[] = {"connecting", "holding", "warming up", "measuring",
+                                      "draining",   "holding", "proving",    "done"};
   char rate[MUX_UNIT_TEXT];
   char p99[MUX_UNIT_TEXT] = "-";
   double seconds = (double)(now - k->progress_ns + PROGRESS_NS) / (double)MUX_S;
@@ -169,11 +194,24 @@ static void show_progress(struct coordinator *k, int64_t now) {
   k->progress_ns = now + PROGRESS_NS;
 }
 
+/* The runner has sent its byte, or closed its end. */
+static void released(struct coordinator *k) {
+  char go;
+  if (k->phase == LINGER)
+    prove(k);
+  else if (k->phase == HOLD && read(k->config->hold_fd, &go, 1) == 1)
+    start_traffic(k);
+  else
+    give_up(k);
+}
+
 /* Sleeps until something happens or `until`. */
 static void wait_for(struct coordinator *k, int64_t until) {
+  bool held =
+      (k->phase == HOLD || k->phase == LINGER) && atomic_load(&k->shared.allowed) != LOAD_DONE;
   struct pollfd fds[] = {{.fd = k->shared.poke_fd, .events = POLLIN},
                          {.fd = k->signal_fd, .events = POLLIN},
-                         {.fd = k->phase == HOLD ? k->config->hold_fd : -1, .events = POLLIN}};
+                         {.fd = held ? k->config->hold_fd : -1, .events = POLLIN}};
   if (k->config->label != NULL && k->progress_ns < until)
     until = k->progress_ns;
   int64_t left = until - mux_now_ns();
@@ -184,13 +222,8 @@ static void wait_for(struct coordinator *k, int64_t until) {
       k->collector.error = -errno;
     if (fds[1].revents != 0)
       interrupt(k);
-    char go;
-    if (fds[2].revents != 0 && !atomic_load(&k->shared.give_up)) {
-      if (read(k->config->hold_fd, &go, 1) == 1)
-        start_traffic(k);
-      else
-        give_up(k);
-    }
+    if (fds[2].revents != 0)
+      released(k);
   }
   load_collector_gather(&k->collector);
   int64_t now = mux_now_ns();

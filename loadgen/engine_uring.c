@@ -67,6 +67,19 @@ static int uring_probe(char *why, size_t why_bytes) {
   return rc;
 }
 
+/* A silent connection sends a byte at most, its proof of life. */
+static unsigned char *out_of(const struct load_worker *w, const struct load_connection *c) {
+  const struct uring_engine *e = w->engine_state;
+  size_t i = (size_t)(c - w->connections);
+  return i < w->active ? e->out + i * e->out_bytes
+                       : e->out + w->active * e->out_bytes + i - w->active;
+}
+
+static size_t out_room(const struct load_worker *w) {
+  const struct uring_engine *e = w->engine_state;
+  return w->active * e->out_bytes + (w->total - w->active) + 1;
+}
+
 static void uring_engine_close(struct load_worker *w) {
   struct uring_engine *e = w->engine_state;
   if (e == NULL)
@@ -76,7 +89,7 @@ static void uring_engine_close(struct load_worker *w) {
     mux_uring_close(&e->uring);
   }
   if (e->out != NULL)
-    munmap(e->out, e->out_bytes * (w->active + 1));
+    munmap(e->out, out_room(w));
   free(e);
   w->engine_state = NULL;
 }
@@ -121,11 +134,9 @@ static int uring_engine_open(struct load_worker *w) {
   if (rc != 0)
     return rc;
   e->open = true;
-  void *out = mmap(NULL, e->out_bytes * (w->active + 1), PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (out == MAP_FAILED)
-    return -errno;
-  e->out = out;
+  e->out = load_reserve(out_room(w));
+  if (e->out == NULL)
+    return -ENOMEM;
   watch_wake(w);
   return 0;
 }
@@ -165,11 +176,6 @@ static void uring_engine_release(struct load_worker *w, struct load_connection *
   io_uring_prep_close(sqe, c->fd);
   io_uring_sqe_set_data64(sqe, UINT64_MAX);
   sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
-}
-
-static unsigned char *out_of(const struct load_worker *w, const struct load_connection *c) {
-  const struct uring_engine *e = w->engine_state;
-  return e->out + (size_t)(c - w->connections) * e->out_bytes;
 }
 
 static void submit_send(struct load_worker *w, struct load_connection *c) {

@@ -23,6 +23,17 @@ static double busiest_thread(const struct load_result *r) {
   return busiest;
 }
 
+static int connections_wanted(const struct load_config *config, const struct load_result *r) {
+  return config->connections + config->idle - r->unused;
+}
+
+/* Over UDP nobody holds anything. */
+static bool short_of_connections(const struct load_config *config, const struct load_result *r) {
+  int have = config->target.kind == MUX_ADDR_UDP ? r->established + r->idle_established
+                                                 : r->held + r->idle_held;
+  return have < connections_wanted(config, r);
+}
+
 static bool rate_missed(const struct load_config *config, const struct load_result *r) {
   if (config->rate_per_s == 0 || r->offered <= r->count.sent_within)
     return false;
@@ -55,7 +66,7 @@ static bool datagrams_lost(const struct load_config *config, const struct load_r
 }
 
 void load_judge(const struct load_config *config, struct load_result *r) {
-  if (r->established + r->idle_established < config->connections + config->idle)
+  if (short_of_connections(config, r))
     r->flags |= LOAD_SHORT_OF_CONNECTIONS;
   if (rate_missed(config, r))
     r->flags |= LOAD_RATE_MISSED;
@@ -73,15 +84,25 @@ void load_judge(const struct load_config *config, struct load_result *r) {
 
 static void explain_connections(const struct load_config *config, const struct load_result *r) {
   char target[MUX_ADDR_TEXT];
+  int established = r->established + r->idle_established;
+  int wanted = connections_wanted(config, r);
+  mux_addr_print(target, &config->target);
+  if (established >= wanted) {
+    mux_note("load: %s held %d of %d connections: on the others nothing was echoed; does it serve "
+             "fewer at a time, or leave them in its accept queue? Lower --connections",
+             target, r->held + r->idle_held, wanted);
+    return;
+  }
+  const char *reason = r->connect_errno != 0 ? strerror(r->connect_errno) : "the run ended before";
   const char *hint = "";
-  if (r->connect_errno == EADDRNOTAVAIL)
+  if (r->connect_errno == EAGAIN)
+    reason = "its accept queue stayed full";
+  else if (r->connect_errno == EADDRNOTAVAIL)
     hint = "; the source ports ran out, --sources 127.0.0.0/8 spreads them";
   else if (r->connect_errno == ETIMEDOUT)
     hint = "; its accept queue may be too short, --ramp slows the connecting down";
-  mux_note("load: established %d of %d connections to %s: %s%s",
-           r->established + r->idle_established, config->connections + config->idle,
-           mux_addr_print(target, &config->target),
-           r->connect_errno != 0 ? strerror(r->connect_errno) : "the run ended before", hint);
+  mux_note("load: established %d of %d connections to %s: %s%s", established, wanted, target,
+           reason, hint);
 }
 
 static void explain_errors(const struct load_result *r) {

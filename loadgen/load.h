@@ -112,7 +112,9 @@ struct load_result {
   uint64_t offered; /* messages the schedule had in the window; open loop */
   int established;  /* active connections */
   int idle_established;
-  double duration_s; /* of the window */
+  int held, idle_held; /* of these, those that have echoed at least once; idle, UDP: unknown, 0 */
+  int unused;          /* crr: places that the schedule never came to */
+  double duration_s;   /* of the window */
   double client_cpu_s, spin_s;
   double server_cpu_s;  /* NaN: unknown */
   int server_cpus;      /* CPUs it could use at a time */

@@ -29,6 +29,14 @@ static void add_counters(struct load_counters *to, const struct load_worker *w) 
   to->calls += w->at_close.calls;
 }
 
+static void count_held(struct load_result *result, const struct load_worker *w) {
+  for (uint32_t i = 0; i < w->total; i++) {
+    const struct load_connection *c = &w->connections[i];
+    *(c->silent ? &result->idle_held : &result->held) += c->held;
+    result->unused += w->crr && !c->silent && c->connect_ns == 0;
+  }
+}
+
 /* Jain, Chiu, Hawe 1984: (Σx)² / (n·Σx²), over those connections that had anything to do: with a
  * rate below the number of connections some have nothing to do, which is not unfair. */
 static void judge_fairness(struct load_result *result, const struct load_worker *workers,
@@ -63,6 +71,7 @@ int load_merge(struct load_result *r, const struct load_config *config,
     r->offered += w->offered;
     r->established += (int)w->established;
     r->idle_established += (int)w->silent_established;
+    count_held(r, w);
     if (r->connect_errno == 0)
       r->connect_errno = w->connect_errno;
     if (!w->window_closed)

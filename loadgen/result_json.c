@@ -59,14 +59,17 @@ static json_t *timeline(const struct load_result *r) {
 static void add_setup(json_t *root, const struct load_config *config, const struct load_result *r) {
   char target[MUX_ADDR_TEXT];
   bool open = config->rate_per_s > 0;
+  bool datagrams = config->target.kind == MUX_ADDR_UDP;
   json_object_set_new(root, "target", json_string(mux_addr_print(target, &config->target)));
   json_object_set_new(root, "loop", json_string(open ? "open" : "closed"));
   json_object_set_new(root, "mode", json_string(load_mode_names[config->mode]));
   json_object_set_new(root, "engine", json_string(config->engine->name));
   json_object_set_new(root, "connections", json_integer(config->connections));
   json_object_set_new(root, "established", json_integer(r->established));
+  json_object_set_new(root, "held", json_integer(r->held));
   json_object_set_new(root, "idle_connections", json_integer(config->idle));
   json_object_set_new(root, "idle_established", json_integer(r->idle_established));
+  json_object_set_new(root, "idle_held", datagrams ? json_null() : json_integer(r->idle_held));
   json_object_set_new(root, "threads", json_integer(config->threads));
   json_object_set_new(root, "payload_bytes", json_integer(config->payload_bytes));
   json_object_set_new(root, "depth", open ? json_null() : json_integer(config->depth));

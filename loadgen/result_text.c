@@ -28,11 +28,17 @@ static void print_sentence(const struct load_config *config, const struct load_r
   const struct mux_hdr *response = r->hdr[LOAD_RESPONSE];
   if (mux_hdr_beyond(response, 99) >= 10)
     mux_show_time(p99, (double)mux_hdr_percentile(response, 99));
-  fprintf(to, "%s %s of %lld bytes per second (%s/s) over %d connections, response p99 %s.\n",
+  /* Over UDP nobody holds a connection. */
+  int held = config->target.kind == MUX_ADDR_UDP ? r->established : r->held;
+  char of[32] = "";
+  if (held < config->connections)
+    snprintf(of, sizeof of, " of %d", config->connections);
+  fprintf(to, "%s %s of %lld bytes per second (%s/s) over %d%s connection%s, response p99 %s.\n",
           mux_show_count(rate, load_per_s(r)),
           config->mode == LOAD_CRR ? "connects with one echo" : "echoes",
           (long long)config->payload_bytes,
-          mux_show_size(bytes, load_per_s(r) * (double)config->payload_bytes), r->established, p99);
+          mux_show_size(bytes, load_per_s(r) * (double)config->payload_bytes), held, of,
+          config->connections == 1 ? "" : "s", p99);
 }
 
 void load_result_text(const struct load_config *config, const struct load_result *r, FILE *to) {
@@ -45,6 +51,8 @@ void load_result_text(const struct load_config *config, const struct load_result
     if (kind == LOAD_RESPONSE || !always_zero)
       print_row(to, load_kind_names[kind], r->hdr[kind]);
   }
+  if (config->idle > 0 && config->target.kind != MUX_ADDR_UDP)
+    fprintf(to, "\n  idle connections: %d established, %d held", r->idle_established, r->idle_held);
   fprintf(to, "\n  sent %llu, completed %llu, in flight at the end %llu, in %.3g s\n",
           (unsigned long long)n->sent, (unsigned long long)n->completed,
           (unsigned long long)n->in_flight, r->duration_s);

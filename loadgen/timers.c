@@ -155,7 +155,7 @@ static void look_at(struct load_worker *w, struct load_connection *c, int64_t no
     return;
   }
   if (connecting && w->connect_errno == 0)
-    w->connect_errno = ETIMEDOUT;
+    w->connect_errno = c->fd < 0 ? EAGAIN : ETIMEDOUT;
   load_connection_end(w, c, connecting ? LOAD_ERR_CONNECT : LOAD_ERR_TIMEOUT, now);
 }
 
@@ -250,7 +250,8 @@ static int64_t traffic_tick(struct load_worker *w, int64_t now) {
   if (finished(w, now)) {
     if (w->window_open && !w->window_closed)
       close_window(w, now);
-    load_worker_enter(w, LOAD_DONE);
+    load_worker_settle(w, now);
+    load_worker_enter(w, LOAD_DRAINED);
   }
   atomic_store_explicit(&w->told_completed, w->count.completed_within, memory_order_relaxed);
   return next;
@@ -258,6 +259,7 @@ static int64_t traffic_tick(struct load_worker *w, int64_t now) {
 
 void load_worker_tick(struct load_worker *w, int64_t now) {
   int64_t next = INT64_MAX;
+  int allowed = atomic_load(&w->shared->allowed);
   w->timer_ns = INT64_MAX; /* what happens below may make it due earlier */
   if (w->stage == LOAD_CONNECTS) {
     next = load_connect_more(w, now);
@@ -274,8 +276,15 @@ void load_worker_tick(struct load_worker *w, int64_t now) {
   }
   if (w->stage == LOAD_TRAFFIC || w->stage == LOAD_DRAIN)
     next = min_time(next, traffic_tick(w, now));
+  next = min_time(next, load_connect_refused(w, now));
   next = min_time(next, sweep(w, now));
-  if (atomic_load(&w->shared->give_up) && w->stage != LOAD_DONE)
-    load_worker_enter(w, LOAD_DONE);
+  if (w->stage == LOAD_DRAINED && allowed >= LOAD_PROOF)
+    load_proof_begin(w, now);
+  if (w->stage == LOAD_PROOF && (w->unproven == 0 || now >= w->proof_end_ns))
+    load_worker_enter(w, LOAD_PROVED);
+  else if (w->stage == LOAD_PROOF)
+    next = min_time(next, w->proof_end_ns);
+  if (allowed == LOAD_DONE && w->stage != LOAD_DONE)
+    load_worker_stop(w, now);
   load_worker_due(w, next);
 }

@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -14,8 +13,6 @@
 
 #include "common/clock.h"
 #include "loadgen/datagram.h"
-
-enum { LINGER_MS = 10000 };
 
 /* ---- Set-up --------------------------------------------------------------------------------- */
 
@@ -99,6 +96,11 @@ int load_worker_init(struct load_worker *w, struct load_shared *shared, int inde
         .silent = silent,
     };
   }
+  if (config->target.kind == MUX_ADDR_UNIX) {
+    w->refused = calloc(w->total + 1, sizeof *w->refused);
+    if (w->refused == NULL)
+      return -ENOMEM;
+  }
   if (config->think_ns > 0) {
     w->think_capacity = w->active * (uint32_t)config->depth;
     w->thinkers = calloc(w->think_capacity + 1, sizeof *w->thinkers);
@@ -129,32 +131,45 @@ void load_worker_destroy(struct load_worker *w) {
     close(w->wake_fd);
   free(w->connections);
   free(w->live);
+  free(w->refused);
   free(w->thinkers);
 }
 
 /* ---- The thread ----------------------------------------------------------------------------- */
 
-/* What was neither echoed nor lost when time was over. Both kinds enter response as lower bounds;
- * slots that no connection ever took as well. */
-static void settle(struct load_worker *w, int64_t now) {
-  for (uint32_t n = 0; n < w->active; n++) {
-    struct load_connection *c = &w->connections[n];
-    if (w->datagrams != NULL) /* what no sweep has looked at in time */
-      load_datagrams_expire(w, c, now);
-    for (uint32_t i = c->head; i != LOAD_NONE; i = w->pool.at[i].next) {
-      const struct load_message *m = &w->pool.at[i];
-      bool sent = m->actual_ns > 0;
-      if (!load_in_window(w, m->intended_ns) || (!sent && !w->open_loop))
-        continue;
+/* Both kinds enter response as lower bounds. */
+static void settle_connection(struct load_worker *w, struct load_connection *c, int64_t now) {
+  if (w->datagrams != NULL) /* what no sweep has looked at in time */
+    load_datagrams_expire(w, c, now);
+  while (c->head != LOAD_NONE) {
+    const struct load_message *m = &w->pool.at[c->head];
+    bool sent = m->actual_ns > 0;
+    if (load_in_window(w, m->intended_ns) && (sent || w->open_loop)) {
       w->count.in_flight += sent;
       w->count.unsent += !sent;
       mux_hdr_record(w->interval->hdr[LOAD_RESPONSE], now - m->intended_ns);
       if (sent && w->open_loop)
         mux_hdr_record(w->interval->hdr[LOAD_SERVICE], now - m->actual_ns);
     }
+    load_message_drop(w, c);
   }
-  while (w->open_loop && w->stage == LOAD_DONE && w->window_open &&
-         w->schedule.next_ns < w->traffic_end_ns && w->schedule.next_ns <= now) {
+  c->unsent = c->untried = LOAD_NONE;
+  c->queued = c->sent;
+  if (w->crr && c->state == LOAD_CONNECTING) { /* its request waits for the connection */
+    if (w->open_loop && load_in_window(w, c->intended_ns)) {
+      w->count.unsent++;
+      mux_hdr_record(w->interval->hdr[LOAD_RESPONSE], now - c->intended_ns);
+    }
+    load_connection_close(w, c);
+  }
+}
+
+void load_worker_settle(struct load_worker *w, int64_t now) {
+  for (uint32_t n = 0; n < w->active; n++)
+    settle_connection(w, &w->connections[n], now);
+  /* Slots that no connection ever took. */
+  while (w->open_loop && w->window_open && w->schedule.next_ns < w->traffic_end_ns &&
+         w->schedule.next_ns <= now) {
     if (load_in_window(w, w->schedule.next_ns)) {
       w->offered++;
       w->count.unsent++;
@@ -168,12 +183,10 @@ static void settle(struct load_worker *w, int64_t now) {
   assert(w->count.sent <= w->count.completed + w->count.in_flight + errors);
 }
 
-/* A server that has a process for each connection loses it with the connection: they stay open
- * until whoever holds us has read the account of the phase. */
-static void wait_for_eof(int hold_fd) {
-  struct pollfd wait = {.fd = hold_fd, .events = POLLIN};
-  while (hold_fd >= 0 && poll(&wait, 1, LINGER_MS) < 0 && errno == EINTR)
-    ;
+void load_worker_stop(struct load_worker *w, int64_t now) {
+  if (w->stage < LOAD_DRAINED)
+    load_worker_settle(w, now);
+  load_worker_enter(w, LOAD_DONE);
 }
 
 void *load_worker_main(void *argument) {
@@ -189,11 +202,9 @@ void *load_worker_main(void *argument) {
   }
   while (rc == 0 && w->stage != LOAD_DONE)
     rc = w->engine->wait(w);
-  settle(w, mux_now_ns());
   w->failure = rc;
-  load_worker_enter(w, LOAD_DONE);
-  if (rc == 0 && w->window_open)
-    wait_for_eof(w->config->hold_fd);
+  if (rc != 0)
+    load_worker_stop(w, mux_now_ns());
   for (uint32_t i = 0; i < w->total; i++)
     load_connection_close(w, &w->connections[i]);
   w->engine->close(w);

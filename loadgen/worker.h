@@ -43,10 +43,22 @@ struct load_shared {
   _Atomic int64_t start_ns;
   _Atomic int64_t stop_ns; /* the window ends here at the latest (interrupted) */
   _Atomic bool mismatch_told;
-  _Atomic bool give_up; /* end at once */
+  /* The stage that workers may go on to, from the one before; LOAD_DONE: all end at once. */
+  _Atomic int allowed;
 };
 
-enum load_stage { LOAD_CONNECTS, LOAD_READY, LOAD_TRAFFIC, LOAD_DRAIN, LOAD_DONE };
+/* A worker goes from one to the next by itself, but for READY (until start_ns), DRAINED and PROVED
+ * (until `allowed`). */
+enum load_stage {
+  LOAD_CONNECTS,
+  LOAD_READY, /* everything is connected, or has failed to be */
+  LOAD_TRAFFIC,
+  LOAD_DRAIN,   /* sends nothing new, waits for echoes */
+  LOAD_DRAINED, /* holds its connections */
+  LOAD_PROOF,   /* asks those that have never echoed */
+  LOAD_PROVED,
+  LOAD_DONE
+};
 
 struct load_thinker {
   int64_t due_ns;
@@ -84,6 +96,8 @@ struct load_worker {
   uint32_t connect_next, connecting, connecting_most;
   struct load_schedule ramp;
   int connect_errno;
+  uint32_t *refused; /* Unix: ring of indices, connects that met a full accept queue */
+  uint32_t refused_head, refused_count;
 
   /* timers */
   struct load_schedule schedule;
@@ -95,6 +109,8 @@ struct load_worker {
   int64_t interval_end_ns;
   int64_t drain_end_ns;
   uint64_t errors_told; /* errors that intervals have counted so far */
+  int64_t proof_end_ns;
+  uint32_t unproven; /* connections whose proof of life is out */
 
   /* CPU time at the edges of the window */
   int64_t cpu_start_ns, cpu_end_ns, wall_start_ns, wall_end_ns;
@@ -124,6 +140,10 @@ struct load_worker {
 /* worker.c */
 int load_worker_init(struct load_worker *worker, struct load_shared *shared, int index);
 void load_worker_destroy(struct load_worker *worker);
+/* Counts what is neither echoed nor lost when draining ends, and forgets it. */
+void load_worker_settle(struct load_worker *worker, int64_t now);
+/* Ends it from whatever stage it is in. */
+void load_worker_stop(struct load_worker *worker, int64_t now);
 void *load_worker_main(void *worker);
 
 /* timers.c */
@@ -147,6 +167,9 @@ static inline bool load_worker_is_due(const struct load_worker *worker, int64_t 
 void load_connect_init(struct load_worker *worker, int64_t now);
 /* Starts the connections that may start now. Returns when more may, INT64_MAX: not by time. */
 int64_t load_connect_more(struct load_worker *worker, int64_t now);
+/* Tries those again that met a full accept queue. Returns when to come back, INT64_MAX: none wait.
+ */
+int64_t load_connect_refused(struct load_worker *worker, int64_t now);
 /* crr: connects for a request meant for `intended`. */
 void load_connect_request(struct load_worker *worker, struct load_connection *c, int64_t intended,
                           int64_t now);
@@ -174,6 +197,8 @@ void load_connection_close(struct load_worker *worker, struct load_connection *c
 /* A message of a closed loop is echoed or lost: its next one, at once or after thinking; crr
  * closes. What this queues, the caller flushes. */
 void load_connection_go_on(struct load_worker *worker, struct load_connection *c, int64_t now);
+/* Takes the head off the list of a connection: it will not be echoed. */
+void load_message_drop(struct load_worker *worker, struct load_connection *c);
 /* The parts of completing a message: it is recorded; it is no longer outstanding; it is free. */
 void load_message_echoed(struct load_worker *worker, struct load_connection *c,
                          const struct load_message *m, int64_t now);
@@ -184,6 +209,13 @@ void load_live_add(struct load_worker *worker, struct load_connection *c);
 void load_live_remove(struct load_worker *worker, struct load_connection *c);
 /* The next request or message of a closed loop. */
 void load_connection_next(struct load_worker *worker, struct load_connection *c, int64_t now);
+
+/* proof.c */
+void load_proof_begin(struct load_worker *worker, int64_t now);
+/* Bytes came that belong to no message. */
+void load_proof_received(struct load_worker *worker, struct load_connection *c);
+/* Whatever the answer, it is not waited for any more. */
+void load_proof_end(struct load_worker *worker, struct load_connection *c);
 
 static inline bool load_in_window(const struct load_worker *worker, int64_t when) {
   return (uint64_t)(when - worker->window_start_ns) < worker->window_ns;
