@@ -76,9 +76,9 @@ static int run_once(const struct load_options *options, struct outputs *outputs)
     mux_hdr_print_hgrm(result.hdr[LOAD_RESPONSE], outputs->hgrm.stream, HGRM_TICKS, 1e3);
   if (!options->json || options->json_path != NULL)
     load_result_text(config, &result, stdout);
-  int status = result.interrupted ? MUX_EXIT_INTERRUPTED
-               : result.valid     ? MUX_EXIT_OK
-                                  : MUX_EXIT_FAILED;
+  int status = result.interrupted     ? MUX_EXIT_INTERRUPTED
+               : load_failed(&result) ? MUX_EXIT_FAILED
+                                      : MUX_EXIT_OK;
   load_result_free(&result);
   return status;
 }

@@ -42,8 +42,7 @@ enum load_verdict load_objective_judge(const struct load_objective *objective,
                                        const struct load_result *r, int64_t *value) {
   *value = value_of(objective, r->hdr[LOAD_RESPONSE]);
   bool below = r->hdr[LOAD_RESPONSE]->total > 0 && *value < objective->limit_ns;
-  bool served = load_errors_total(r) == r->count.datagrams.lost &&
-                !(r->flags & (LOAD_UNANSWERED | LOAD_SHORT_OF_CONNECTIONS | LOAD_DATAGRAMS_LOST));
+  bool served = !load_failed(r);
   bool sent = !(r->flags & LOAD_RATE_MISSED);
   if (r->interrupted)
     return LOAD_STOPPED;
@@ -77,7 +76,7 @@ static enum load_verdict try_rate(void *arg, int64_t rate, const char *step) {
   load_judge(&config, &r);
   int64_t value;
   enum load_verdict verdict = load_objective_judge(t->objective, &r, &value);
-  if (r.flags & LOAD_SHORT_OF_CONNECTIONS || load_errors_total(&r) > 0)
+  if (load_failed(&r))
     load_explain(&config, &r);
   char shown[2][MUX_UNIT_TEXT];
   fprintf(t->text, "  %-8s %8s/s: p%g %s, %s\n", step, mux_show_count(shown[0], (double)rate),

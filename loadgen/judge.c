@@ -78,8 +78,12 @@ void load_judge(const struct load_config *config, struct load_result *r) {
     r->flags |= LOAD_CLIENT_BOUND;
   if (datagrams_lost(config, r))
     r->flags |= LOAD_DATAGRAMS_LOST;
-  bool errors = load_errors_total(r) > r->count.datagrams.lost;
-  r->valid = r->flags == 0 && !errors && !r->interrupted;
+  r->valid = r->flags == 0 && !load_failed(r) && !r->interrupted;
+}
+
+bool load_failed(const struct load_result *r) {
+  return load_errors_total(r) > r->count.datagrams.lost ||
+         (r->flags & (LOAD_SHORT_OF_CONNECTIONS | LOAD_UNANSWERED | LOAD_DATAGRAMS_LOST)) != 0;
 }
 
 static void explain_connections(const struct load_config *config, const struct load_result *r) {

@@ -148,6 +148,10 @@ void load_result_free(struct load_result *result);
 
 /* Sets flags and valid. */
 void load_judge(const struct load_config *config, struct load_result *result);
+/* Did something go wrong in the run itself: errors, connections or echoes that are missing? What
+ * voids a claim beside these is a warning: the run is whole, its figures say more of the load than
+ * of the server. */
+bool load_failed(const struct load_result *result);
 /* Says on stderr what was wrong, why, and which option to change. */
 void load_explain(const struct load_config *config, const struct load_result *result);
 double load_per_s(const struct load_result *result); /* completions per second of the window */

@@ -86,9 +86,12 @@ void load_result_text(const struct load_config *config, const struct load_result
   if (!isnan(r->fairness))
     fprintf(to, "  fairness %.3f, never served %llu\n", r->fairness,
             (unsigned long long)r->never_served);
-  fprintf(to, "  valid: %s", r->valid ? "yes" : "no");
+  if (r->valid)
+    return;
+  fprintf(to, "  no ground for a claim:%s",
+          load_errors_total(r) > n->datagrams.lost ? " errors" : "");
   for (unsigned i = 0; load_flag_names[i] != NULL; i++)
     if (r->flags & 1u << i)
       fprintf(to, " %s", load_flag_names[i]);
-  fputc('\n', to);
+  fprintf(to, "%s\n", r->interrupted ? " interrupted" : "");
 }

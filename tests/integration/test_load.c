@@ -263,8 +263,7 @@ static void every_shape_of_load_is_echoed(void **state) {
                    server.target, rows[i].args);
       json_t *json = test_json(&result);
       assert_sound(json, rows[i].connections, rows[i].payload_bytes);
-      if (json_is_true(json_object_get(json, "valid")))
-        test_expect(&result, 0);
+      test_expect(&result, 0);
       json_decref(json);
     }
     test_stop(&server);

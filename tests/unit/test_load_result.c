@@ -77,9 +77,37 @@ static void clamped_values_are_reported(void **state) {
   assert_non_null(strstr(said, "3 of 4 response times were above 1.00 min and count as that"));
 }
 
+/* A run fails by what happened in it, not by what its figures are good for. */
+static void warnings_are_no_failure(void **state) {
+  (void)state;
+  static const struct {
+    unsigned flags;
+    uint64_t timeouts, lost;
+    bool failed;
+  } rows[] = {
+      {0, 0, 0, false},
+      {LOAD_CLIENT_BOUND, 0, 0, false},
+      {LOAD_SLIP_HIGH | LOAD_RATE_MISSED, 0, 0, false},
+      {LOAD_SHORT_OF_CONNECTIONS, 0, 0, true},
+      {LOAD_UNANSWERED, 0, 0, true},
+      {LOAD_DATAGRAMS_LOST, 20, 20, true},
+      {0, 1, 0, true},
+      {0, 1, 1, false}, /* over UDP one may be lost */
+      {LOAD_CLIENT_BOUND, 1, 0, true},
+  };
+  for (size_t i = 0; i < TEST_COUNT(rows); i++) {
+    result.flags = rows[i].flags;
+    result.count.errors[LOAD_ERR_TIMEOUT] = rows[i].timeouts;
+    result.count.datagrams.lost = rows[i].lost;
+    if (load_failed(&result) != rows[i].failed)
+      fail_msg("row %zu: failed is %d", i, !rows[i].failed);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(clamped_values_are_reported, begin, end),
+      cmocka_unit_test_setup_teardown(warnings_are_no_failure, begin, end),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
