@@ -98,6 +98,16 @@ static bool anybody_connected(const struct coordinator *k) {
   return k->config->mode == LOAD_CRR;
 }
 
+/* A worker that ends before it is told to could not work. */
+static bool anybody_failed(const struct coordinator *k) {
+  if (atomic_load(&k->shared.allowed) == LOAD_DONE)
+    return false;
+  for (int i = 0; i < k->started; i++)
+    if (atomic_load(&k->workers[i].told_stage) == LOAD_DONE)
+      return true;
+  return false;
+}
+
 static void start_traffic(struct coordinator *k) {
   int64_t start = mux_now_ns() + START_DELAY_NS;
   k->measure_ns = start + k->config->warmup_ns;
@@ -119,6 +129,8 @@ static void read_clocks(struct coordinator *k, int sign) {
 
 /* Moves on as far as it goes now. Returns when to look again at the latest. */
 static int64_t advance(struct coordinator *k) {
+  if (anybody_failed(k))
+    give_up(k);
   if (k->phase == CONNECT && all_at(k, LOAD_READY)) {
     announce(k, "connected");
     k->phase = HOLD;
@@ -292,8 +304,11 @@ int load_run(const struct load_config *config, struct load_result *result) {
     pthread_join(k.workers[i].thread, NULL);
   if (config->label != NULL)
     fputs("\r\033[K", stderr);
-  for (int i = 0; rc == 0 && i < k.started; i++)
+  const char *why = NULL;
+  for (int i = 0; rc == 0 && i < k.started; i++) {
     rc = k.workers[i].failure;
+    why = k.workers[i].why;
+  }
   if (rc == 0) {
     announce(&k, "done");
     load_collector_finish(&k.collector);
@@ -309,10 +324,10 @@ int load_run(const struct load_config *config, struct load_result *result) {
   }
   if (rc == 0)
     rc = k.collector.error;
-  tear_down(&k);
   if (rc != 0) {
-    mux_note("load: %s", strerror(-rc));
+    mux_note("load: %s", why != NULL && why[0] != 0 ? why : strerror(-rc));
     load_result_free(result);
   }
+  tear_down(&k);
   return rc;
 }

@@ -9,13 +9,15 @@
 struct load_worker;
 struct load_connection;
 
-/* An engine waits and does the I/O. Functions return 0 or -errno. */
+/* An engine waits and does the I/O. Functions return 0 or -errno. They are of the worker's thread.
+ */
 struct load_engine {
   const char *name;
   bool stamps; /* can read kernel timestamps (--timestamps) */
   /* Can it run here? 0, or -errno and the reason. NULL: always. */
   int (*probe)(char *why, size_t why_bytes);
-  int (*open)(struct load_worker *worker);
+  /* -errno with the reason in why. */
+  int (*open)(struct load_worker *worker, char *why, size_t why_bytes);
   void (*close)(struct load_worker *worker);
   /* Watches a connection that has begun to connect. It reports load_connection_connected once, then
    * load_connection_received and load_connection_ended as they happen. */

@@ -57,7 +57,10 @@ static void epoll_engine_close(struct load_worker *w) {
   w->engine_state = NULL;
 }
 
-static int epoll_engine_open(struct load_worker *w) {
+/* errno says it all: no other reason. */
+static int epoll_engine_open(struct load_worker *w, char *why, size_t why_bytes) {
+  (void)why;
+  (void)why_bytes;
   struct epoll_engine *e = calloc(1, sizeof *e);
   if (e == NULL)
     return -ENOMEM;

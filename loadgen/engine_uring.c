@@ -107,7 +107,7 @@ static void watch_wake(struct load_worker *w) {
   io_uring_sqe_set_data64(sqe, (uint64_t)OTHER << 62);
 }
 
-static int uring_engine_open(struct load_worker *w) {
+static int uring_engine_open(struct load_worker *w, char *why, size_t why_bytes) {
   struct uring_engine *e = calloc(1, sizeof *e);
   if (e == NULL)
     return -ENOMEM;
@@ -129,8 +129,7 @@ static int uring_engine_open(struct load_worker *w) {
                                                   : BUFFER_BYTES_LEAST,
       .defer_taskrun = true,
   };
-  char why[160];
-  int rc = mux_uring_open(&e->uring, &config, why, sizeof why);
+  int rc = mux_uring_open(&e->uring, &config, why, why_bytes);
   if (rc != 0)
     return rc;
   e->open = true;

@@ -5,7 +5,9 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -189,12 +191,25 @@ void load_worker_stop(struct load_worker *w, int64_t now) {
   load_worker_enter(w, LOAD_DONE);
 }
 
-void *load_worker_main(void *argument) {
-  struct load_worker *w = argument;
+/* Pins the thread and opens its engine. */
+static int start(struct load_worker *w) {
+  char why[160] = "";
   prctl(PR_SET_TIMERSLACK, 1UL);
   int rc = mux_cpus_pin_nth(&w->config->cpus, w->index);
-  if (rc == 0)
-    rc = w->engine->open(w);
+  if (rc != 0) {
+    snprintf(w->why, sizeof w->why, "--cpus: %s", strerror(-rc));
+    return rc;
+  }
+  rc = w->engine->open(w, why, sizeof why);
+  if (rc != 0)
+    snprintf(w->why, sizeof w->why, "--engine %s: %s", w->engine->name,
+             why[0] != 0 ? why : strerror(-rc));
+  return rc;
+}
+
+void *load_worker_main(void *argument) {
+  struct load_worker *w = argument;
+  int rc = start(w);
   if (rc == 0) {
     int64_t now = mux_now_ns();
     w->interval->start_ns = now;

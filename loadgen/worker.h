@@ -132,7 +132,8 @@ struct load_worker {
   _Atomic int told_stage;
 
   int index, threads;
-  int failure; /* -errno: the thread could not work */
+  int failure;   /* -errno: the thread could not work, */
+  char why[200]; /* ... why */
   pthread_t thread;
   struct load_interval intervals[2];
 };
