@@ -65,7 +65,6 @@ static void add_point(struct load_collector *c) {
     c->points_capacity = wider;
   }
   const struct mux_hdr *response = m->hdr[LOAD_RESPONSE];
-  c->completed = m->completed;
   c->p99_us = percentile_us(response, 99);
   c->points[c->points_count++] = (struct load_point){
       .t_s = to_s(m->end_ns - c->window_start_ns),
@@ -131,22 +130,22 @@ static bool gather_one(struct load_collector *c, bool final) {
   int64_t earliest = INT64_MAX;
   for (int i = 0; i < c->config->threads; i++) {
     struct load_worker *w = &c->workers[i];
-    const struct load_interval *filled = atomic_load(&w->filled);
+    const struct load_interval *filled = atomic_load(&w->told.filled);
     if (filled != NULL)
       earliest = filled->end_ns < earliest ? filled->end_ns : earliest;
-    else if (!final && atomic_load(&w->told_stage) < LOAD_DRAINED)
+    else if (!final && atomic_load(&w->told.stage) < LOAD_DRAINED)
       return false;
   }
   if (earliest == INT64_MAX)
     return false;
   for (int i = 0; i < c->config->threads; i++) {
     struct load_worker *w = &c->workers[i];
-    struct load_interval *filled = atomic_load(&w->filled);
+    struct load_interval *filled = atomic_load(&w->told.filled);
     if (filled == NULL || filled->end_ns != earliest)
       continue;
     take(c, filled);
-    atomic_store(&w->filled, NULL);
-    atomic_store(&w->spare, filled);
+    atomic_store(&w->told.filled, NULL);
+    atomic_store(&w->told.spare, filled);
   }
   emit(c);
   return true;

@@ -16,9 +16,8 @@ struct load_collector {
   struct mux_hdr *total[LOAD_KINDS];
   struct load_point *points;
   int points_count, points_capacity;
-  uint64_t completed; /* of the last interval, for progress */
-  double p99_us;      /* ... NaN: too few */
-  int error;          /* the first -errno of writing or memory */
+  double p99_us; /* of the last interval, for progress; NaN: too few */
+  int error;     /* the first -errno of writing or memory */
 };
 
 /* Returns 0 or -errno. */

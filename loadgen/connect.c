@@ -20,16 +20,16 @@ enum {
 };
 
 void load_connect_init(struct load_worker *w, int64_t now) {
-  w->connecting_most = (uint32_t)(UNDER_WAY_MOST / w->threads);
-  if (w->connecting_most == 0)
-    w->connecting_most = 1;
-  w->connect_next = w->crr ? w->active : 0;
+  w->connecting.most = (uint32_t)(UNDER_WAY_MOST / w->threads);
+  if (w->connecting.most == 0)
+    w->connecting.most = 1;
+  w->connecting.next = w->crr ? w->active : 0;
   if (w->crr)
     for (uint32_t i = 0; i < w->active; i++)
       load_live_add(w, &w->connections[i]);
   if (w->config->ramp_per_s > 0)
-    load_schedule_init(&w->ramp, LOAD_CONSTANT, w->config->ramp_per_s, now, w->index, w->threads,
-                       0);
+    load_schedule_init(&w->connecting.ramp, LOAD_CONSTANT, w->config->ramp_per_s, now, w->index,
+                       w->threads, 0);
 }
 
 /* The n-th source address: the last 32 bits count up. */
@@ -64,21 +64,22 @@ static int try_connect(struct load_worker *w, struct load_connection *c) {
 }
 
 static void failed(struct load_worker *w, struct load_connection *c, int error, int64_t now) {
-  if (w->connect_errno == 0)
-    w->connect_errno = error;
+  if (w->connecting.error == 0)
+    w->connecting.error = error;
   load_connection_end(w, c, LOAD_ERR_CONNECT, now);
 }
 
 static void begin(struct load_worker *w, struct load_connection *c, int64_t now) {
   c->connect_ns = now;
   c->state = LOAD_CONNECTING;
-  w->connecting++;
+  w->connecting.under_way++;
   /* Nobody overtakes those that were refused before. */
-  int rc = w->refused_count > 0 ? -EAGAIN : try_connect(w, c);
-  if (rc == -EAGAIN && w->refused != NULL) {
+  int rc = w->connecting.refused_count > 0 ? -EAGAIN : try_connect(w, c);
+  if (rc == -EAGAIN && w->connecting.refused != NULL) {
     if (!c->waits) {
       c->waits = true;
-      w->refused[(w->refused_head + w->refused_count++) % w->total] =
+      w->connecting
+          .refused[(w->connecting.refused_head + w->connecting.refused_count++) % w->total] =
           (uint32_t)(c - w->connections);
     }
     load_worker_due(w, now + TRY_AGAIN_NS);
@@ -88,15 +89,15 @@ static void begin(struct load_worker *w, struct load_connection *c, int64_t now)
 }
 
 int64_t load_connect_refused(struct load_worker *w, int64_t now) {
-  while (w->refused_count > 0) {
-    struct load_connection *c = &w->connections[w->refused[w->refused_head]];
+  while (w->connecting.refused_count > 0) {
+    struct load_connection *c = &w->connections[w->connecting.refused[w->connecting.refused_head]];
     bool wanted = c->state == LOAD_CONNECTING && c->fd < 0; /* it may have timed out */
     int rc = wanted ? try_connect(w, c) : 0;
     if (rc == -EAGAIN)
       return now + TRY_AGAIN_NS;
     c->waits = false;
-    w->refused_head = (w->refused_head + 1) % w->total;
-    w->refused_count--;
+    w->connecting.refused_head = (w->connecting.refused_head + 1) % w->total;
+    w->connecting.refused_count--;
     if (rc != 0)
       failed(w, c, -rc, now);
   }
@@ -105,16 +106,16 @@ int64_t load_connect_refused(struct load_worker *w, int64_t now) {
 
 int64_t load_connect_more(struct load_worker *w, int64_t now) {
   bool paced = w->config->ramp_per_s > 0;
-  uint32_t most = w->connecting + AT_A_TIME;
-  most = most < w->connecting_most ? most : w->connecting_most;
-  while (w->connect_next < w->total && w->connecting < most) {
-    if (paced && w->ramp.next_ns > now)
-      return w->ramp.next_ns;
-    struct load_connection *c = &w->connections[w->connect_next];
+  uint32_t most = w->connecting.under_way + AT_A_TIME;
+  most = most < w->connecting.most ? most : w->connecting.most;
+  while (w->connecting.next < w->total && w->connecting.under_way < most) {
+    if (paced && w->connecting.ramp.next_ns > now)
+      return w->connecting.ramp.next_ns;
+    struct load_connection *c = &w->connections[w->connecting.next];
     now = mux_now_ns();
-    w->connect_next++;
+    w->connecting.next++;
     if (paced)
-      load_schedule_advance(&w->ramp);
+      load_schedule_advance(&w->connecting.ramp);
     begin(w, c, now);
   }
   return INT64_MAX;
@@ -145,14 +146,14 @@ void load_connection_connected(struct load_worker *w, struct load_connection *c,
     return;
   }
   int64_t took = now - c->connect_ns;
-  w->connecting--;
+  w->connecting.under_way--;
   c->state = LOAD_OPEN;
   if (took > SLOW_CONNECT_NS && w->config->target.kind == MUX_ADDR_TCP)
     w->count.syn_retransmits += syn_retransmits(c->fd);
   if (!w->crr || load_in_window(w, c->intended_ns))
     mux_hdr_record(w->interval->hdr[LOAD_CONNECT], took);
   if (!c->ever)
-    *(c->silent ? &w->silent_established : &w->established) += 1;
+    *(c->silent ? &w->connecting.silent_established : &w->connecting.established) += 1;
   c->ever = true;
   if (w->crr && !c->silent)
     load_connection_queue(w, c, c->intended_ns, now);

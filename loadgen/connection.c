@@ -159,7 +159,7 @@ static void tell_mismatch(struct load_worker *w, const struct load_connection *c
 }
 
 void load_connection_next(struct load_worker *w, struct load_connection *c, int64_t now) {
-  if (now >= w->traffic_end_ns)
+  if (now >= w->window.end_ns)
     return;
   if (w->crr)
     load_connect_request(w, c, now, now);
@@ -176,11 +176,12 @@ inline void load_connection_go_on(struct load_worker *w, struct load_connection 
   } else if (w->config->think_ns == 0) {
     load_connection_next(w, c, now);
   } else {
-    assert(w->think_count < w->think_capacity);
-    uint32_t slot = (w->think_head + w->think_count++) % w->think_capacity;
-    w->thinkers[slot] = (struct load_thinker){.due_ns = now + w->config->think_ns,
+    struct load_timers *t = &w->timers;
+    assert(t->think_count < t->think_capacity);
+    uint32_t slot = (t->think_head + t->think_count++) % t->think_capacity;
+    t->thinkers[slot] = (struct load_thinker){.due_ns = now + w->config->think_ns,
                                               .index = (uint32_t)(c - w->connections)};
-    load_worker_due(w, w->thinkers[w->think_head].due_ns);
+    load_worker_due(w, t->thinkers[t->think_head].due_ns);
   }
 }
 
@@ -208,7 +209,7 @@ void load_connection_close(struct load_worker *w, struct load_connection *c) {
   if (c->state == LOAD_CLOSED)
     return;
   if (c->state == LOAD_CONNECTING)
-    w->connecting--;
+    w->connecting.under_way--;
   c->state = LOAD_CLOSED;
   c->generation++;
   c->blocked = false;
@@ -226,8 +227,8 @@ void load_live_add(struct load_worker *w, struct load_connection *c) {
   if (c->live || c->silent || c->over)
     return;
   c->live = true;
-  c->live_at = w->live_count;
-  w->live[w->live_count++] = (uint32_t)(c - w->connections);
+  c->live_at = w->live.count;
+  w->live.at[w->live.count++] = (uint32_t)(c - w->connections);
   if (w->crr && w->open_loop) /* a slot may be waiting for it */
     load_worker_due(w, 0);
 }
@@ -236,8 +237,8 @@ void load_live_remove(struct load_worker *w, struct load_connection *c) {
   if (!c->live)
     return;
   c->live = false;
-  uint32_t last = w->live[--w->live_count];
-  w->live[c->live_at] = last;
+  uint32_t last = w->live.at[--w->live.count];
+  w->live.at[c->live_at] = last;
   w->connections[last].live_at = c->live_at;
 }
 

@@ -71,7 +71,7 @@ static void wake_all(struct coordinator *k) {
 /* True when every worker has reached the stage. */
 static bool all_at(const struct coordinator *k, enum load_stage stage) {
   for (int i = 0; i < k->started; i++)
-    if (atomic_load(&k->workers[i].told_stage) < (int)stage)
+    if (atomic_load(&k->workers[i].told.stage) < (int)stage)
       return false;
   return true;
 }
@@ -93,7 +93,7 @@ static void prove(struct coordinator *k) {
 
 static bool anybody_connected(const struct coordinator *k) {
   for (int i = 0; i < k->started; i++)
-    if (atomic_load(&k->workers[i].told_established) > 0)
+    if (atomic_load(&k->workers[i].told.established) > 0)
       return true;
   return k->config->mode == LOAD_CRR;
 }
@@ -103,7 +103,7 @@ static bool anybody_failed(const struct coordinator *k) {
   if (atomic_load(&k->shared.allowed) == LOAD_DONE)
     return false;
   for (int i = 0; i < k->started; i++)
-    if (atomic_load(&k->workers[i].told_stage) == LOAD_DONE)
+    if (atomic_load(&k->workers[i].told.stage) == LOAD_DONE)
       return true;
   return false;
 }
@@ -188,8 +188,8 @@ static void show_progress(struct coordinator *k, int64_t now) {
   uint64_t completed = 0;
   uint32_t established = 0;
   for (int i = 0; i < k->started; i++) {
-    completed += atomic_load_explicit(&k->workers[i].told_completed, memory_order_relaxed);
-    established += atomic_load_explicit(&k->workers[i].told_established, memory_order_relaxed);
+    completed += atomic_load_explicit(&k->workers[i].told.completed, memory_order_relaxed);
+    established += atomic_load_explicit(&k->workers[i].told.established, memory_order_relaxed);
   }
   static const char *const names[] = {"connecting", "holding", "warming up", "measuring",
                                       "draining",   "holding", "proving",    "done"};
@@ -306,8 +306,8 @@ int load_run(const struct load_config *config, struct load_result *result) {
     fputs("\r\033[K", stderr);
   const char *why = NULL;
   for (int i = 0; rc == 0 && i < k.started; i++) {
-    rc = k.workers[i].failure;
-    why = k.workers[i].why;
+    rc = k.workers[i].failure.error;
+    why = k.workers[i].failure.why;
   }
   if (rc == 0) {
     announce(&k, "done");

@@ -161,8 +161,8 @@ static void remember_lost(struct load_worker *w, uint32_t i) {
 
 /* How much of [from, to] lies in the window. */
 static int64_t part_in_window(const struct load_worker *w, int64_t from, int64_t to) {
-  int64_t end = w->window_start_ns + (int64_t)w->window_ns;
-  from = from > w->window_start_ns ? from : w->window_start_ns;
+  int64_t end = w->window.start_ns + (int64_t)w->window.length_ns;
+  from = from > w->window.start_ns ? from : w->window.start_ns;
   to = to < end ? to : end;
   return to > from ? to - from : 0;
 }
@@ -264,7 +264,7 @@ void load_datagram_received(struct load_worker *w, struct load_connection *c, co
   }
   c->refused = false;
   if (i == LOAD_NONE) {
-    w->count.datagrams.duplicated += w->window_ns > 0 && now >= w->window_start_ns;
+    w->count.datagrams.duplicated += w->window.length_ns > 0 && now >= w->window.start_ns;
     return;
   }
   const struct load_message *m = &w->pool.at[i];

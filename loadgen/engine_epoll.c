@@ -271,8 +271,8 @@ static int epoll_engine_wait(struct load_worker *w) {
   w->count.events += n > 0 ? (uint64_t)n : 0;
   int64_t before = now;
   now = mux_now_ns();
-  if (n <= 0 && spin && left > 0 && !w->window_closed)
-    w->spin_ns += now - before;
+  if (n <= 0 && spin && left > 0 && !w->window.closed)
+    w->clocks.spin_ns += now - before;
   for (int i = 0; i < n; i++) {
     if (e->events[i].data.u64 == WAKE_TOKEN) {
       uint64_t count;

@@ -341,8 +341,8 @@ static int uring_engine_wait(struct load_worker *w) {
   w->count.waits++;
   w->count.calls++;
   w->count.events += handled;
-  if (handled == 0 && spin && left > 0 && !w->window_closed)
-    w->spin_ns += now - before;
+  if (handled == 0 && spin && left > 0 && !w->window.closed)
+    w->clocks.spin_ns += now - before;
   if (load_worker_is_due(w, now))
     load_worker_tick(w, now);
   return 0;

@@ -6,9 +6,8 @@
 
 struct load_edges { /* what the coordinator read at the edges of the window */
   double window_s;  /* its length as planned, or as cut short */
-  /* CPU time of this process and of the server (NaN: unknown), and the time between the readings.
-   */
-  double cpu_s, server_cpu_s, wall_s;
+  /* CPU time of the server (NaN: unknown), and the time between the readings. */
+  double server_cpu_s, wall_s;
 };
 
 /* Takes histograms and points out of the collector. Returns 0 or -ENOMEM. */

@@ -12,14 +12,14 @@ static bool never_asked(const struct load_connection *c) {
 }
 
 void load_proof_begin(struct load_worker *w, int64_t now) {
-  w->proof_end_ns = now + w->config->timeout_ns;
+  w->proof.end_ns = now + w->config->timeout_ns;
   load_worker_enter(w, LOAD_PROOF);
   for (uint32_t i = 0; i < w->total && w->datagrams == NULL; i++) {
     struct load_connection *c = &w->connections[i];
     if (!never_asked(c))
       continue;
     c->proving = true;
-    w->unproven++;
+    w->proof.out++;
     c->queued++; /* the next byte of its stream, of no message */
     w->engine->flush(w, c, now);
   }
@@ -36,6 +36,6 @@ void load_proof_end(struct load_worker *w, struct load_connection *c) {
   if (!c->proving)
     return;
   c->proving = false;
-  if (--w->unproven == 0)
+  if (--w->proof.out == 0)
     load_worker_due(w, 0);
 }

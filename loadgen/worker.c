@@ -71,7 +71,7 @@ int load_worker_init(struct load_worker *w, struct load_shared *shared, int inde
       .open_loop = config->rate_per_s > 0,
       .crr = config->mode == LOAD_CRR,
       .active = share_of(config->connections, index, config->threads),
-      .traffic_end_ns = INT64_MAX,
+      .window.end_ns = INT64_MAX,
       .wake_fd = -1,
       .shared = shared,
       .index = index,
@@ -82,8 +82,8 @@ int load_worker_init(struct load_worker *w, struct load_shared *shared, int inde
   if (posix_memalign(&aligned, 64, ((size_t)w->total + 1) * sizeof *w->connections) != 0)
     return -ENOMEM;
   w->connections = aligned;
-  w->live = calloc(w->active + 1, sizeof *w->live);
-  if (w->live == NULL)
+  w->live.at = calloc(w->active + 1, sizeof *w->live.at);
+  if (w->live.at == NULL)
     return -ENOMEM;
   uint32_t threads = (uint32_t)config->threads;
   for (uint32_t i = 0; i < w->total; i++) {
@@ -99,14 +99,14 @@ int load_worker_init(struct load_worker *w, struct load_shared *shared, int inde
     };
   }
   if (config->target.kind == MUX_ADDR_UNIX) {
-    w->refused = calloc(w->total + 1, sizeof *w->refused);
-    if (w->refused == NULL)
+    w->connecting.refused = calloc(w->total + 1, sizeof *w->connecting.refused);
+    if (w->connecting.refused == NULL)
       return -ENOMEM;
   }
   if (config->think_ns > 0) {
-    w->think_capacity = w->active * (uint32_t)config->depth;
-    w->thinkers = calloc(w->think_capacity + 1, sizeof *w->thinkers);
-    if (w->thinkers == NULL)
+    w->timers.think_capacity = w->active * (uint32_t)config->depth;
+    w->timers.thinkers = calloc(w->timers.think_capacity + 1, sizeof *w->timers.thinkers);
+    if (w->timers.thinkers == NULL)
       return -ENOMEM;
   }
   int rc = pool_init(&w->pool, pool_capacity(w));
@@ -117,7 +117,7 @@ int load_worker_init(struct load_worker *w, struct load_shared *shared, int inde
   if (rc != 0)
     return rc;
   w->interval = &w->intervals[0];
-  atomic_store(&w->spare, &w->intervals[1]);
+  atomic_store(&w->told.spare, &w->intervals[1]);
   w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   return w->wake_fd >= 0 ? 0 : -errno;
 }
@@ -132,9 +132,9 @@ void load_worker_destroy(struct load_worker *w) {
   if (w->wake_fd >= 0)
     close(w->wake_fd);
   free(w->connections);
-  free(w->live);
-  free(w->refused);
-  free(w->thinkers);
+  free(w->live.at);
+  free(w->connecting.refused);
+  free(w->timers.thinkers);
 }
 
 /* ---- The thread ----------------------------------------------------------------------------- */
@@ -170,17 +170,17 @@ void load_worker_settle(struct load_worker *w, int64_t now) {
   for (uint32_t n = 0; n < w->active; n++)
     settle_connection(w, &w->connections[n], now);
   /* Slots that no connection ever took. */
-  while (w->open_loop && w->window_open && w->schedule.next_ns < w->traffic_end_ns &&
-         w->schedule.next_ns <= now) {
-    if (load_in_window(w, w->schedule.next_ns)) {
-      w->offered++;
+  while (w->open_loop && w->window.open && w->timers.schedule.next_ns < w->window.end_ns &&
+         w->timers.schedule.next_ns <= now) {
+    if (load_in_window(w, w->timers.schedule.next_ns)) {
+      w->timers.offered++;
       w->count.unsent++;
-      mux_hdr_record(w->interval->hdr[LOAD_RESPONSE], now - w->schedule.next_ns);
+      mux_hdr_record(w->interval->hdr[LOAD_RESPONSE], now - w->timers.schedule.next_ns);
     }
-    load_schedule_advance(&w->schedule);
+    load_schedule_advance(&w->timers.schedule);
   }
   w->interval->end_ns = now;
-  w->interval->errors = load_worker_errors(w) - w->errors_told;
+  w->interval->errors = load_worker_errors(w) - w->timers.errors_told;
   uint64_t errors = load_worker_errors(w) - w->count.errors[LOAD_ERR_CONNECT];
   assert(w->count.sent <= w->count.completed + w->count.in_flight + errors);
 }
@@ -197,12 +197,12 @@ static int start(struct load_worker *w) {
   prctl(PR_SET_TIMERSLACK, 1UL);
   int rc = mux_cpus_pin_nth(&w->config->cpus, w->index);
   if (rc != 0) {
-    snprintf(w->why, sizeof w->why, "--cpus: %s", strerror(-rc));
+    snprintf(w->failure.why, sizeof w->failure.why, "--cpus: %s", strerror(-rc));
     return rc;
   }
   rc = w->engine->open(w, why, sizeof why);
   if (rc != 0)
-    snprintf(w->why, sizeof w->why, "--engine %s: %s", w->engine->name,
+    snprintf(w->failure.why, sizeof w->failure.why, "--engine %s: %s", w->engine->name,
              why[0] != 0 ? why : strerror(-rc));
   return rc;
 }
@@ -217,7 +217,7 @@ void *load_worker_main(void *argument) {
   }
   while (rc == 0 && w->stage != LOAD_DONE)
     rc = w->engine->wait(w);
-  w->failure = rc;
+  w->failure.error = rc;
   if (rc != 0)
     load_worker_stop(w, mux_now_ns());
   for (uint32_t i = 0; i < w->total; i++)

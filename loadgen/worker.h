@@ -4,7 +4,7 @@
  * load_connection_* functions below, and its timers, of which the next is due at `timer_ns`. The
  * engine calls load_worker_tick as soon as that time has come, between events as well, so that a
  * long batch of events does not make the schedule slip. Everything here belongs to the thread of
- * the worker, but what is marked shared. */
+ * the worker, but load_shared and load_told. */
 #ifndef MUX_WORKER_H
 #define MUX_WORKER_H
 
@@ -60,80 +60,108 @@ enum load_stage {
   LOAD_DONE
 };
 
+/* The parts of a worker, by the file that owns them: it alone writes, but for what is said. */
+
+/* Edges of the measured window; timers.c. Messages are sent until it ends. */
+struct load_window {
+  int64_t start_ns;
+  uint64_t length_ns; /* 0 before traffic starts */
+  int64_t end_ns;
+  bool open, closed; /* what is counted per window has begun, has ended */
+};
+
+/* Connections that traffic may use, by index; crr: that are between two requests; connection.c. */
+struct load_live {
+  uint32_t *at;
+  uint32_t count, next; /* next: of the schedule, timers.c */
+};
+
+/* connect.c */
+struct load_connecting {
+  uint32_t next; /* to begin with */
+  uint32_t under_way, most;
+  uint32_t established, silent_established;
+  struct load_schedule ramp;
+  uint32_t *refused; /* Unix: ring of indices, connects that met a full accept queue */
+  uint32_t refused_head, refused_count;
+  int error; /* the first one: an errno, 0: none; timers.c: a timeout */
+};
+
 struct load_thinker {
   int64_t due_ns;
   uint32_t index;
 };
 
-struct load_worker {
-  /* hot */
-  const struct load_config *config;
-  const struct load_engine *engine;
-  struct load_connection *connections;
-  struct load_interval *interval;
-  struct load_pool pool;
-  struct mux_pattern pattern;
-  uint64_t payload_bytes;           /* that a message takes in the stream */
-  struct load_datagrams *datagrams; /* UDP; NULL: a stream */
-  int64_t timer_ns;
-  int64_t window_start_ns;
-  uint64_t window_ns; /* length; 0 before traffic starts */
-  int64_t traffic_end_ns;
-  struct load_counters count;
-  uint64_t outstanding; /* messages queued and not echoed */
-  unsigned char *scratch;
-  bool open_loop, crr;
-  enum load_stage stage;
-
-  /* connections: [0, active) carry traffic, [active, total) are silent */
-  uint32_t active, total;
-  uint32_t *live; /* indices of those that traffic may use; crr: that are between two requests */
-  uint32_t live_count, live_at;
-  uint32_t established, silent_established;
-  uint32_t first_id;
-
-  /* connecting */
-  uint32_t connect_next, connecting, connecting_most;
-  struct load_schedule ramp;
-  int connect_errno;
-  uint32_t *refused; /* Unix: ring of indices, connects that met a full accept queue */
-  uint32_t refused_head, refused_count;
-
-  /* timers */
+/* timers.c */
+struct load_timers {
   struct load_schedule schedule;
   uint64_t offered;
-  struct load_thinker *thinkers; /* ring, in the order of due_ns */
+  struct load_thinker *thinkers; /* ring, in the order of due_ns; filled by connection.c */
   uint32_t think_head, think_count, think_capacity;
   int64_t sweep_ns; /* next look for timeouts */
   uint32_t sweep_at;
   int64_t interval_end_ns;
   int64_t drain_end_ns;
   uint64_t errors_told; /* errors that intervals have counted so far */
-  int64_t proof_end_ns;
-  uint32_t unproven; /* connections whose proof of life is out */
+};
 
-  /* CPU time at the edges of the window */
+/* proof.c */
+struct load_proof {
+  int64_t end_ns;
+  uint32_t out; /* connections that have been asked, and neither answered nor ended */
+};
+
+/* CPU time at the edges of the window; timers.c */
+struct load_clocks {
   int64_t cpu_start_ns, cpu_end_ns, wall_start_ns, wall_end_ns;
   int64_t process_cpu_ns; /* of all threads, and what the kernel does for the process (io-wq) */
-  int64_t spin_ns;        /* CPU time spent spinning in the window */
-  bool window_open, window_closed;
-  struct load_counters at_close; /* count, when the window closed */
+  int64_t spin_ns;        /* CPU time spent spinning in the window; the engine */
+  struct load_counters at_close;
+};
 
-  /* engine */
-  void *engine_state;
-  int wake_fd; /* eventfd: the coordinator wakes the worker with it */
-
-  /* shared with the coordinator */
-  struct load_shared *shared;
+/* Between the worker and the coordinator. */
+struct load_told {
   struct load_interval *_Atomic spare;  /* from the coordinator */
   struct load_interval *_Atomic filled; /* from the worker */
-  _Atomic uint64_t told_completed;      /* for progress */
-  _Atomic uint32_t told_established;
-  _Atomic int told_stage;
+  _Atomic uint64_t completed;           /* for progress */
+  _Atomic uint32_t established;
+  _Atomic int stage;
+};
 
+struct load_worker {
+  /* What every message touches. */
+  const struct load_config *config;
+  const struct load_engine *engine;
+  void *engine_state; /* the engine's own */
+  struct load_connection *connections;
+  struct load_interval *interval; /* being filled */
+  struct load_pool pool;
+  struct mux_pattern pattern;
+  uint64_t payload_bytes;           /* that a message takes in the stream */
+  struct load_datagrams *datagrams; /* UDP; NULL: a stream */
+  struct load_window window;
+  int64_t timer_ns;
+  uint64_t outstanding; /* messages queued and not echoed */
+  enum load_stage stage;
+  uint32_t active, total; /* connections: [0, active) carry traffic, [active, total) are silent */
+  bool open_loop, crr;
+  struct load_counters count;
+
+  struct load_live live;
+  struct load_timers timers;
+  struct load_connecting connecting;
+  struct load_proof proof;
+  struct load_clocks clocks;
+  struct load_shared *shared;
+  struct load_told told;
+  int wake_fd; /* eventfd: the coordinator wakes the worker with it */
+
+  /* worker.c */
   int index, threads;
-  int failure;   /* -errno: the thread could not work, */
-  char why[200]; /* ... why */
+  struct load_failure {
+    int error; /* -errno: the thread could not work; 0: it could */
+    char why[200];
+  } failure;
   pthread_t thread;
   struct load_interval intervals[2];
 };
@@ -219,7 +247,7 @@ void load_proof_received(struct load_worker *worker, struct load_connection *c);
 void load_proof_end(struct load_worker *worker, struct load_connection *c);
 
 static inline bool load_in_window(const struct load_worker *worker, int64_t when) {
-  return (uint64_t)(when - worker->window_start_ns) < worker->window_ns;
+  return (uint64_t)(when - worker->window.start_ns) < worker->window.length_ns;
 }
 
 #endif

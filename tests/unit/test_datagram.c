@@ -93,8 +93,8 @@ static void begin(int connections, int depth, int64_t payload, int64_t rate) {
   now = 5000 * MUX_S;
   assert_int_equal(load_worker_init(&worker, &shared, 0), 0);
   worker.stage = LOAD_TRAFFIC;
-  worker.window_start_ns = now;
-  worker.window_ns = (uint64_t)config.duration_ns;
+  worker.window.start_ns = now;
+  worker.window.length_ns = (uint64_t)config.duration_ns;
   for (int i = 0; i < connections; i++) {
     struct load_connection *c = &worker.connections[i];
     c->state = LOAD_OPEN;
@@ -287,7 +287,7 @@ static void run_random(int connections, int depth, int64_t payload, int64_t rate
   }
   /* What is still out has its time; a closed loop takes up the places again. */
   now += config.timeout_ns;
-  worker.traffic_end_ns = now;
+  worker.window.end_ns = now;
   expire_all();
   for (size_t i = 0; i < message_count; i++)
     assert_int_not_equal(messages[i].fate, OUT);
@@ -374,7 +374,7 @@ static void refusal_explains_losses(void **state) {
 static void only_the_window_counts(void **state) {
   (void)state;
   begin(1, 2, 64, 0);
-  worker.window_start_ns = now + 10;
+  worker.window.start_ns = now + 10;
   deliver(1); /* sent before the window */
   deliver(0);
   assert_int_equal(worker.count.completed, 0);
@@ -393,7 +393,7 @@ static void only_the_window_counts(void **state) {
 static void memory_of_the_lost_is_bounded(void **state) {
   (void)state;
   begin(1, 1, 8, 0);
-  worker.window_ns *= 2;
+  worker.window.length_ns *= 2;
   uint64_t remembered = load_datagrams_remembered(&config, 1);
   for (uint64_t i = 0; i < remembered + 10; i++) {
     now += config.timeout_ns;
