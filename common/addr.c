@@ -160,6 +160,10 @@ char *mux_addr_print(char out[MUX_ADDR_TEXT], const struct mux_addr *addr) {
   return out;
 }
 
+bool mux_addr_is_local(const struct mux_addr *addr) {
+  return addr->kind == MUX_ADDR_UNIX || is_loopback(&addr->socket.any);
+}
+
 int mux_addr_port(const struct mux_addr *addr) {
   const struct sockaddr *any = &addr->socket.any;
   if (any->sa_family == AF_INET)

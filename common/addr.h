@@ -30,7 +30,8 @@ char *mux_addr_print(char out[MUX_ADDR_TEXT], const struct mux_addr *addr);
 void mux_option_addr(struct mux_addr *addr, const char *option, const char *text,
                      bool allow_remote);
 
-int mux_addr_port(const struct mux_addr *addr); /* 0 for Unix */
+bool mux_addr_is_local(const struct mux_addr *addr); /* loopback, or a Unix path */
+int mux_addr_port(const struct mux_addr *addr);      /* 0 for Unix */
 void mux_addr_set_port(struct mux_addr *addr, int port);
 const char *mux_addr_transport(const struct mux_addr *addr); /* "tcp4", "tcp6", "udp4", … "unix" */
 

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/units.h"
+#include "common/option_table.h"
 
 static void message(const char *kind, const char *format, va_list args) {
   char text[1024];
@@ -59,52 +59,29 @@ char *mux_printable(char *out, size_t out_bytes, const char *text) {
   return out;
 }
 
-typedef int (*unit_parser)(const char *text, int64_t *value);
-typedef char *(*unit_printer)(char out[MUX_UNIT_TEXT], int64_t value);
-
-static int64_t parse_ranged(const char *option, const char *text, int64_t min, int64_t max,
-                            unit_parser parse, unit_printer print, const char *what) {
-  char shown[64];
+static int64_t read_value(const char *option, const char *text, struct mux_option_row row) {
   int64_t value = 0;
-  int rc = parse(text, &value);
-  if (rc == -EINVAL)
-    mux_die(MUX_EXIT_USAGE, "%s: '%s' is not %s", option, mux_printable(shown, sizeof shown, text),
-            what);
-  if (rc == -ERANGE || value < min || value > max) {
-    char low[MUX_UNIT_TEXT];
-    char high[MUX_UNIT_TEXT];
-    mux_die(MUX_EXIT_USAGE, "%s: %s is out of range, it takes %s to %s", option,
-            mux_printable(shown, sizeof shown, text), print(low, min), print(high, max));
-  }
+  struct mux_option_error error;
+  row.key = option;
+  row.bytes = sizeof value;
+  if (mux_option_row_read(&row, text, &value, &error) != 0)
+    mux_die(MUX_EXIT_USAGE, "%s: %s", option, error.text);
   return value;
 }
 
 int64_t mux_option_count(const char *option, const char *text, int64_t min, int64_t max) {
-  return parse_ranged(option, text, min, max, mux_parse_count, mux_print_count,
-                      "a count (examples: 64, 10k, 1.5M)");
+  return read_value(option, text,
+                    (struct mux_option_row){.kind = MUX_VALUE_COUNT, .min = min, .max = max});
 }
 
 int64_t mux_option_size(const char *option, const char *text, int64_t min, int64_t max) {
-  return parse_ranged(option, text, min, max, mux_parse_size, mux_print_size,
-                      "a size (examples: 64, 16KiB, 1MiB)");
+  return read_value(option, text,
+                    (struct mux_option_row){.kind = MUX_VALUE_SIZE, .min = min, .max = max});
 }
 
 int64_t mux_option_time(const char *option, const char *text, int64_t min_ns, int64_t max_ns) {
-  return parse_ranged(option, text, min_ns, max_ns, mux_parse_time, mux_print_time,
-                      "a time (examples: 50us, 10ms, 2s)");
-}
-
-int mux_option_choice(const char *option, const char *text, const char *const *choices) {
-  char list[256] = "";
-  for (int i = 0; choices[i] != NULL; i++) {
-    if (strcmp(text, choices[i]) == 0)
-      return i;
-    size_t used = strlen(list);
-    snprintf(list + used, sizeof list - used, "%s%s", i > 0 ? ", " : "", choices[i]);
-  }
-  char shown[64];
-  mux_die(MUX_EXIT_USAGE, "%s: '%s' is not one of %s", option,
-          mux_printable(shown, sizeof shown, text), list);
+  return read_value(option, text,
+                    (struct mux_option_row){.kind = MUX_VALUE_TIME, .min = min_ns, .max = max_ns});
 }
 
 void mux_parse_args(const struct argp *argp, int argc, char **argv, void *input) {

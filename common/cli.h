@@ -28,13 +28,12 @@ _Noreturn void mux_die(int status, const char *format, ...) __attribute__((forma
 /* Copies text into out, control and non-ASCII bytes as \xNN, cut to fit. Returns out. */
 char *mux_printable(char *out, size_t out_bytes, const char *text);
 
-/* Option values, parsed by common/units.h and held to [min, max]. A bad one ends the program with
- * exit 2 and one line that names the option. */
+/* Values of single options, for commands without a table (common/option_table.h). A bad one, or one
+ * outside [min, max], ends the program with exit 2 and one line that names the option ("--rate").
+ */
 int64_t mux_option_count(const char *option, const char *text, int64_t min, int64_t max);
 int64_t mux_option_size(const char *option, const char *text, int64_t min, int64_t max);
 int64_t mux_option_time(const char *option, const char *text, int64_t min_ns, int64_t max_ns);
-/* Index of text in a NULL-terminated list. */
-int mux_option_choice(const char *option, const char *text, const char *const *choices);
 
 /* argp_parse for the subcommand argv[0]: usage "muxbench NAME", errors exit 2, no positional
  * arguments unless the parser takes them. */

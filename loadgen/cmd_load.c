@@ -12,15 +12,9 @@
 /* Rows per halving of the distance to 100 %, as HdrHistogram's tools have it. */
 enum { HGRM_TICKS = 5 };
 
-/* Descriptors of the process besides connections: standard streams, files, and per thread the
- * engine and its eventfd. */
-static long descriptors_needed(const struct load_config *config) {
-  return 3L + 8 + 4L * config->threads + config->connections + config->idle;
-}
-
 static void check_descriptors(const struct load_config *config) {
   long limit = mux_raise_nofile();
-  long needed = descriptors_needed(config);
+  long needed = load_config_descriptors(config);
   if (limit > 0 && needed > limit)
     mux_die(MUX_EXIT_USAGE,
             "--connections: %d%s need %ld descriptors, the hard limit is %ld (ulimit -Hn)",

@@ -1,9 +1,8 @@
-/* experiment.c: see experiment.h. From a tree of JSON, which nobody vouches for, to struct
- * experiment with every default filled in, and back. Servers are read in experiment_servers.c. */
+/* experiment.c: see experiment.h. From an untrusted tree of JSON to struct experiment with every
+ * default filled in, and back. Servers are read in experiment_servers.c. */
 #include "bench/plan/experiment.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,24 +13,7 @@
 #include "bench/plan/experiment_options.h"
 #include "bench/plan/experiment_reader.h"
 #include "common/cli.h"
-#include "common/clock.h"
 #include "common/memory.h"
-#include "common/units.h"
-
-static const char *const group_names[] = {[OPTION_LOAD] = "load", [OPTION_SERVE] = "serve"};
-static const char *const answers[] = {"best", "slope", "saturation", "contrast", NULL};
-
-/* Options that belong to the experiment itself, not to a cell. */
-static const struct experiment_option blocks_option = {
-    "blocks", OPTION_LOAD, OPTION_COUNT, 1, STATS_BLOCKS_MAX, "10", NULL};
-static const struct experiment_option seed_option = {"seed",    OPTION_LOAD, OPTION_COUNT, 0,
-                                                     INT64_MAX, NULL,        NULL};
-static const struct experiment_option budget_option = {
-    "budget", OPTION_LOAD, OPTION_TIME, 0, 7 * 86400 * MUX_S, "0s", NULL};
-static const struct experiment_option min_duration_option = {
-    "min_duration", OPTION_LOAD, OPTION_TIME, MUX_MS, 3600 * MUX_S, "200ms", NULL};
-static const struct experiment_option count_option = {"count",    OPTION_LOAD, OPTION_TIME, 0,
-                                                      60 * MUX_S, "250ms",     NULL};
 
 void reader_blame(struct reader *r, const char *path, const char *format, ...) {
   char place[256];
@@ -46,6 +28,12 @@ void reader_blame(struct reader *r, const char *path, const char *format, ...) {
   vsnprintf(text, sizeof text, format, args);
   va_end(args);
   snprintf(r->why, r->why_bytes, "%s: %s", place, mux_printable(shown, sizeof shown, text));
+}
+
+char *reader_place(const struct reader *r, const char *path) {
+  char place[256];
+  r->source->locate(r->source, path, place, sizeof place);
+  return mux_copy(place);
 }
 
 /* The text of a string or whole number; NULL (and blamed) for anything else. */
@@ -74,19 +62,24 @@ static char *read_text(struct reader *r, const json_t *tree, const char *key,
   return mux_copy(json_string_value(value));
 }
 
-static int64_t read_number(struct reader *r, const json_t *tree,
-                           const struct experiment_option *option, int64_t fallback) {
-  const json_t *value = json_object_get(tree, option->key);
-  char buffer[32];
-  char why[256];
-  const char *text = value == NULL ? option->fallback : scalar(r, value, option->key, buffer);
-  struct experiment_value read = {0};
-  if (text == NULL)
-    return fallback;
-  if (experiment_value_read(&read, option, text, why, sizeof why) != 0)
-    reader_blame(r, option->key, "%s", why);
-  free(read.text);
-  return read.number;
+/* A mistake in the value of an option. libconfig takes numbers above 2147483647 for negative. */
+static void blame_value(struct reader *r, const char *path, const char *text,
+                        const struct mux_option_error *error) {
+  reader_blame(r, path, "%s: %s%s", error->key, error->text,
+               *text == '-' ? " (write numbers above 2147483647 in quotes)" : "");
+}
+
+/* The keys that hold one value. */
+static void read_keys(struct reader *r, const json_t *tree, struct experiment *e) {
+  mux_option_table_defaults(experiment_keys, e);
+  for (const struct mux_option_row *key = experiment_keys; key->key != NULL && !r->failed; key++) {
+    const json_t *value = json_object_get(tree, key->key);
+    struct mux_option_error error;
+    char buffer[32];
+    const char *text = value != NULL ? scalar(r, value, key->key, buffer) : NULL;
+    if (text != NULL && mux_option_row_read(key, text, e, &error) != 0)
+      blame_value(r, key->key, text, &error);
+  }
 }
 
 static bool read_bool(struct reader *r, const json_t *tree, const char *key, bool fallback) {
@@ -107,24 +100,16 @@ static void read_columns(struct reader *r, const json_t *tree, struct experiment
   const json_t *list = json_object_get(tree, "columns");
   size_t n = list == NULL ? 0 : json_is_array(list) ? json_array_size(list) : 1;
   if (n > EXPERIMENT_COLUMNS)
-    reader_blame(r, "columns", "columns: %d at most", EXPERIMENT_COLUMNS);
+    reader_blame(r, "columns", "columns: at most %d", EXPERIMENT_COLUMNS);
   for (size_t i = 0; i < n && !r->failed; i++) {
     const char *name = json_string_value(json_is_array(list) ? json_array_get(list, i) : list);
     enum column column = shown_column(name != NULL ? name : "");
     if (column == COLUMN_COUNT)
-      reader_blame(r, "columns", "columns: '%s' is no column of measurements.csv",
+      reader_blame(r, "columns", "columns: '%s' is not a column of measurements.csv",
                    name != NULL ? name : "");
     else
       e->columns[e->column_count++] = column;
   }
-}
-
-static void read_cpus(struct reader *r, const json_t *tree, const char *key, cpu_set_t *set) {
-  CPU_ZERO(set);
-  char *text = read_text(r, tree, key, "");
-  if (*text != 0 && mux_cpus_parse(set, text) != 0)
-    reader_blame(r, key, "%s: not a list of CPUs this process may use", key);
-  free(text);
 }
 
 /* ---- Axes ------------------------------------------------------------------------------------ */
@@ -133,29 +118,31 @@ void reader_axis_free(struct experiment_axis *axis) {
   for (int i = 0; i < axis->count; i++)
     free(axis->values[i].text);
   free(axis->values);
+  free(axis->place);
   *axis = (struct experiment_axis){0};
 }
 
-void reader_axis_read(struct reader *r, struct experiment_axis *axis,
-                      const struct experiment_option *option, const json_t *value,
-                      const char *path) {
+void reader_axis_read(struct reader *r, struct experiment_axis *axis, enum option_group group,
+                      const struct mux_option_row *option, const json_t *value, const char *path) {
   size_t n = json_is_array(value) ? json_array_size(value) : 1;
+  axis->group = group;
   axis->option = option;
+  axis->place = reader_place(r, path);
   if (n == 0 || n > EXPERIMENT_VALUES) {
     reader_blame(r, path, "%s: a list has 1 to %d values", path, EXPERIMENT_VALUES);
     return;
   }
   axis->values = mux_new(n, sizeof *axis->values);
   for (size_t i = 0; i < n && !r->failed; i++) {
+    struct mux_option_error error;
     char buffer[32];
-    char why[256];
     const json_t *element = json_is_array(value) ? json_array_get(value, i) : value;
     const char *text = scalar(r, element, path, buffer);
     struct experiment_value *read = &axis->values[axis->count];
     if (text == NULL)
       return;
-    if (experiment_value_read(read, option, text, why, sizeof why) != 0) {
-      reader_blame(r, path, "%s", why);
+    if (experiment_value_read(read, group, option, text, &error) != 0) {
+      blame_value(r, path, text, &error);
       return;
     }
     axis->count++;
@@ -168,40 +155,40 @@ void reader_axis_read(struct reader *r, struct experiment_axis *axis,
 /* Options of one group, in the order of the file. */
 static void axes_read(struct reader *r, struct experiment *e, enum option_group group,
                       const json_t *tree) {
-  const json_t *options = json_object_get(tree, group_names[group]);
+  const char *name = experiment_group_name(group);
+  const json_t *options = json_object_get(tree, name);
   const char *key;
   json_t *value;
   if (options != NULL && !json_is_object(options)) {
-    reader_blame(r, group_names[group], "%s: expected a group { option = value; … }",
-                 group_names[group]);
+    reader_blame(r, name, "%s: expected a group { option = value; … }", name);
     return;
   }
   json_object_foreach((json_t *)options, key, value) {
     char path[128];
     char shown[64];
-    mux_printable(shown, sizeof shown, key);
-    snprintf(path, sizeof path, "%s.%s", group_names[group], shown);
-    const struct experiment_option *option = experiment_option_find(group, key);
+    snprintf(path, sizeof path, "%s.%s", name, mux_printable(shown, sizeof shown, key));
+    const struct mux_option_row *option = experiment_option_find(group, key);
     if (option == NULL) {
-      reader_blame(r, path, "'%s' is not an option of %s that an experiment may set", shown,
-                   group_names[group]);
+      reader_blame(r, path, "'%s' is not an option of %s that an experiment may set", shown, name);
       return;
     }
     assert(e->axis_count < EXPERIMENT_AXES);
-    reader_axis_read(r, &e->axes[e->axis_count++], option, value, path);
+    reader_axis_read(r, &e->axes[e->axis_count++], group, option, value, path);
     if (r->failed)
       return;
   }
 }
 
-static void axes_fill_defaults(struct reader *r, struct experiment *e) {
-  size_t n;
-  const struct experiment_option *options = experiment_options(&n);
-  for (size_t i = 0; i < n && !r->failed; i++) {
-    if (options[i].fallback == NULL || experiment_axis(e, options[i].group, options[i].key) != NULL)
+static void axes_fill_defaults(struct reader *r, struct experiment *e, enum option_group group) {
+  for (const struct mux_option_row *option = experiment_rows(group); option->key != NULL;
+       option++) {
+    const char *text = experiment_option_default(e, group, option->key);
+    char path[128];
+    if (text == NULL || experiment_axis(e, group, option->key) != NULL)
       continue;
-    json_t *value = json_string(options[i].fallback);
-    reader_axis_read(r, &e->axes[e->axis_count++], &options[i], value, options[i].key);
+    snprintf(path, sizeof path, "%s.%s", experiment_group_name(group), option->key);
+    json_t *value = json_string(text);
+    reader_axis_read(r, &e->axes[e->axis_count++], group, option, value, path);
     json_decref(value);
   }
 }
@@ -210,7 +197,7 @@ const struct experiment_axis *experiment_axis(const struct experiment *experimen
                                               enum option_group group, const char *key) {
   for (int i = 0; i < experiment->axis_count; i++) {
     const struct experiment_axis *axis = &experiment->axes[i];
-    if (axis->option->group == group && strcmp(axis->option->key, key) == 0)
+    if (axis->group == group && strcmp(axis->option->key, key) == 0)
       return axis;
   }
   return NULL;
@@ -245,11 +232,12 @@ static void check_keys(struct reader *r, const json_t *tree) {
 
 static void check_sense(struct reader *r, const struct experiment *e) {
   if (shown_column(e->objective) == COLUMN_COUNT)
-    reader_blame(r, "objective", "objective: '%s' is no column of measurements.csv", e->objective);
+    reader_blame(r, "objective", "objective: '%s' is not a column of measurements.csv",
+                 e->objective);
   if (e->answer == ANSWER_SLOPE && experiment_axis(e, OPTION_LOAD, e->along) == NULL)
     reader_blame(r, "along", "along: '%s' is not an option of load", e->along);
   if (e->answer == ANSWER_CONTRAST && experiment_along(e) == NULL)
-    reader_blame(r, "along", "along: '%s' is no option that this experiment sets", e->along);
+    reader_blame(r, "along", "along: '%s' is not an option that this experiment sets", e->along);
   bool found = e->all_available || *e->baseline == 0;
   for (int i = 0; i < e->server_count; i++)
     found = found || strcmp(e->servers[i].label, e->baseline) == 0;
@@ -267,38 +255,27 @@ struct experiment *experiment_from_json(const json_t *tree, const char *name,
                                         size_t why_bytes) {
   struct reader r = {.source = source, .why = why, .why_bytes = why_bytes};
   struct experiment *e = mux_new(1, sizeof *e);
+  e->seed = -1; /* none */
   check_keys(&r, tree);
   e->name = read_text(&r, tree, "name", name);
   if (!reader_label_is_fine(e->name))
-    reader_blame(&r, "name", "name: letters, digits, '.', '_' and '-', 64 at most");
+    reader_blame(&r, "name", "name: use letters, digits, '.', '_' and '-', at most 64");
   e->question = read_text(&r, tree, "question", "");
   e->objective = read_text(&r, tree, "objective", "server_cpu_us_per_req");
   e->baseline = read_text(&r, tree, "baseline", "");
   e->along = read_text(&r, tree, "along", "");
-  char *answer = read_text(&r, tree, "answer", "best");
-  while (answers[e->answer] != NULL && strcmp(answers[e->answer], answer) != 0)
-    e->answer++;
-  if (answers[e->answer] == NULL) {
-    reader_blame(&r, "answer", "answer: expected best, slope, saturation or contrast");
-    e->answer = ANSWER_BEST;
-  }
-  free(answer);
-  e->blocks = (int)read_number(&r, tree, &blocks_option, 0);
-  e->seed = read_number(&r, tree, &seed_option, -1);
-  e->budget_ns = read_number(&r, tree, &budget_option, 0);
-  e->min_duration_ns = read_number(&r, tree, &min_duration_option, 0);
-  e->count_ns = read_number(&r, tree, &count_option, 0);
+  read_keys(&r, tree, e);
   e->twin = read_bool(&r, tree, "twin", e->blocks >= STATS_BLOCKS_MIN);
   read_columns(&r, tree, e);
-  read_cpus(&r, tree, "server_cpus", &e->server_cpus);
-  read_cpus(&r, tree, "load_cpus", &e->load_cpus);
   axes_read(&r, e, OPTION_LOAD, tree);
   if (!r.failed)
     axes_read(&r, e, OPTION_SERVE, tree);
   if (!r.failed)
     reader_servers(&r, e, tree);
   if (!r.failed)
-    axes_fill_defaults(&r, e);
+    axes_fill_defaults(&r, e, OPTION_LOAD);
+  if (!r.failed)
+    axes_fill_defaults(&r, e, OPTION_SERVE);
   if (!r.failed)
     check_sense(&r, e);
   if (r.failed) {
@@ -330,28 +307,25 @@ static json_t *server_to_json(const struct experiment_server *server) {
 }
 
 json_t *experiment_to_json(const struct experiment *e) {
-  char budget[MUX_UNIT_TEXT];
-  char shortest[MUX_UNIT_TEXT];
-  char count[MUX_UNIT_TEXT];
-  char server_cpus[MUX_CPUS_TEXT];
-  char load_cpus[MUX_CPUS_TEXT];
-  json_t *tree = json_pack(
-      "{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:b, s:s, s:s, s:s, s:s, s:s}", "name", e->name,
-      "question", e->question, "objective", e->objective, "answer", answers[e->answer], "along",
-      e->along, "baseline", e->baseline, "blocks", e->blocks, "twin", (int)e->twin, "budget",
-      mux_print_time(budget, e->budget_ns), "min_duration",
-      mux_print_time(shortest, e->min_duration_ns), "count", mux_print_time(count, e->count_ns),
-      "server_cpus", mux_cpus_print(server_cpus, &e->server_cpus), "load_cpus",
-      mux_cpus_print(load_cpus, &e->load_cpus));
-  if (e->seed >= 0)
-    json_object_set_new(tree, "seed", json_integer((json_int_t)e->seed));
+  json_t *tree = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "name", e->name, "question",
+                           e->question, "objective", e->objective, "along", e->along, "baseline",
+                           e->baseline, "twin", (int)e->twin);
+  for (const struct mux_option_row *key = experiment_keys; key->key != NULL; key++) {
+    char out[MUX_OPTION_TEXT];
+    const char *text = mux_option_row_print(key, out, e);
+    if (text != NULL)
+      json_object_set_new(tree, key->key,
+                          key->kind == MUX_VALUE_COUNT
+                              ? json_integer((json_int_t)mux_option_row_number(key, e))
+                              : json_string(text));
+  }
   json_t *columns = json_array();
   for (int i = 0; i < e->column_count; i++)
     json_array_append_new(columns, json_string(column_names[e->columns[i]]));
   json_object_set_new(tree, "columns", columns);
   json_t *groups[] = {[OPTION_LOAD] = json_object(), [OPTION_SERVE] = json_object()};
   for (int i = 0; i < e->axis_count; i++)
-    json_object_set_new(groups[e->axes[i].option->group], e->axes[i].option->key,
+    json_object_set_new(groups[e->axes[i].group], e->axes[i].option->key,
                         axis_to_json(&e->axes[i]));
   json_object_set_new(tree, "load", groups[OPTION_LOAD]);
   json_object_set_new(tree, "serve", groups[OPTION_SERVE]);

@@ -26,48 +26,33 @@
 
 #include "bench/data/rows.h"
 #include "common/cpus.h"
+#include "common/option_table.h"
 
 enum {
-  EXPERIMENT_AXES = 32,
+  EXPERIMENT_AXES = 48,
   EXPERIMENT_VALUES = 64, /* of one axis */
   EXPERIMENT_SERVERS = 64,
   EXPERIMENT_COLUMNS = 8,
   EXPERIMENT_CELLS = 10000,
 };
 
-/* ---- Options of serve and load that an experiment may set ------------------------------------ */
+/* ---- Options of load and serve, from their tables (experiment_options.h) -----------------------
+ */
 
 enum option_group { OPTION_LOAD, OPTION_SERVE };
-enum option_kind {
-  OPTION_COUNT,
-  OPTION_SIZE,
-  OPTION_TIME,
-  OPTION_RATE,
-  OPTION_WORD,
-  OPTION_FLAG, /* no or yes */
-  OPTION_TEXT,
-};
 
-struct experiment_option {
-  const char *key; /* as on the command line, without the dashes */
-  enum option_group group;
-  enum option_kind kind;
-  int64_t min, max;
-  const char *fallback; /* what an experiment takes without it; NULL: leave it to the command */
-  const char *const *choices; /* OPTION_WORD, OPTION_FLAG */
-};
-
-/* One value, canonical: the same quantity has the same text. OPTION_RATE also takes "closed", the
- * absence of a rate. */
+/* One value, canonical: the same quantity has the same text, which load or serve reads. */
 struct experiment_value {
   char *text;
-  int64_t number; /* count, bytes, ns; rate 0: closed; index of a word; 0 for a text */
+  int64_t number; /* count, bytes, ns; rate 0: closed; the value of a word; 0 for other kinds */
 };
 
 struct experiment_axis {
-  const struct experiment_option *option;
+  enum option_group group;
+  const struct mux_option_row *option;
   struct experiment_value *values;
   int count;
+  char *place; /* where it is set, for messages: "quick.cfg:12" */
 };
 
 /* ---- The experiment -------------------------------------------------------------------------- */
@@ -79,9 +64,10 @@ struct experiment_server {
   char *target;  /* or NULL */
   struct experiment_axis own[EXPERIMENT_AXES]; /* its options of serve, one value each */
   int own_count;
+  char *place; /* as of an axis; NULL for one of "available" */
 };
 
-/* What the closing sentences answer. */
+/* What the conclusions answer. */
 enum experiment_answer { ANSWER_BEST, ANSWER_SLOPE, ANSWER_SATURATION, ANSWER_CONTRAST };
 
 struct experiment {
@@ -135,6 +121,7 @@ const struct experiment_axis *experiment_axis(const struct experiment *experimen
                                               enum option_group group, const char *key);
 /* The axis that `along` names, or NULL. */
 const struct experiment_axis *experiment_along(const struct experiment *experiment);
-const struct experiment_option *experiment_option_find(enum option_group group, const char *key);
+/* The option of that key, or NULL: an experiment may not set it. */
+const struct mux_option_row *experiment_option_find(enum option_group group, const char *key);
 
 #endif

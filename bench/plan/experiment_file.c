@@ -19,24 +19,35 @@ struct file_source {
   int set_count;
 };
 
-/* Does --set KEY=… of this text set that path (or its last part)? */
-static bool set_names(const char *set, const char *path) {
+enum { KEY_BYTES = 64 };
+
+/* The path that --set KEY=VALUE sets: "load.depth" for "depth", as a plain name is an option of
+ * load, else of serve, else a key of the experiment. False: it has no such form. */
+static bool set_path(const char *set, char out[KEY_BYTES + 8]) {
+  char key[KEY_BYTES];
   const char *equals = strchr(set, '=');
-  size_t length = equals != NULL ? (size_t)(equals - set) : strlen(set);
-  const char *dot = strrchr(path, '.');
-  return (strlen(path) == length && strncmp(set, path, length) == 0) ||
-         (dot != NULL && strlen(dot + 1) == length && strncmp(set, dot + 1, length) == 0);
+  if (equals == NULL || equals == set || (size_t)(equals - set) >= sizeof key)
+    return false;
+  snprintf(key, sizeof key, "%.*s", (int)(equals - set), set);
+  const char *group = strchr(key, '.') != NULL                            ? ""
+                      : experiment_option_find(OPTION_LOAD, key) != NULL  ? "load."
+                      : experiment_option_find(OPTION_SERVE, key) != NULL ? "serve."
+                                                                          : "";
+  snprintf(out, KEY_BYTES + 8, "%s%s", group, key);
+  return true;
 }
 
 static void locate(const struct experiment_source *source, const char *path, char *out,
                    size_t out_bytes) {
   struct file_source *file = source->data;
-  for (int i = 0; i < file->set_count; i++)
-    if (set_names(file->sets[i], path)) {
-      char shown[64];
+  for (int i = file->set_count - 1; i >= 0; i--) { /* the last one holds */
+    char set[KEY_BYTES + 8];
+    char shown[64];
+    if (set_path(file->sets[i], set) && strcmp(set, path) == 0) {
       snprintf(out, out_bytes, "--set %s", mux_printable(shown, sizeof shown, file->sets[i]));
       return;
     }
+  }
   /* The nearest key that is in the file itself: a default has its group's line. */
   char upwards[128];
   snprintf(upwards, sizeof upwards, "%s", path);
@@ -101,48 +112,33 @@ static json_t *override_value(const char *text) {
   }
 }
 
-static bool is_group_key(enum option_group group, const char *key) {
-  return experiment_option_find(group, key) != NULL;
-}
-
-/* Applies one KEY=VALUE: a dotted path, the plain name of an option of load or serve (load first),
- * or a key of the experiment. */
+/* Applies one KEY=VALUE. */
 static int apply_set(json_t *tree, const char *set, char *why, size_t why_bytes) {
-  char key[64];
+  char path[KEY_BYTES + 8];
   char shown[64];
-  const char *equals = strchr(set, '=');
-  if (equals == NULL || equals == set || (size_t)(equals - set) >= sizeof key) {
+  if (!set_path(set, path)) {
     snprintf(why, why_bytes, "--set '%s': expected KEY=VALUE",
              mux_printable(shown, sizeof shown, set));
     return -EINVAL;
   }
-  snprintf(key, sizeof key, "%.*s", (int)(equals - set), set);
-  const char *group = NULL;
-  char *name = key;
-  char *dot = strchr(key, '.');
+  json_t *into = tree;
+  char *name = path;
+  char *dot = strchr(path, '.');
   if (dot != NULL) {
     *dot = 0;
-    group = key;
     name = dot + 1;
-  } else if (is_group_key(OPTION_LOAD, key)) {
-    group = "load";
-  } else if (is_group_key(OPTION_SERVE, key)) {
-    group = "serve";
-  }
-  json_t *into = tree;
-  if (group != NULL) {
-    if (strcmp(group, "load") != 0 && strcmp(group, "serve") != 0) {
+    if (strcmp(path, "load") != 0 && strcmp(path, "serve") != 0) {
       snprintf(why, why_bytes, "--set '%s': the groups are load and serve",
                mux_printable(shown, sizeof shown, set));
       return -EINVAL;
     }
-    into = json_object_get(tree, group);
+    into = json_object_get(tree, path);
     if (!json_is_object(into)) {
       into = json_object();
-      json_object_set_new(tree, group, into);
+      json_object_set_new(tree, path, into);
     }
   }
-  json_t *value = override_value(equals + 1);
+  json_t *value = override_value(strchr(set, '=') + 1);
   if (value == NULL || json_object_set_new(into, name, value) != 0) {
     snprintf(why, why_bytes, "--set %s: it is not UTF-8", mux_printable(shown, sizeof shown, name));
     return -EINVAL;

@@ -1,4 +1,5 @@
-/* experiment_options.h: see experiment_options.c. */
+/* experiment_options.h: which options of load and serve an experiment may set, with which defaults,
+ * and the keys of the experiment itself. */
 #ifndef MUX_EXPERIMENT_OPTIONS_H
 #define MUX_EXPERIMENT_OPTIONS_H
 
@@ -6,16 +7,22 @@
 
 enum { EXPERIMENT_TEXT = 300 }; /* bytes of a value, at most */
 
-const struct experiment_option *experiment_options(size_t *count);
+/* Keys of the experiment itself that hold one value; into struct experiment. */
+extern const struct mux_option_row experiment_keys[];
 
-/* As a word of a command line: "--key=value", "--key"; 0 for a flag that is off. Returns its length
- * as snprintf does. */
-int experiment_option_print(char *out, size_t out_bytes, const struct experiment_option *option,
-                            const char *value);
+/* All options of the command, those included that an experiment may not set. */
+const struct mux_option_row *experiment_rows(enum option_group group);
+/* "load", "serve" */
+const char *experiment_group_name(enum option_group group);
 
-/* Reads one value. Returns 0 or -errno with "key: what is wrong" in why. value->text is the
- * caller's to free. */
-int experiment_value_read(struct experiment_value *value, const struct experiment_option *option,
-                          const char *text, char *why, size_t why_bytes);
+/* What this experiment takes for an option that its file does not set; NULL: it is left to the
+ * command. */
+const char *experiment_option_default(const struct experiment *experiment, enum option_group group,
+                                      const char *key);
+
+/* Reads one value. Returns 0 or -errno with *error filled. value->text is the caller's to free. */
+int experiment_value_read(struct experiment_value *value, enum option_group group,
+                          const struct mux_option_row *option, const char *text,
+                          struct mux_option_error *error);
 
 #endif

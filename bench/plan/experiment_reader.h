@@ -16,10 +16,12 @@ struct reader {
 void reader_blame(struct reader *r, const char *path, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Where that key is, for later messages; the caller frees it. */
+char *reader_place(const struct reader *r, const char *path);
+
 /* One value or a list of them, for this option. */
-void reader_axis_read(struct reader *r, struct experiment_axis *axis,
-                      const struct experiment_option *option, const json_t *value,
-                      const char *path);
+void reader_axis_read(struct reader *r, struct experiment_axis *axis, enum option_group group,
+                      const struct mux_option_row *option, const json_t *value, const char *path);
 void reader_axis_free(struct experiment_axis *axis);
 
 void reader_servers(struct reader *r, struct experiment *e, const json_t *tree);

@@ -7,12 +7,14 @@
 #include "bench/plan/experiment_reader.h"
 #include "common/cli.h"
 #include "common/memory.h"
+#include "common/words.h"
 
 void experiment_server_free(struct experiment_server *server) {
   free(server->label);
   free(server->backend);
   free(server->command);
   free(server->target);
+  free(server->place);
   for (int i = 0; i < server->own_count; i++)
     reader_axis_free(&server->own[i]);
   *server = (struct experiment_server){0};
@@ -26,6 +28,12 @@ bool reader_label_is_fine(const char *label) {
          length;
 }
 
+static bool is_command(const char *text) {
+  char **words = mux_words_split(text);
+  free(words);
+  return words != NULL;
+}
+
 static void server_read_group(struct reader *r, struct experiment_server *server,
                               const json_t *group, const char *path) {
   const char *key;
@@ -36,21 +44,24 @@ static void server_read_group(struct reader *r, struct experiment_server *server
                   : strcmp(key, "command") == 0 ? &server->command
                   : strcmp(key, "target") == 0  ? &server->target
                                                 : NULL;
-    const struct experiment_option *option = experiment_option_find(OPTION_SERVE, key);
+    const struct mux_option_row *option = experiment_option_find(OPTION_SERVE, key);
     char shown[64];
-    mux_printable(shown, sizeof shown, key);
+    char inner[192];
+    snprintf(inner, sizeof inner, "%s.%s", path, mux_printable(shown, sizeof shown, key));
     if (text != NULL) {
       if (!json_is_string(value))
-        reader_blame(r, path, "%s: %s: expected a text in quotes", path, shown);
+        reader_blame(r, inner, "%s: expected a text in quotes", inner);
       else
         *text = mux_copy(json_string_value(value));
+      if (*text != NULL && text == &server->command && !is_command(*text))
+        reader_blame(r, inner, "%s: it has an open quote or no word", inner);
     } else if (option == NULL || json_is_array(value)) {
-      reader_blame(r, path,
+      reader_blame(r, inner,
                    "%s: '%s' is not a key of a server: name, backend, command, target or one "
                    "value for an option of serve",
                    path, shown);
     } else {
-      reader_axis_read(r, &server->own[server->own_count++], option, value, path);
+      reader_axis_read(r, &server->own[server->own_count++], OPTION_SERVE, option, value, inner);
     }
     if (r->failed)
       return;
@@ -64,7 +75,7 @@ static void server_read_group(struct reader *r, struct experiment_server *server
     reader_blame(r, path, "%s: a server that is not a backend needs a name", path);
 }
 
-/* A backend is called what it is called, a plug-in after its file. */
+/* A backend's label is its name, that of a plug-in the name of its file. */
 static char *default_label(const char *backend) {
   const char *slash = strrchr(backend, '/');
   char *label = mux_copy(slash != NULL ? slash + 1 : backend);
@@ -77,6 +88,7 @@ static char *default_label(const char *backend) {
 static void server_read(struct reader *r, struct experiment *e, const json_t *value,
                         const char *path) {
   struct experiment_server *server = &e->servers[e->server_count++];
+  server->place = reader_place(r, path);
   if (json_is_string(value)) {
     server->backend = mux_copy(json_string_value(value));
   } else if (json_is_object(value)) {

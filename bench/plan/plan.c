@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/plan/experiment_options.h"
 #include "common/clock.h"
 #include "common/memory.h"
 #include "common/random.h"
@@ -20,10 +21,10 @@ static void shuffle(int *list, int n, uint64_t *state) {
 }
 
 bool plan_is_moot(const struct experiment *e, const struct plan_cell *cell,
-                  const struct experiment_option *option) {
+                  const struct experiment_axis *axis) {
   const struct experiment_axis *workers = experiment_axis(e, OPTION_SERVE, "workers");
-  return option->group == OPTION_SERVE && strcmp(option->key, "accept") == 0 && workers != NULL &&
-         workers->values[cell->choice[workers - e->axes]].number == 1;
+  return axis->group == OPTION_SERVE && strcmp(axis->option->key, "accept") == 0 &&
+         workers != NULL && workers->values[cell->choice[workers - e->axes]].number == 1;
 }
 
 const struct experiment_value *plan_value(const struct plan *plan, const struct plan_cell *cell,
@@ -34,7 +35,7 @@ const struct experiment_value *plan_value(const struct plan *plan, const struct 
     if (strcmp(server->own[i].option->key, key) == 0)
       return &server->own[i].values[0];
   const struct experiment_axis *axis = experiment_axis(e, group, key);
-  if (axis == NULL || plan_is_moot(e, cell, axis->option))
+  if (axis == NULL || plan_is_moot(e, cell, axis))
     return NULL;
   return &axis->values[cell->choice[axis - e->axes]];
 }
@@ -42,7 +43,7 @@ const struct experiment_value *plan_value(const struct plan *plan, const struct 
 /* ---- Cells ----------------------------------------------------------------------------------- */
 
 /* Options that have a column, or that belong to the run rather than the cell. */
-static bool has_column(const struct experiment_option *option) {
+static bool has_column(const struct mux_option_row *option) {
   static const char *const keys[] = {"connections", "idle",     "threads", "payload",  "depth",
                                      "rate",        "arrival",  "mode",    "duration", "workers",
                                      "warmup",      "interval", NULL};
@@ -63,11 +64,12 @@ static void cell_describe(const struct experiment *e, struct plan_cell *cell) {
   for (int i = 0; i < e->axis_count; i++) {
     const struct experiment_axis *axis = &e->axes[i];
     const char *value = axis->values[cell->choice[i]].text;
-    if (plan_is_moot(e, cell, axis->option))
+    if (plan_is_moot(e, cell, axis))
       continue;
     if (axis->count > 1)
       append(&cell->id, axis->option->key, value);
-    bool usual = axis->option->fallback != NULL && strcmp(axis->option->fallback, value) == 0;
+    const char *standard = experiment_option_default(e, axis->group, axis->option->key);
+    bool usual = standard != NULL && strcmp(standard, value) == 0;
     if (!has_column(axis->option) && (axis->count > 1 || !usual))
       append(&cell->params, axis->option->key, value);
   }
@@ -80,7 +82,7 @@ static void cell_describe(const struct experiment *e, struct plan_cell *cell) {
 /* True if another cell, with the first value of that axis, is the same. */
 static bool is_repeated(const struct experiment *e, const struct plan_cell *cell) {
   for (int i = 0; i < e->axis_count; i++)
-    if (cell->choice[i] > 0 && plan_is_moot(e, cell, e->axes[i].option))
+    if (cell->choice[i] > 0 && plan_is_moot(e, cell, &e->axes[i]))
       return true;
   return false;
 }

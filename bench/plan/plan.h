@@ -51,10 +51,10 @@ typedef char *(*plan_skip_rule)(const struct experiment *experiment, const struc
 struct plan *plan_new(const struct experiment *experiment, int blocks, plan_skip_rule skip);
 void plan_free(struct plan *plan);
 
-/* True if the option means nothing in this cell: how workers come by connections (accept), if there
- * is one. Of the cells that differ in nothing else there is one. */
+/* True if the axis means nothing in this cell: how workers get their connections (accept), if there
+ * is one worker. Of cells that differ in nothing else there is one. */
 bool plan_is_moot(const struct experiment *experiment, const struct plan_cell *cell,
-                  const struct experiment_option *option);
+                  const struct experiment_axis *axis);
 
 /* The value an axis has in a cell, or NULL if the experiment leaves the option to the command or it
  * is moot. A server's own option goes before the matrix. */

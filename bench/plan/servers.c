@@ -3,43 +3,19 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "backends/accept.h"
 #include "backends/registry.h"
-#include "common/addr.h"
+#include "bench/plan/plan_options.h"
 #include "common/cli.h"
 #include "common/memory.h"
-#include "common/words.h"
+#include "common/sock.h"
 
-/* Descriptors of a server beside its connections: standard ones, listeners, its waiting object. */
+/* Descriptors of a server besides its connections: standard streams, listeners, a poller. */
 enum { OWN_DESCRIPTORS = 16 };
-
-static const struct mux_backend *backend_of(const struct experiment_server *server, char *why,
-                                            size_t why_bytes) {
-  const struct mux_backend *backend = NULL;
-  if (mux_plugin_is_path(server->backend)) {
-    mux_plugin_load(&backend, server->backend, why, why_bytes);
-    return backend;
-  }
-  backend = mux_registry_find(server->backend);
-  if (backend == NULL) {
-    char names[512];
-    char shown[64];
-    snprintf(why, why_bytes, "unknown backend '%s'; there are %s",
-             mux_printable(shown, sizeof shown, server->backend),
-             mux_registry_names(names, sizeof names));
-  }
-  return backend;
-}
-
-static bool is_own(const struct experiment_server *server) {
-  return server->command == NULL && server->target == NULL;
-}
 
 static void add_available(struct experiment *e) {
   size_t n;
@@ -88,8 +64,7 @@ static int check_listed(const struct experiment *e, const char *list, char *why,
   return rc;
 }
 
-/* Moves the ones that stay to the front; the others keep their memory behind server_count no more:
- * they are released here. */
+/* Moves the servers of the list to the front and frees the others. */
 static void keep_listed(struct experiment *e, const char *list) {
   int kept = 0;
   for (int i = 0; i < e->server_count; i++) {
@@ -122,13 +97,15 @@ int servers_resolve(struct experiment *e, const char *only, char *why, size_t wh
     const struct experiment_server *server = &e->servers[i];
     char reason[512];
     has_baseline = has_baseline || strcmp(server->label, e->baseline) == 0;
-    if (!is_own(server))
+    if (!plan_is_own(server))
       continue;
-    const struct mux_backend *backend = backend_of(server, why, why_bytes);
-    if (backend == NULL)
-      return -EINVAL;
-    if (mux_backend_probe(backend, reason, sizeof reason) != 0) {
-      snprintf(why, why_bytes, "backend %s cannot run here: %s", backend->name, reason);
+    const struct mux_backend *backend;
+    int rc = mux_serve_find_backend(&backend, server->backend, reason, sizeof reason);
+    if (rc == 0 && (rc = mux_backend_probe(backend, why, why_bytes)) != 0)
+      snprintf(reason, sizeof reason, "%s cannot run here: %s", backend->name, why);
+    if (rc != 0) {
+      snprintf(why, why_bytes, "%s%sbackend: %s", server->place != NULL ? server->place : "",
+               server->place != NULL ? ": " : "", reason);
       return -EINVAL;
     }
   }
@@ -137,110 +114,65 @@ int servers_resolve(struct experiment *e, const char *only, char *why, size_t wh
   return 0;
 }
 
-/* The value of an option in a cell, or NULL if it is left to the command. A server's own goes
- * before the matrix. */
-static const struct experiment_value *value_of(const struct experiment *e,
-                                               const struct plan_cell *cell,
-                                               const struct experiment_server *server,
-                                               enum option_group group, const char *key) {
-  const struct plan plan = {.experiment = e};
-  return plan_value(&plan, cell, server, group, key);
-}
-
-static int64_t number_of(const struct experiment *e, const struct plan_cell *cell,
-                         const struct experiment_server *server, enum option_group group,
-                         const char *key, int64_t fallback) {
-  const struct experiment_value *value = value_of(e, cell, server, group, key);
-  return value != NULL ? value->number : fallback;
-}
-
-static int64_t connections_of(const struct experiment *e, const struct plan_cell *cell) {
-  return number_of(e, cell, NULL, OPTION_LOAD, "connections", 1) +
-         number_of(e, cell, NULL, OPTION_LOAD, "idle", 0);
-}
-
-/* False if it does not parse: serve will say so. */
-static bool listens_on(const struct experiment *e, const struct plan_cell *cell,
-                       const struct experiment_server *server, struct mux_addr *addr) {
-  const struct experiment_value *listen = value_of(e, cell, server, OPTION_SERVE, "listen");
-  char why[160];
-  return listen != NULL && mux_addr_parse(addr, listen->text, true, why, sizeof why) == 0;
-}
-
 /* Connections that listen(2) lets wait: --backlog, cut to the host's limit. */
-static int64_t queue_of(const struct experiment *e, const struct plan_cell *cell,
-                        const struct experiment_server *server) {
+static int64_t queue_of(const struct mux_serve_config *serve) {
   int64_t most = SOMAXCONN;
   FILE *limit = fopen("/proc/sys/net/core/somaxconn", "re");
   if (limit != NULL && fscanf(limit, "%" SCNd64, &most) != 1)
     most = SOMAXCONN;
   if (limit != NULL)
     fclose(limit);
-  int64_t backlog = number_of(e, cell, server, OPTION_SERVE, "backlog", most);
-  return backlog < most ? backlog : most;
+  return serve->backlog > 0 && serve->backlog < most ? serve->backlog : most;
 }
 
-static int64_t workers_of(const struct experiment *e, const struct plan_cell *cell,
-                          const struct experiment_server *server,
-                          const struct mux_backend *backend) {
-  int64_t usual = backend->default_workers > 0 ? backend->default_workers : 1;
-  return number_of(e, cell, server, OPTION_SERVE, "workers", usual);
-}
-
-static int64_t at_a_time(const struct experiment *e, const struct plan_cell *cell,
-                         const struct experiment_server *server,
-                         const struct mux_backend *backend) {
-  struct mux_addr addr;
-  const struct experiment_value *mode = value_of(e, cell, NULL, OPTION_LOAD, "mode");
-  bool stays = mode == NULL || strcmp(mode->text, "crr") != 0;
-  bool queues = !listens_on(e, cell, server, &addr) || addr.kind != MUX_ADDR_UDP;
-  int64_t workers = workers_of(e, cell, server, backend);
-  bool one_each = (backend->flags & MUX_ONE_AT_A_TIME) != 0;
-  return one_each && stays && queues && workers < connections_of(e, cell) ? workers : 0;
+static int64_t at_a_time(const struct load_config *load, const struct mux_serve_config *serve) {
+  bool one_each = (serve->backend->flags & MUX_ONE_AT_A_TIME) != 0;
+  bool waits = one_each && load->mode != LOAD_CRR && serve->listen.kind != MUX_ADDR_UDP;
+  return waits && serve->workers < (uint32_t)(load->connections + load->idle) ? serve->workers : 0;
 }
 
 int64_t servers_at_a_time(const struct experiment *e, const struct plan_cell *cell,
                           const struct experiment_server *server) {
-  char why[512];
-  const struct mux_backend *backend = is_own(server) ? backend_of(server, why, sizeof why) : NULL;
-  return backend != NULL ? at_a_time(e, cell, server, backend) : 0;
+  struct load_options load;
+  struct mux_serve_options serve;
+  struct mux_option_error error;
+  if (!plan_is_own(server) || plan_serve_options(e, cell, server, &serve, &error) != 0)
+    return 0;
+  plan_load_options(e, cell, &load);
+  return at_a_time(&load.config, &serve.config);
 }
 
-char *servers_skip(const struct experiment *e, const struct plan_cell *cell,
-                   const struct experiment_server *server) {
-  char why[512];
-  struct mux_addr addr;
-  const struct mux_backend *backend = is_own(server) ? backend_of(server, why, sizeof why) : NULL;
-  if (backend == NULL)
-    return NULL;
-  if (backend->max_workers > 0 && workers_of(e, cell, server, backend) > backend->max_workers)
-    return mux_format("%s serves with at most %u worker%s", backend->name, backend->max_workers,
-                      backend->max_workers == 1 ? "" : "s");
-  if (listens_on(e, cell, server, &addr)) {
-    unsigned needed = addr.kind == MUX_ADDR_UDP    ? MUX_UDP
-                      : addr.kind == MUX_ADDR_UNIX ? MUX_UNIX
-                                                   : MUX_TCP;
-    if ((backend->transports & needed) == 0)
-      return mux_format("%s does not serve %s", backend->name, mux_addr_transport(&addr));
-    const struct experiment_value *accept = value_of(e, cell, server, OPTION_SERVE, "accept");
-    const char *refusal =
-        accept != NULL
-            ? mux_accept_refusal(backend, addr.kind,
-                                 (enum mux_accept)(MUX_ACCEPT_REUSEPORT + accept->number))
-            : NULL;
-    if (refusal != NULL)
-      return mux_format("%s cannot accept '%s': %s", backend->name, accept->text, refusal);
-  }
-  int64_t connections = connections_of(e, cell);
-  const struct experiment_value *options = value_of(e, cell, server, OPTION_SERVE, "options");
-  uint32_t limit = mux_backend_fd_limit_of(backend, options != NULL ? options->text : NULL);
+/* Why one of our own backends cannot hold this load, or NULL. */
+static char *skip_own(const struct load_config *load, const struct mux_serve_config *serve) {
+  const struct mux_backend *backend = serve->backend;
+  int64_t connections = load->connections + load->idle;
+  uint32_t limit = mux_backend_fd_limit(backend, serve->options);
   if (limit > 0 && connections + OWN_DESCRIPTORS > limit)
     return mux_format("%s holds descriptors below %u only", backend->name, limit);
-  int64_t served = at_a_time(e, cell, server, backend);
-  int64_t queue = queue_of(e, cell, server);
+  int64_t served = at_a_time(load, serve);
+  int64_t queue = served > 0 ? queue_of(serve) : 0;
   if (served > 0 && connections > served + queue)
     return mux_format(
         "%s serves %lld at a time and %lld more can wait (net.core.somaxconn, --backlog)",
         backend->name, (long long)served, (long long)queue);
   return NULL;
+}
+
+char *servers_skip(const struct experiment *e, const struct plan_cell *cell,
+                   const struct experiment_server *server) {
+  struct load_options load;
+  struct mux_serve_options serve;
+  struct mux_option_error error;
+  plan_load_options(e, cell, &load);
+  long limit = mux_raise_nofile();
+  long needed = load_config_descriptors(&load.config);
+  if (limit > 0 && needed > limit)
+    return mux_format("the load needs %ld descriptors, the hard limit is %ld (ulimit -Hn)", needed,
+                      limit);
+  if (!plan_is_own(server))
+    return NULL;
+  int rc = plan_serve_options(e, cell, server, &serve, &error);
+  if (rc == -ENOTSUP)
+    return mux_copy(error.text);
+  return rc == 0 ? skip_own(&load.config, &serve.config) : NULL;
 }

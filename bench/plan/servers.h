@@ -5,18 +5,19 @@
 #include "bench/plan/plan.h"
 
 /* Turns "available" into names, keeps those in `only` ("a,b"; NULL: all), checks that each backend
- * exists and can run here. A baseline that is left out is forgotten. Returns 0, or -EINVAL with one
+ * exists and can run here. A baseline that is left out is dropped. Returns 0, or -EINVAL with one
  * line in why. */
 int servers_resolve(struct experiment *experiment, const char *only, char *why, size_t why_bytes);
 
 /* How many of the cell's connections this server serves while the others wait in its accept queue
- * for as long as the trial lasts (MUX_ONE_AT_A_TIME; a connection of `crr` ends by itself, and a
- * datagram waits for nobody). 0: nobody waits. */
+ * for as long as the trial lasts (MUX_ONE_AT_A_TIME; connections of `crr` end by themselves, and
+ * datagrams do not wait for a connection). 0: none waits. */
 int64_t servers_at_a_time(const struct experiment *experiment, const struct plan_cell *cell,
                           const struct experiment_server *server);
 
-/* The plan's rule: transports, --accept policies, select's descriptors, more waiting than the
- * accept queue holds. */
+/* The plan's rule. Trials that are right in themselves and do not fit are skipped: a transport,
+ * number of workers or way to accept that the backend does not do, more connections than this host,
+ * the backend (select) or its accept queue can hold. */
 char *servers_skip(const struct experiment *experiment, const struct plan_cell *cell,
                    const struct experiment_server *server);
 

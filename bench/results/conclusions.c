@@ -24,14 +24,14 @@ static void print_cell(const struct plan *plan, const struct plan_cell *cell,
   for (int i = 0; i < e->axis_count; i++) {
     const struct experiment_axis *axis = &e->axes[i];
     const struct experiment_value *value = &axis->values[cell->choice[i]];
-    if (axis->count < 2 || axis == but || plan_is_moot(e, cell, axis->option))
+    if (axis->count < 2 || axis == but || plan_is_moot(e, cell, axis))
       continue;
     if (!first)
       fputs(", ", to);
     first = false;
     if (strcmp(axis->option->key, "connections") == 0)
       fprintf(to, "%lld connection%s", (long long)value->number, value->number == 1 ? "" : "s");
-    else if (axis->option->kind == OPTION_RATE && value->number == 0)
+    else if (strcmp(axis->option->key, "rate") == 0 && value->number == 0)
       fputs("closed loop", to);
     else
       fprintf(to, "%s %s", axis->option->key, value->text);
@@ -159,7 +159,7 @@ static void print_contrast(const struct summary *s, FILE *to) {
     for (int cell = 0; cell < plan->cell_count; cell++)
       if ((plan->baseline < 0 || label == plan->baseline) &&
           plan->cells[cell].choice[axis - plan->experiment->axes] == 0 &&
-          !plan_is_moot(plan->experiment, &plan->cells[cell], axis->option))
+          !plan_is_moot(plan->experiment, &plan->cells[cell], axis))
         print_contrast_of(s, cell, label, to);
 }
 

@@ -9,6 +9,7 @@
 #include "backends/registry.h"
 #include "bench/plan/experiment.h"
 #include "bench/plan/plan.h"
+#include "bench/plan/plan_options.h"
 #include "bench/plan/servers.h"
 #include "bench/results/conclusions.h"
 #include "bench/results/derive.h"
@@ -263,6 +264,8 @@ static int begin(struct run_options *options, int argc, char **argv) {
   bool shared_core = choose_cpus(e, &server, &load);
   int blocks = e->budget_ns > 0 ? plan_fit_budget(e, servers_skip) : e->blocks;
   struct plan *plan = plan_new(e, blocks, servers_skip);
+  if (plan_check(plan, why, sizeof why) != 0)
+    mux_die(MUX_EXIT_USAGE, "%s", why);
   int status = MUX_EXIT_OK;
   if (options->dry_run) {
     plan_print(plan, stdout);
@@ -327,6 +330,8 @@ static int resume(struct run_options *options) {
     mux_die(MUX_EXIT_USAGE, "--resume: %s/effective.json: planned_blocks is out of range",
             dir.path);
   struct plan *plan = plan_new(e, (int)blocks, servers_skip);
+  if (plan_check(plan, why, sizeof why) != 0)
+    mux_die(MUX_EXIT_USAGE, "--resume: %s", why);
   if (plan->trial_count > 0 && e->budget_ns > 0) /* what is left to do gets its part of it */
     e->budget_ns = e->budget_ns * (plan->trial_count - (int64_t)rows.count) / plan->trial_count;
   open_json(options);

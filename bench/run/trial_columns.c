@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/plan/plan_options.h"
 #include "bench/plan/servers.h"
 #include "bench/run/trial_load.h"
 #include "common/addr.h"
@@ -58,7 +59,9 @@ void trial_describe(const struct trial_setting *setting, const struct plan_trial
   const struct plan_cell *cell = &plan->cells[trial->cell];
   const struct plan_label *label = &plan->labels[trial->label];
   struct mux_addr addr;
-  int64_t rate = trial_number(plan, trial, "rate");
+  struct load_options load;
+  plan_load_options(plan->experiment, cell, &load);
+  int64_t rate = load.config.rate_per_s;
   row_set(row, COL_schema_version, "%d", MUX_SCHEMA_VERSION);
   row_set(row, COL_run_id, "%s", setting->dir->id);
   row_set(row, COL_experiment, "%s", plan->experiment->name);
@@ -78,12 +81,12 @@ void trial_describe(const struct trial_setting *setting, const struct plan_trial
   row_set(row, COL_loop, "%s", rate > 0 ? "open" : "closed");
   row_set(row, COL_connections, "%lld", (long long)trial_number(plan, trial, "connections"));
   row_set(row, COL_idle_connections, "%lld", (long long)trial_number(plan, trial, "idle"));
-  row_set(row, COL_payload_bytes, "%lld", (long long)trial_number(plan, trial, "payload"));
+  row_set(row, COL_payload_bytes, "%lld", (long long)load.config.payload_bytes);
   if (rate > 0) {
     row_set(row, COL_arrival, "%s", trial_text(plan, trial, OPTION_LOAD, "arrival"));
     row_set(row, COL_offered_per_s, "%lld", (long long)rate);
   } else {
-    row_set(row, COL_depth, "%lld", (long long)trial_number(plan, trial, "depth"));
+    row_set(row, COL_depth, "%d", load.config.depth);
   }
 }
 

@@ -16,17 +16,15 @@
 
 /* Runs `muxbench floor`; its result is the file, or nothing. */
 static void measure(const struct trial_setting *setting, const struct plan_trial *trial,
-                    const char *path) {
+                    const struct row *row, const char *path) {
   const struct plan *plan = setting->plan;
   char words[6][RUNDIR_PATH + 16];
   char cpus[MUX_CPUS_TEXT];
   char duration[32];
   int64_t limit_ns = FLOOR_LIMIT_NS;
   snprintf(duration, sizeof duration, "--duration=%lldns", (long long)FLOOR_CPU_NS);
-  snprintf(words[0], sizeof words[0], "--connections=%s",
-           trial_text(plan, trial, OPTION_LOAD, "connections"));
-  snprintf(words[1], sizeof words[1], "--payload=%s",
-           trial_text(plan, trial, OPTION_LOAD, "payload"));
+  snprintf(words[0], sizeof words[0], "--connections=%s", row_text(row, COL_connections));
+  snprintf(words[1], sizeof words[1], "--payload=%s", row_text(row, COL_payload_bytes));
   snprintf(words[2], sizeof words[2], "--listen=%s",
            trial_text(plan, trial, OPTION_SERVE, "listen"));
   snprintf(words[3], sizeof words[3], "--cpus=%s", mux_cpus_print(cpus, &setting->server_cpus));
@@ -47,17 +45,15 @@ static void measure(const struct trial_setting *setting, const struct plan_trial
 
 void trial_floor(const struct trial_setting *setting, const struct plan_trial *trial,
                  struct row *row) {
-  const struct plan *plan = setting->plan;
   char name[128];
   char path[RUNDIR_PATH];
   char why[512];
   if (strcmp(row_text(row, COL_mode), "echo") != 0)
     return;
   snprintf(name, sizeof name, "logs/floor.%s.%s.%s.json", row_text(row, COL_transport),
-           trial_text(plan, trial, OPTION_LOAD, "connections"),
-           trial_text(plan, trial, OPTION_LOAD, "payload"));
+           row_text(row, COL_connections), row_text(row, COL_payload_bytes));
   if (access(rundir_file(setting->dir, path, "%s", name), F_OK) != 0)
-    measure(setting, trial, path);
+    measure(setting, trial, row, path);
   if (access(path, F_OK) != 0)
     return;
   json_t *result = rundir_read_json(setting->dir, name, why, sizeof why);

@@ -1,6 +1,7 @@
 /* trial_load.c: see trial_load.h. */
 #include "bench/run/trial_load.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -23,18 +24,17 @@ struct words {
 
 static void put(struct words *words, const char *format, const char *key, const char *value) {
   int n = snprintf(words->text + words->used, words->room - words->used, format, key, value);
-  if (n < 0 || (size_t)n >= words->room - words->used || words->count == TRIAL_LOAD_ARGS)
-    abort(); /* values are bounded when the experiment is read */
+  /* Values are bounded when the experiment is read. */
+  assert(n >= 0 && (size_t)n < words->room - words->used && words->count < TRIAL_LOAD_ARGS);
   words->list[words->count++] = words->text + words->used;
   words->used += (size_t)n + 1;
 }
 
-/* Options that hold their default are left out; what depends on the trial's times is put apart. */
-static bool is_passed(const struct experiment_option *option, const char *value) {
-  if (option->group != OPTION_LOAD || strcmp(option->key, "duration") == 0 ||
-      strcmp(option->key, "warmup") == 0 || strcmp(option->key, "timeout") == 0)
-    return false;
-  return option->fallback == NULL || strcmp(option->fallback, value) != 0;
+/* Options that depend on the trial's times are added separately. */
+static bool is_passed(const struct experiment_axis *axis) {
+  const char *key = axis->option->key;
+  return axis->group == OPTION_LOAD && strcmp(key, "duration") != 0 && strcmp(key, "warmup") != 0 &&
+         strcmp(key, "timeout") != 0;
 }
 
 /* Six points at least, so that halves can be compared; a second at most. */
@@ -56,10 +56,10 @@ char **trial_load_options(const struct plan *plan, const struct plan_trial *tria
   char *block = mux_new(1, list_bytes + room);
   struct words words = {.list = (char **)(void *)block, .text = block + list_bytes, .room = room};
   for (int i = 0; i < e->axis_count; i++) {
-    const struct experiment_option *option = e->axes[i].option;
-    const char *value = e->axes[i].values[cell->choice[i]].text;
+    const struct experiment_axis *axis = &e->axes[i];
     char word[EXPERIMENT_TEXT + 64];
-    if (is_passed(option, value) && experiment_option_print(word, sizeof word, option, value) > 0)
+    if (is_passed(axis) && mux_option_row_word(axis->option, word, sizeof word,
+                                               axis->values[cell->choice[i]].text) > 0)
       put(&words, "%s%s", word, "");
   }
   put(&words, "--%s=%s", "duration", mux_print_time(number, times.duration_ns));

@@ -8,7 +8,7 @@
 
 enum { TRIAL_LOAD_ARGS = 80 };
 
-/* The words behind `muxbench load --target …`; one free() releases them. hlog and json may be NULL.
+/* The words after `muxbench load --target …`; one free() releases them. hlog and json may be NULL.
  */
 char **trial_load_options(const struct plan *plan, const struct plan_trial *trial,
                           struct plan_times times, const char *cpus, const char *hlog,

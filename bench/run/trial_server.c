@@ -11,16 +11,12 @@
 /* Options of serve that the launcher does not know by itself. */
 static void add_options(const struct plan *plan, const struct plan_trial *trial,
                         struct trial_server *server) {
-  size_t count;
-  const struct experiment_option *options = experiment_options(&count);
   int n = 0;
-  for (size_t i = 0; i < count && n < TRIAL_SERVE_ARGS; i++) {
-    if (options[i].group != OPTION_SERVE || strcmp(options[i].key, "listen") == 0 ||
-        strcmp(options[i].key, "workers") == 0)
-      continue;
-    const char *value = trial_text(plan, trial, OPTION_SERVE, options[i].key);
-    if (*value == 0 ||
-        experiment_option_print(server->words[n], sizeof server->words[n], &options[i], value) == 0)
+  for (const struct mux_option_row *row = experiment_rows(OPTION_SERVE); row->key != NULL; row++) {
+    const char *value = trial_text(plan, trial, OPTION_SERVE, row->key);
+    if (*value == 0 || strcmp(row->key, "listen") == 0 || strcmp(row->key, "workers") == 0 ||
+        n == TRIAL_SERVE_ARGS ||
+        mux_option_row_word(row, server->words[n], sizeof server->words[n], value) == 0)
       continue;
     server->argv[n] = server->words[n];
     n++;

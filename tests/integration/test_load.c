@@ -355,7 +355,7 @@ static void bad_options_are_named(void **state) {
     const char *args;
     const char *says;
   } rows[] = {
-      {"", "--target ADDR is required"},
+      {"", "--target: missing"},
       {"--target garbage", "--target: 'garbage'"},
       {"--target tcp://127.0.0.1", "--target: 'tcp://127.0.0.1'"},
       {"--target tcp://192.0.2.1:1", "--allow-remote"},
@@ -363,14 +363,14 @@ static void bad_options_are_named(void **state) {
       {"--target tcp://127.0.0.1:1 --connections 0", "--connections: 0 is out of range"},
       {"--target tcp://127.0.0.1:1 --connections 1M", "descriptors"},
       {"--target tcp://127.0.0.1:1 --connections ten", "--connections: 'ten'"},
-      {"--target tcp://127.0.0.1:1 --threads 2", "--threads: 2 threads for 1 connections"},
+      {"--target tcp://127.0.0.1:1 --threads 2", "--threads: 2 threads for 1 connection;"},
       {"--target tcp://127.0.0.1:1 --payload 0", "--payload: 0 is out of range"},
       {"--target tcp://127.0.0.1:1 --payload 1kb", "--payload: '1kb'"},
       {"--target tcp://127.0.0.1:1 --depth 0", "--depth: 0 is out of range"},
       {"--target tcp://127.0.0.1:1 --duration 0", "--duration: 0 is out of range"},
       {"--target tcp://127.0.0.1:1 --duration soon", "--duration: 'soon'"},
       {"--target tcp://127.0.0.1:1 --rate 0", "--rate: 0 is out of range"},
-      {"--target tcp://127.0.0.1:1 --rate 1k --depth 2", "--depth has no meaning with --rate"},
+      {"--target tcp://127.0.0.1:1 --rate 1k --depth 2", "--depth: it has no meaning with --rate"},
       {"--target tcp://127.0.0.1:1 --arrival bursts", "--arrival: 'bursts' is not one of"},
       {"--target tcp://127.0.0.1:1 --cpus 1023", "--cpus: '1023'"},
       {"--target tcp://127.0.0.1:1 --cpus 0-", "--cpus: '0-'"},

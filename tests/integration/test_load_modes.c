@@ -253,7 +253,7 @@ static void short_options_and_a_bare_target_do(void **state) {
   assert_true(json_number_value(json_object_get(json, "offered_per_s")) == 300);
   json_decref(json);
   test_command(&result, "load %s %s", server.target, server.target);
-  test_expect_error(&result, 2, "is too much");
+  test_expect_error(&result, 2, "unexpected argument");
 }
 
 static void the_highest_rate_is_found(void **state) {

@@ -288,8 +288,8 @@ static void what_udp_cannot_is_refused(void **state) {
   } rows[] = {
       {"--payload 7", "--payload"},
       {"--payload 65508", "--payload"},
-      {"--mode crr", "--mode crr"},
-      {"--mode stream", "--mode stream"},
+      {"--mode crr", "--mode: crr needs"},
+      {"--mode stream", "--mode: stream needs"},
   };
   for (size_t i = 0; i < TEST_COUNT(rows); i++) {
     test_command(&result, "load --target udp://127.0.0.1:7 %s", rows[i].args);

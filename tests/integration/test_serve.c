@@ -226,7 +226,7 @@ static void bad_options_are_named(void **state) {
     const char *args;
     const char *says;
   } rows[] = {
-      {"", "--backend is missing"},
+      {"", "--backend: missing; there are: "},
       {"--backend nonesuch", "--backend: there is no 'nonesuch'; there are: "},
       {"--backend ''", "--backend: there is no ''"},
       {"--backend '\x1b[2J'", "'\\x1b[2J'"},
