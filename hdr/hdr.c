@@ -1,7 +1,7 @@
 /* hdr.c: see hdr.h. Layout and percentile rule after HdrHistogram's AbstractHistogram (Gil Tene).
  *
- * Everything that walks the counters stays between those of min and max: latencies fill a small
- * part of the range, and intervals are merged and cleared while a measurement runs. */
+ * Loops over counters stay between those of min and max, as latencies fill a small part of the
+ * range, and intervals are merged and cleared while a measurement runs. */
 #include "hdr/hdr.h"
 
 #include <errno.h>
@@ -77,7 +77,7 @@ void mux_hdr_reset(struct mux_hdr *h) {
 int mux_hdr_add(struct mux_hdr *to, const struct mux_hdr *from) {
   if (to->lowest != from->lowest || to->highest != from->highest || to->digits != from->digits)
     return -EINVAL;
-  /* No counter is above its total. */
+  /* No counter exceeds its total. */
   if (from->total > INT64_MAX - to->total)
     return -EOVERFLOW;
   int32_t first;
@@ -113,7 +113,7 @@ int64_t mux_hdr_highest_at(const struct mux_hdr *h, int32_t index) {
 }
 
 static int64_t rank_of(const struct mux_hdr *h, double percentile) {
-  /* One ulp down, so that 99.9 % of 1000 is 999 although 99.9/100·1000 rounds above it. */
+  /* One ulp down, so that 99.9 % of 1000 is 999, although 99.9/100·1000 rounds to more. */
   double p = nextafter(percentile, -INFINITY);
   double rank = ceil(p / 100 * (double)h->total);
   return rank < 1 ? 1 : rank >= (double)h->total ? h->total : (int64_t)rank;
@@ -140,8 +140,8 @@ double mux_hdr_mean(const struct mux_hdr *h) {
   return h->total > 0 ? (double)h->sum / (double)h->total : 0;
 }
 
-/* The next level of a distribution whose resolution doubles each time the distance to 100 % has
- * halved: `ticks` rows per halving. 100 when a double can get no closer. */
+/* The next level of a distribution with `ticks` rows for each halving of the distance to 100 %. 100
+ * when a double can get no closer. */
 static double next_level(double level, int ticks) {
   double halvings = floor(log2(100 / (100 - level))) + 1;
   double next = level + 100 / (ticks * exp2(halvings));

@@ -1,5 +1,6 @@
-/* connect.c: making connections. Few enough are under way at a time that no accept queue overflows
- * and drops a SYN (a dropped one is sent again after 1 s, tcp(7)); a ramp paces them further. */
+/* connect.c: making connections. Only so many are under way at a time that no accept queue
+ * overflows and drops SYNs (tcp(7): a dropped one is sent again after 1 s); --ramp sets a slower
+ * pace. */
 #include <errno.h>
 #include <linux/net_tstamp.h>
 #include <netinet/in.h>
@@ -11,11 +12,11 @@
 #include "loadgen/worker.h"
 
 enum {
-  UNDER_WAY_MOST = 512, /* connects of the whole run that wait for their answer */
-  AT_A_TIME = 16,       /* begun between two looks at events: an answer is timed as it comes */
-  SLOW_CONNECT_NS = 100 * 1000000, /* no SYN is sent again sooner */
-  /* connect(2) on AF_UNIX says EAGAIN while the accept queue is full, and nothing says when that is
-   * over: we try again, until --timeout has passed. */
+  UNDER_WAY_MOST = 512, /* connects waiting for their answer, all threads together */
+  AT_A_TIME = 16, /* begun before events are handled again, so that answers are timed promptly */
+  SLOW_CONNECT_NS = 100 * 1000000, /* no SYN is repeated sooner */
+  /* connect(2) on AF_UNIX fails with EAGAIN while the accept queue is full, and no event tells when
+   * it no longer is: retry, until --timeout has passed. */
   TRY_AGAIN_NS = 100 * 1000,
 };
 
@@ -49,7 +50,7 @@ static const struct mux_addr *source_of(const struct load_sources *sources, uint
 static int try_connect(struct load_worker *w, struct load_connection *c) {
   struct mux_addr addr;
   struct mux_sock_options options = {.congestion = w->config->congestion};
-  /* In crr successive requests of a connection take successive addresses. */
+  /* In crr the requests of a connection take successive addresses. */
   const struct mux_addr *source = source_of(
       &w->config->sources, c->id + c->generation * (uint32_t)w->config->connections, &addr);
   int fd = mux_sock_connect(&w->config->target, source, &options);
@@ -73,7 +74,7 @@ static void begin(struct load_worker *w, struct load_connection *c, int64_t now)
   c->connect_ns = now;
   c->state = LOAD_CONNECTING;
   w->connecting.under_way++;
-  /* Nobody overtakes those that were refused before. */
+  /* No connect overtakes those refused before it. */
   int rc = w->connecting.refused_count > 0 ? -EAGAIN : try_connect(w, c);
   if (rc == -EAGAIN && w->connecting.refused != NULL) {
     if (!c->waits) {
@@ -140,7 +141,7 @@ void load_connection_connected(struct load_worker *w, struct load_connection *c,
                                int64_t now) {
   if (error == 0 && !w->crr && w->config->target.kind != MUX_ADDR_UNIX &&
       mux_sock_is_self_connected(c->fd))
-    error = ECONNREFUSED; /* nobody listens: the port met itself */
+    error = ECONNREFUSED; /* nothing listens: the socket is connected to itself */
   if (error != 0) {
     failed(w, c, error, now);
     return;

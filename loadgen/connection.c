@@ -1,5 +1,5 @@
-/* connection.c: what happens to messages, without any I/O: queued, sent, received and compared,
- * completed or lost. This is where everything is counted and recorded. */
+/* connection.c: the life of a message, without any I/O: queued, sent, received and compared,
+ * completed or lost. Everything is counted and recorded here. */
 #include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
@@ -20,7 +20,7 @@ static uint32_t pool_take(struct load_pool *pool) {
     pool->free = pool->at[i].next;
     return i;
   }
-  /* Its capacity is that of the schedule (open loop) or of the depth (closed loop). */
+  /* It has room for the whole schedule (open loop) or depth (closed loop). */
   assert(pool->used < pool->capacity);
   return pool->used++;
 }
@@ -30,8 +30,8 @@ inline void load_pool_give(struct load_pool *pool, uint32_t i) {
   pool->free = i;
 }
 
-/* The worker now tries to send this message: if that is later than intended, it slipped. A closed
- * loop intends to send when it sends; crr begins with connecting. */
+/* The worker now tries to send this message; if that is later than intended, it slipped. In a
+ * closed loop the intended time is the actual one; in crr a send begins with connecting. */
 static void attempted(struct load_worker *w, const struct load_connection *c,
                       const struct load_message *m, int64_t now) {
   if (w->open_loop && load_in_window(w, m->intended_ns))
@@ -131,7 +131,7 @@ void load_message_drop(struct load_worker *w, struct load_connection *c) {
   w->outstanding--;
 }
 
-/* The head has come back in full. */
+/* The head is echoed in full. */
 static void complete(struct load_worker *w, struct load_connection *c, int64_t now) {
   uint32_t i = c->head;
   load_message_echoed(w, c, &w->pool.at[i], now);
@@ -147,7 +147,7 @@ static void tell_mismatch(struct load_worker *w, const struct load_connection *c
     return;
   char text[200];
   if (c->received + n > c->sent) {
-    mux_note("load: connection %u got %llu bytes that it never sent, behind offset %llu", c->id,
+    mux_note("load: connection %u got %llu bytes that it never sent, after offset %llu", c->id,
              (unsigned long long)(c->received + n - c->sent), (unsigned long long)c->sent);
     return;
   }
@@ -213,7 +213,7 @@ void load_connection_close(struct load_worker *w, struct load_connection *c) {
   c->state = LOAD_CLOSED;
   c->generation++;
   c->blocked = false;
-  if (c->fd < 0) /* it stands before a full accept queue */
+  if (c->fd < 0) /* it waits for a place in the accept queue */
     return;
   if (w->config->linger0) {
     struct linger reset = {.l_onoff = 1};
@@ -256,7 +256,7 @@ void load_connection_end(struct load_worker *w, struct load_connection *c, enum 
     load_message_drop(w, c);
   }
   c->unsent = c->untried = LOAD_NONE;
-  /* Should the connection be made again (crr), its stream goes on behind what was lost. */
+  /* If it is made again (crr), its stream continues after what was lost. */
   c->sent = c->received = c->queued;
   w->count.errors[error] += lost > 0 ? lost : 1;
   w->count.lost += c->state == LOAD_OPEN;

@@ -1,9 +1,10 @@
-/* coordinator.c: the phases of a run: connect → (hold) → warm up → measure → drain → done.
+/* coordinator.c: the phases of a run: connect → (hold) → warm up → measure → drain → (linger) →
+ * prove → done.
  *
- * The start is stamped when every worker stands at the barrier with its connections made, and every
- * worker computes the same edges from that stamp; nobody tells a worker that a phase has begun. The
- * coordinator generates no load: it writes the phase edges for who listens, reads CPU clocks there,
- * collects interval histograms and shows progress. */
+ * When every worker is ready, the coordinator stamps the start, and all workers compute the same
+ * edges from that stamp: warm-up, measuring and draining begin without its telling them. It
+ * generates no load: it announces the phases on --events-fd, reads CPU clocks at the edges of the
+ * window, collects interval histograms and shows progress. */
 #include <errno.h>
 #include <math.h>
 #include <poll.h>
@@ -23,8 +24,8 @@
 #include "loadgen/target.h"
 
 enum { START_DELAY_NS = 1000000, PROGRESS_NS = 500000000 };
-/* A runner may keep the connections open for so long, to read the account of servers that lose it
- * with a connection (a process each). */
+/* How long a runner may keep the connections open after the window, to read the accounts of servers
+ * that have a process per connection. */
 #define LINGER_NS (10 * MUX_S)
 
 enum phase { CONNECT, HOLD, WARM, MEASURE, DRAIN, LINGER, PROVE, DONE };
@@ -34,7 +35,7 @@ struct coordinator {
   struct load_shared shared;
   struct load_worker *workers;
   int made, started; /* workers with memory, workers with a thread */
-  int events_fd;     /* -1: nobody listens, or nobody any more */
+  int events_fd;     /* -1: none, or its reader has gone */
   struct load_collector collector;
   struct load_target server;
   enum phase phase;
@@ -42,13 +43,13 @@ struct coordinator {
   sigset_t old_mask;
   int64_t measure_ns, drain_ns; /* planned edges */
   int64_t linger_end_ns;
-  int64_t server_cpu_ns, wall_ns; /* passed between the edges, as read */
+  int64_t server_cpu_ns, wall_ns; /* between the readings at the edges */
   int64_t progress_ns;
   uint64_t progress_completed;
   bool interrupted;
 };
 
-/* When the reader has gone, the run goes on: SIGPIPE is blocked, and taken off the queue here. */
+/* If the reader has gone, the run continues: SIGPIPE is blocked, and consumed here. */
 static void announce(struct coordinator *k, const char *edge) {
   char line[64];
   if (k->events_fd < 0)
@@ -68,7 +69,7 @@ static void wake_all(struct coordinator *k) {
     load_worker_wake(&k->workers[i]);
 }
 
-/* True when every worker has reached the stage. */
+/* Has every worker reached the stage? */
 static bool all_at(const struct coordinator *k, enum load_stage stage) {
   for (int i = 0; i < k->started; i++)
     if (atomic_load(&k->workers[i].told.stage) < (int)stage)
@@ -85,21 +86,21 @@ static void give_up(struct coordinator *k) {
   allow(k, LOAD_DONE);
 }
 
-/* Whoever holds us lets go: the last thing to do. */
+/* The runner lets go: the last phase. */
 static void prove(struct coordinator *k) {
   k->phase = PROVE;
   allow(k, LOAD_PROOF);
 }
 
-static bool anybody_connected(const struct coordinator *k) {
+static bool any_connected(const struct coordinator *k) {
   for (int i = 0; i < k->started; i++)
     if (atomic_load(&k->workers[i].told.established) > 0)
       return true;
   return k->config->mode == LOAD_CRR;
 }
 
-/* A worker that ends before it is told to could not work. */
-static bool anybody_failed(const struct coordinator *k) {
+/* A worker that is done before it was allowed to has failed. */
+static bool any_failed(const struct coordinator *k) {
   if (atomic_load(&k->shared.allowed) == LOAD_DONE)
     return false;
   for (int i = 0; i < k->started; i++)
@@ -120,21 +121,21 @@ static void start_traffic(struct coordinator *k) {
   k->phase = WARM;
 }
 
-/* Clocks at an edge of the window: called with -1 at its start, with 1 at its end, it leaves what
- * has passed in between. */
+/* Reads the clocks at an edge of the window: with sign -1 at its start and 1 at its end the sums
+ * are what has passed in between. */
 static void read_clocks(struct coordinator *k, int sign) {
   k->server_cpu_ns += sign * load_target_cpu_ns(&k->server);
   k->wall_ns += sign * mux_now_ns();
 }
 
-/* Moves on as far as it goes now. Returns when to look again at the latest. */
+/* Enters the phases that can be entered now. Returns when to call again at the latest. */
 static int64_t advance(struct coordinator *k) {
-  if (anybody_failed(k))
+  if (any_failed(k))
     give_up(k);
   if (k->phase == CONNECT && all_at(k, LOAD_READY)) {
     announce(k, "connected");
     k->phase = HOLD;
-    if (!anybody_connected(k))
+    if (!any_connected(k))
       give_up(k);
     else if (k->config->hold_fd < 0)
       start_traffic(k);
@@ -147,7 +148,7 @@ static int64_t advance(struct coordinator *k) {
     read_clocks(k, -1);
   }
   if (k->phase == MEASURE && (now >= k->drain_ns || drained)) {
-    if (now < k->drain_ns) /* every connection is lost: the window ended with the last */
+    if (now < k->drain_ns) /* every connection is lost, and the window ended with the last */
       k->drain_ns = now;
     read_clocks(k, 1);
     announce(k, "drain");
@@ -169,7 +170,7 @@ static int64_t advance(struct coordinator *k) {
                                : INT64_MAX;
 }
 
-/* SIGINT or SIGTERM: the window ends now; a second one gives up draining. */
+/* SIGINT or SIGTERM ends the window; a second one ends the run. */
 static void interrupt(struct coordinator *k) {
   struct signalfd_siginfo info;
   if (read(k->signal_fd, &info, sizeof info) != sizeof info)
@@ -199,8 +200,9 @@ static void show_progress(struct coordinator *k, int64_t now) {
   mux_show_count(rate, (double)(completed - k->progress_completed) / seconds);
   if (!isnan(k->collector.p99_us))
     mux_show_time(p99, k->collector.p99_us * 1e3);
-  fprintf(stderr, "\r\033[K%s: %s, %u of %d connections, %s/s, p99 %s", k->config->label,
-          names[k->phase], established, k->config->connections, rate, p99);
+  fprintf(stderr, "\r\033[K%s: %s, %u of %d connection%s, %s/s, p99 %s", k->config->label,
+          names[k->phase], established, k->config->connections,
+          k->config->connections == 1 ? "" : "s", rate, p99);
   fflush(stderr);
   k->progress_completed = completed;
   k->progress_ns = now + PROGRESS_NS;

@@ -1,12 +1,11 @@
 /* engine_uring.c: completions instead of readiness.
  *
- * Every connection has one multishot receive armed, which takes buffers from a ring of provided
- * ones, and at most one send in flight, from a buffer of its own. Submissions are batched: they
- * reach the kernel with the call that waits. A send is stamped when it is put into the queue, a
- * little before the kernel sees it, so that what the batch costs counts as response time.
- * With one message outstanding, its echo proves that the send is over, and the send's own
- * completion is not asked for (IOSQE_CQE_SKIP_SUCCESS). Over UDP a send is one datagram, and so is
- * what a receive completes with.
+ * Every connection has a multishot receive armed, which takes buffers from a ring of provided ones,
+ * and at most one send in flight, from a buffer of its own. Submissions are batched: they reach the
+ * kernel with the call that waits. A send is stamped when it is queued, a little before the kernel
+ * sees it, so that the cost of the batch counts as response time. With one message outstanding its
+ * echo proves that the send is over, so the send's own completion is not requested
+ * (IOSQE_CQE_SKIP_SUCCESS). Over UDP a send and a receive completion are one datagram each.
  *
  * mux-library: liburing.h -luring liburing-dev */
 #if __has_include(<liburing.h>)
@@ -28,7 +27,7 @@
 #include "loadgen/worker.h"
 
 enum {
-  ENTRIES = 256, /* submitted at the latest when so many wait */
+  ENTRIES = 256, /* submissions that may wait */
   COMPLETIONS = 32768,
   BUFFERS = 4096,
   BUFFER_BYTES_LEAST = 2048,
@@ -47,8 +46,8 @@ struct uring_engine {
   size_t out_bytes; /* of one connection */
 };
 
-/* What the engine keeps in a connection: bytes of the send in flight, and how many of its buffer
- * the kernel has taken before (a short send); of a datagram, how often it has refused it. */
+/* What the engine keeps in a connection: bytes of the send in flight, and bytes of its buffer taken
+ * by earlier, short sends; of a datagram, how often it was refused. */
 enum { IN_FLIGHT, TAKEN };
 
 static uint64_t token_of(const struct load_worker *w, const struct load_connection *c,
@@ -67,7 +66,7 @@ static int uring_probe(char *why, size_t why_bytes) {
   return rc;
 }
 
-/* A silent connection sends a byte at most, its proof of life. */
+/* A silent connection sends one byte at most, its proof of life. */
 static unsigned char *out_of(const struct load_worker *w, const struct load_connection *c) {
   const struct uring_engine *e = w->engine_state;
   size_t i = (size_t)(c - w->connections);
@@ -85,7 +84,7 @@ static void uring_engine_close(struct load_worker *w) {
   if (e == NULL)
     return;
   if (e->open) {
-    io_uring_submit(&e->uring.ring); /* the connections' closing */
+    io_uring_submit(&e->uring.ring); /* the connections' closes */
     mux_uring_close(&e->uring);
   }
   if (e->out != NULL)
@@ -94,7 +93,7 @@ static void uring_engine_close(struct load_worker *w) {
   w->engine_state = NULL;
 }
 
-/* The next submission; a full queue costs a system call. */
+/* The next submission. A full queue costs a system call. */
 static struct io_uring_sqe *next_entry(struct load_worker *w) {
   struct uring_engine *e = w->engine_state;
   w->count.calls += io_uring_sq_space_left(&e->uring.ring) == 0;
@@ -124,7 +123,7 @@ static int uring_engine_open(struct load_worker *w, char *why, size_t why_bytes)
       .entries = ENTRIES,
       .completions = COMPLETIONS,
       .buffers = BUFFERS,
-      /* A datagram that is too long shows by a byte more. */
+      /* One byte more, so that a datagram that is too long shows. */
       .buffer_bytes = bytes >= BUFFER_BYTES_LEAST ? (uint32_t)bytes + (w->datagrams != NULL)
                                                   : BUFFER_BYTES_LEAST,
       .defer_taskrun = true,
@@ -156,8 +155,8 @@ static void arm_receive(struct load_worker *w, struct load_connection *c) {
   io_uring_sqe_set_data64(sqe, token_of(w, c, RECEIVE));
 }
 
-/* Requests hold the socket open: they are cancelled before the descriptor is closed, in one batch.
- * Called with the generation already raised, so tokens are made with the one before. */
+/* Pending requests keep the socket open, so they are cancelled before the descriptor is closed, in
+ * one batch. The generation is raised already: the tokens have the one before. */
 static void uring_engine_release(struct load_worker *w, struct load_connection *c) {
   static const enum operation pending[] = {CONNECT, RECEIVE, SEND};
   struct load_connection before = *c;
@@ -272,7 +271,7 @@ static void sent(struct load_worker *w, struct load_connection *c, int result, i
   if (result >= 0) {
     c->engine[IN_FLIGHT] -= (uint32_t)result;
     c->engine[TAKEN] += (uint32_t)result;
-  } else { /* about an earlier datagram; what is refused again is sent and lost */
+  } else { /* about an earlier datagram; one refused again counts as sent, and is lost */
     load_datagram_refused(c);
     if (++c->engine[TAKEN] == SEND_TRIES)
       c->engine[IN_FLIGHT] = 0;

@@ -30,14 +30,14 @@ struct tries {
   json_t *path;
 };
 
-/* Too few samples for the percentile: the largest stands in for it. */
+/* With too few samples for the percentile, the largest. */
 static int64_t value_of(const struct load_objective *objective, const struct mux_hdr *h) {
   return mux_hdr_beyond(h, objective->percentile) >= 10
              ? mux_hdr_percentile(h, objective->percentile)
              : h->max;
 }
 
-/* Lateness of the load's own is part of response: what is below the limit all the same has held. */
+/* Response includes the load's own lateness: below the limit is below the limit. */
 enum load_verdict load_objective_judge(const struct load_objective *objective,
                                        const struct load_result *r, int64_t *value) {
   *value = value_of(objective, r->hdr[LOAD_RESPONSE]);
@@ -50,12 +50,12 @@ enum load_verdict load_objective_judge(const struct load_objective *objective,
     return LOAD_HELD;
   bool late =
       r->flags & LOAD_SLIP_HIGH && value_of(objective, r->hdr[LOAD_SERVICE]) < objective->limit_ns;
-  bool refused = r->hdr[LOAD_BACKPRESSURE]->max > 0; /* by the server's socket */
+  bool refused = r->hdr[LOAD_BACKPRESSURE]->max > 0; /* the socket took no more */
   bool own = r->flags & LOAD_CLIENT_BOUND || late || (below && !sent && !refused);
   return served && own ? LOAD_WAS_LIMIT : LOAD_MISSED;
 }
 
-/* Long enough for ten samples beyond the percentile, within reason. */
+/* Long enough for ten samples beyond the percentile, up to a bound. */
 static int64_t try_length(const struct tries *t, int64_t rate) {
   double samples = 10 / (1 - t->objective->percentile / 100);
   double wanted = samples / (double)rate * 1e9;
@@ -100,7 +100,7 @@ static const char *show_rate(char out[MUX_UNIT_TEXT + 32], int64_t rate) {
   return out;
 }
 
-/* The sentence to quote, and what it rests on. */
+/* One sentence to quote. */
 static void print_answer(const struct tries *t, const struct load_search *s) {
   char limit[MUX_UNIT_TEXT];
   char rate[MUX_UNIT_TEXT + 32];

@@ -37,8 +37,8 @@ static void count_held(struct load_result *result, const struct load_worker *w) 
   }
 }
 
-/* Jain, Chiu, Hawe 1984: (Σx)² / (n·Σx²), over those connections that had anything to do: with a
- * rate below the number of connections some have nothing to do, which is not unfair. */
+/* Jain, Chiu, Hawe 1984: (Σx)² / (n·Σx²), over the connections that sent anything: at a rate below
+ * the number of connections some have nothing to send, which is not unfair. */
 static void judge_fairness(struct load_result *result, const struct load_worker *workers,
                            int threads) {
   double sum = 0;
@@ -85,8 +85,9 @@ int load_merge(struct load_result *r, const struct load_config *config,
   }
   judge_fairness(r, workers, config->threads);
   r->duration_s = edges->window_s > 0 ? edges->window_s : 0;
-  /* Readings stand a little beside the edges; the rate of use is what they measure. The process is
-   * read by its first worker, whose edges are sharp even where it leaves the coordinator no CPU. */
+  /* Readings are a little off the edges; what they measure is the rate of use. The first worker
+   * reads the clock of the process: its edges are sharp even when it leaves the coordinator no CPU.
+   */
   const struct load_clocks *first = &workers[0].clocks;
   int64_t wall_ns = first->wall_end_ns - first->wall_start_ns;
   if (workers[0].window.closed && wall_ns > 0)
@@ -96,7 +97,7 @@ int load_merge(struct load_result *r, const struct load_config *config,
     r->hdr[kind] = collector->total[kind];
     collector->total[kind] = NULL;
   }
-  /* Messages that the socket took at once waited for nothing. */
+  /* Messages that the socket took at once did not wait. */
   int64_t at_once = (int64_t)r->count.sent - r->hdr[LOAD_BACKPRESSURE]->total;
   if (at_once > 0)
     mux_hdr_record_n(r->hdr[LOAD_BACKPRESSURE], 0, at_once);

@@ -1,12 +1,11 @@
-/* proof.c: proof of life. That a connection is established is the word of the kernel alone: the
- * server may never accept it, or accept and not serve it. It is held if the server has echoed
- * something on it. A connection that was never asked, as it is silent (--idle) or as the schedule
- * has not come to it, is asked for a byte when the run is over: nothing that is measured can see
- * that, and what answers then has been there all the time. Streams only: a datagram that is lost
- * would prove nothing. */
+/* proof.c: proof of life. The kernel establishes connections; the server may never accept them, or
+ * accept and not serve them. A connection is held if the server has echoed something on it. One
+ * that was never used, because it is silent (--idle) or the schedule did not come to it, is sent
+ * one byte after the run, when nothing is measured any more; if that is echoed, the connection was
+ * held all the time. Streams only: a lost datagram would prove nothing. */
 #include "loadgen/worker.h"
 
-/* Nothing is out on it, and nothing has ever come back. */
+/* Nothing was ever sent on it. */
 static bool never_asked(const struct load_connection *c) {
   return c->state == LOAD_OPEN && !c->held && c->sent == c->received;
 }
@@ -20,7 +19,7 @@ void load_proof_begin(struct load_worker *w, int64_t now) {
       continue;
     c->proving = true;
     w->proof.out++;
-    c->queued++; /* the next byte of its stream, of no message */
+    c->queued++; /* the next byte of its stream; it belongs to no message */
     w->engine->flush(w, c, now);
   }
 }

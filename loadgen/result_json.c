@@ -1,5 +1,4 @@
-/* result_json.c: one JSON object, names and units of the contract. What was not measured is null.
- */
+/* result_json.c: the result as one JSON object. What was not measured is null. */
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
@@ -81,7 +80,7 @@ static void add_setup(json_t *root, const struct load_config *config, const stru
   json_object_set_new(root, "duration_s", number(r->duration_s));
 }
 
-/* null for streams: nothing can get lost there. */
+/* null for streams, which lose nothing. */
 static json_t *datagrams(const struct load_config *config, const struct load_losses *n) {
   if (config->target.kind != MUX_ADDR_UDP)
     return json_null();
@@ -115,7 +114,7 @@ static void add_counts(json_t *root, const struct load_config *config,
 static void add_cost(json_t *root, const struct load_config *config, const struct load_result *r) {
   double requests = (double)r->count.completed_within;
   double calls = (double)r->count.calls;
-  if (config->mode == LOAD_CRR) /* connecting takes more calls, which are not counted */
+  if (config->mode == LOAD_CRR) /* the calls for connecting are not counted */
     calls = NAN;
   double cpu_s = r->client_cpu_s - r->spin_s;
   json_object_set_new(root, "client_cpu_us_per_req", number(cpu_s * 1e6 / requests));

@@ -28,7 +28,7 @@ static void print_sentence(const struct load_config *config, const struct load_r
   const struct mux_hdr *response = r->hdr[LOAD_RESPONSE];
   if (mux_hdr_beyond(response, 99) >= 10)
     mux_show_time(p99, (double)mux_hdr_percentile(response, 99));
-  /* Over UDP nobody holds a connection. */
+  /* Over UDP the server holds nothing. */
   int held = config->target.kind == MUX_ADDR_UDP ? r->established : r->held;
   char of[32] = "";
   if (held < config->connections)
@@ -72,7 +72,7 @@ void load_result_text(const struct load_config *config, const struct load_result
   if (requests > 0) {
     fprintf(to, "  client: %.2f cores, %.2f us CPU per request", cpu_s / r->duration_s,
             cpu_s * 1e6 / requests);
-    if (config->mode != LOAD_CRR) /* connecting takes calls that are not counted */
+    if (config->mode != LOAD_CRR) /* the calls for connecting are not counted */
       fprintf(to, ", %.2f system calls", (double)n->calls / requests);
     fputc('\n', to);
   }
@@ -80,15 +80,16 @@ void load_result_text(const struct load_config *config, const struct load_result
     fprintf(to, "  server: %.2f cores, %.2f us CPU per request\n", r->server_cpu_s / r->duration_s,
             r->server_cpu_s * 1e6 / requests);
   if (!isnan(load_wakeup_share(r)))
-    fprintf(to,
-            "  %.0f %% of the service time passed between the echo's arrival and our taking it\n",
-            100 * load_wakeup_share(r));
+    fprintf(
+        to,
+        "  %.0f %% of the service time was the load's own, from an echo's arrival to taking it\n",
+        100 * load_wakeup_share(r));
   if (!isnan(r->fairness))
     fprintf(to, "  fairness %.3f, never served %llu\n", r->fairness,
             (unsigned long long)r->never_served);
   if (r->valid)
     return;
-  fprintf(to, "  no ground for a claim:%s",
+  fprintf(to, "  no claim can be based on this:%s",
           load_errors_total(r) > n->datagrams.lost ? " errors" : "");
   for (unsigned i = 0; load_flag_names[i] != NULL; i++)
     if (r->flags & 1u << i)

@@ -1,12 +1,12 @@
 /* search.c: see search.h.
  *
- *   bracket   doubles or halves the rate until one holds and the other does not
- *   bisect    until these are 3 % apart
- *   verify    four fresh tries of the rate that held, all of which must hold; else of a lower one
+ *   bracket   double or halve the rate until one rate holds and the next does not
+ *   bisect    until the two are 3 % apart
+ *   verify    four fresh tries of the rate that held must all hold; otherwise of a lower one
  *
- * A lone miss proves little, as other work on the host may cause one: a miss counts when a second
- * try misses too. That, and choosing the highest rate of several tries, favours rates that hold by
- * luck; so what was found is tried again by tries that had no part in choosing it. */
+ * Other work on the host may cause a miss, so a miss counts only when a second try misses too.
+ * That, and choosing the highest of several rates, favours rates that held by luck. Therefore the
+ * result is verified by tries that had no part in choosing it. */
 #include "loadgen/search.h"
 
 #include <math.h>
@@ -15,8 +15,8 @@
 enum { FIRST_RATE = 1000, HIGHEST_RATE = 100000000, VERIFICATIONS = 4 };
 static const double close_enough = 1.03; /* bracket: highest over lowest */
 
-/* Tries a rate up to `tries` times, until one of them has the verdict `enough`. Returns the last.
- */
+/* Tries a rate up to `tries` times, until it holds (until_held) or until it misses. Returns the
+ * last verdict. */
 static enum load_verdict try_rate(struct load_search *s, int64_t rate, const char *step, int tries,
                                   bool until_held) {
   enum load_verdict verdict = LOAD_BROKEN;
@@ -32,12 +32,12 @@ static enum load_verdict try_rate(struct load_search *s, int64_t rate, const cha
   return verdict;
 }
 
-/* One of two tries holds. */
+/* Holds if one of two tries does. */
 static enum load_verdict probe(struct load_search *s, int64_t rate, const char *step) {
   return try_rate(s, rate, step, 2, true);
 }
 
-/* All tries hold. */
+/* Holds if all tries do. */
 static enum load_verdict verify(struct load_search *s, int64_t rate) {
   return try_rate(s, rate, "verify", VERIFICATIONS, false);
 }
@@ -68,7 +68,7 @@ enum load_verdict load_search(struct load_search *s) {
       s->held = low;
     if (verdict == LOAD_HELD || verdict >= LOAD_STOPPED)
       return verdict;
-    /* Four steps of 3 %, four of 6 %, and so on: 1 per second is at most 32 steps away. */
+    /* Four steps of 3 %, four of 6 %, and so on: at most 32 steps to 1 per second. */
     low = (int64_t)((double)low / pow(close_enough, 1 << i / 4));
   }
   return LOAD_HELD;

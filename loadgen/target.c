@@ -15,14 +15,15 @@
 #include "common/proc.h"
 
 enum { INODES_MOST = 64, DESCRIPTORS_MOST = 128 };
-/* Of a socket, enum tcp_state: UDP knows no LISTEN. Of a Unix socket, __SO_ACCEPTCON. */
+/* States of sockets (enum tcp_state; UDP has no LISTEN), and the flag __SO_ACCEPTCON of Unix ones.
+ */
 enum { LISTENING = 0x0a, UNCONNECTED = 0x07, UNIX_LISTENING = 0x10000 };
 
-/* Sockets that may get our connections, the best only. */
+/* Listeners that get our connections: those of the highest rank only. */
 struct inodes {
   unsigned long at[INODES_MOST];
   int count;
-  int rank; /* of those; the higher, the sooner the kernel takes them */
+  int rank;
 };
 
 static void add_inode(struct inodes *inodes, int rank, unsigned long inode) {
@@ -39,7 +40,7 @@ static struct in6_addr mapped(uint32_t four) {
   return six;
 }
 
-/* A target's address and port; IPv4 addresses are mapped ones (RFC 4291, 2.5.5.2). */
+/* An address and port; IPv4 addresses are mapped (RFC 4291, 2.5.5.2). */
 struct place {
   struct in6_addr address;
   int port;
@@ -53,10 +54,10 @@ static struct place place_of(const struct mux_addr *target) {
                         .port = mux_addr_port(target)};
 }
 
-/* How soon the kernel gives what is meant for `target` to a socket bound to `local`; 0: never. The
- * address itself goes before a wildcard, and of two the IPv4 socket before the dual-stack one
- * (compute_score in Linux' net/ipv4/inet_hashtables.c and udp.c). Which wildcards of IPv6 are for
- * IPv6 only, proc(5) does not say; next to one of those IPv4 has a socket of its own. */
+/* The kernel gives connections for `target` to the socket of the highest rank; 0: not this one. An
+ * exact address goes before a wildcard, then an IPv4 socket before a dual-stack one (compute_score
+ * in Linux' net/ipv4/inet_hashtables.c and udp.c). proc(5) does not tell which IPv6 wildcards are
+ * IPv6-only, but those never win: where IPv4 is served, it has another socket. */
 static int rank_of(const struct in6_addr *target, const struct in6_addr *local, bool four) {
   const struct in6_addr any4 = mapped(INADDR_ANY);
   bool wants4 = IN6_IS_ADDR_V4MAPPED(target);
@@ -66,7 +67,7 @@ static int rank_of(const struct in6_addr *target, const struct in6_addr *local, 
   return wildcard ? 1 + four : 0;
 }
 
-/* Reads the local address of a line: 8 or 32 digits, words as the CPU stores them. */
+/* Reads an address as /proc has it: 8 or 32 digits, words in host byte order. */
 static bool read_address(const char *text, struct in6_addr *address) {
   uint32_t *words = address->s6_addr32;
   if (strlen(text) == 32)
@@ -75,8 +76,8 @@ static bool read_address(const char *text, struct in6_addr *address) {
   return strlen(text) == 8;
 }
 
-/* Listeners that may get what is meant for `place`; several share it with SO_REUSEPORT. The kernel
- * lists TCP's listeners first, so the rest, perhaps 100,000 lines, is not read. */
+/* Adds the listeners for `place`; SO_REUSEPORT allows several. TCP's listeners come first in the
+ * file, so that the rest, perhaps 100,000 lines, is not read. */
 static void find_place(struct inodes *inodes, const char *path, const struct place *place,
                        bool udp) {
   const unsigned wanted = udp ? UNCONNECTED : LISTENING;
@@ -100,7 +101,7 @@ static void find_place(struct inodes *inodes, const char *path, const struct pla
     fclose(file);
 }
 
-/* The path is the rest of the line, as it was bound. */
+/* A line ends with the path as it was bound. */
 static void find_unix(struct inodes *inodes, const char *wanted) {
   FILE *file = fopen("/proc/net/unix", "re");
   char line[512];
@@ -124,7 +125,7 @@ static bool holds_one(const char *pid, const struct inodes *inodes) {
   if (directory == NULL)
     return false;
   bool found = false;
-  /* A server opens its listener before it has connections: low descriptors are enough. */
+  /* A server opens its listener before it has connections: the lowest descriptors are enough. */
   for (int seen = 0; !found && seen < DESCRIPTORS_MOST; seen++) {
     struct dirent *entry = readdir(directory);
     if (entry == NULL)

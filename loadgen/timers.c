@@ -1,5 +1,5 @@
-/* timers.c: what a worker does because its time has come: slots of the schedule, thinking times,
- * timeouts, ends of intervals, the edges of the window. See worker.h. */
+/* timers.c: what a worker does because it is time: slots of the schedule, think times, timeouts,
+ * ends of intervals, edges of the window; and its stages. See worker.h. */
 #include <errno.h>
 #include <stdatomic.h>
 #include <unistd.h>
@@ -9,12 +9,12 @@
 #include "loadgen/worker.h"
 
 enum {
-  /* Sent before events are looked at again. Slots of a late worker go out together, by connection.
+  /* Slots sent before events are handled again. A late worker sends those of a connection together.
    */
   DISPATCH_SLOTS = 2048,
-  DISPATCH_TOUCHED = 128,  /* ... to so many connections at most */
-  SWEEPS = 64,             /* a sweep looks at 1/64 of the connections, */
-  SWEEPS_PER_TIMEOUT = 512 /* so that all are seen eight times per --timeout */
+  DISPATCH_TOUCHED = 128,  /* ... and their connections */
+  SWEEPS = 64,             /* a sweep looks at 1/64 of the connections */
+  SWEEPS_PER_TIMEOUT = 512 /* and so at each eight times per --timeout */
 };
 
 static int64_t min_time(int64_t a, int64_t b) {
@@ -24,7 +24,7 @@ static int64_t min_time(int64_t a, int64_t b) {
 static void poke(int fd) {
   uint64_t one = 1;
   ssize_t written = write(fd, &one, sizeof one);
-  (void)written; /* full: it is readable anyway */
+  (void)written; /* if the counter is full, it is readable anyway */
 }
 
 void load_worker_wake(struct load_worker *w) {
@@ -45,8 +45,8 @@ uint64_t load_worker_errors(const struct load_worker *w) {
   return sum;
 }
 
-/* Ends the interval at `edge` and hands it to the coordinator; if that has not given back the other
- * one yet, the interval goes on. */
+/* Ends the interval at `edge` and hands it to the coordinator. If that has not returned the other
+ * one yet, the interval continues. */
 static void swap_interval(struct load_worker *w, int64_t edge) {
   struct load_interval *spare = atomic_exchange(&w->told.spare, NULL);
   if (spare == NULL)
@@ -74,7 +74,7 @@ static void begin_traffic(struct load_worker *w, int64_t start, int64_t now) {
                        w->threads, config->seed);
     return;
   }
-  /* In crr every request takes its connection out of the list. */
+  /* Backwards, as in crr every request takes its connection off the list. */
   for (uint32_t n = w->live.count; n > 0; n--) {
     struct load_connection *c = &w->connections[w->live.at[n - 1]];
     for (int i = 0; i < (w->crr ? 1 : config->depth); i++)
@@ -86,7 +86,7 @@ static void begin_traffic(struct load_worker *w, int64_t start, int64_t now) {
 }
 
 /* Queues the slots that are due, then sends: late ones of a connection go out together. Returns
- * when the next is due. */
+ * when the next slot is due. */
 static int64_t dispatch(struct load_worker *w, int64_t now) {
   struct load_connection *touched[DISPATCH_TOUCHED];
   int count = 0;
@@ -116,7 +116,7 @@ static int64_t dispatch(struct load_worker *w, int64_t now) {
     if (touched[i]->state == LOAD_OPEN && !touched[i]->blocked)
       w->engine->flush(w, touched[i], mux_now_ns());
   }
-  /* Without a free connection a slot waits for one: load_live_add makes the timer due. */
+  /* A slot without a free connection waits for one: load_live_add makes the timer due. */
   return schedule->next_ns < end && w->live.count > 0 ? schedule->next_ns : INT64_MAX;
 }
 
@@ -162,7 +162,7 @@ static void look_at(struct load_worker *w, struct load_connection *c, int64_t no
   load_connection_end(w, c, connecting ? LOAD_ERR_CONNECT : LOAD_ERR_TIMEOUT, now);
 }
 
-/* Looks at some connections for timeouts; all have been seen when a part of --timeout is over. */
+/* Searches some of the connections for timeouts. */
 static int64_t sweep(struct load_worker *w, int64_t now) {
   struct load_timers *t = &w->timers;
   if (w->total == 0)
@@ -177,7 +177,7 @@ static int64_t sweep(struct load_worker *w, int64_t now) {
   return t->sweep_ns;
 }
 
-/* The edges of the window: what is counted per window begins and ends. */
+/* At the edges of the window counting for it begins and ends. */
 static void open_window(struct load_worker *w, int64_t now) {
   w->window.open = true;
   w->count.waits = w->count.events = w->count.calls = 0;
@@ -197,7 +197,7 @@ static void close_window(struct load_worker *w, int64_t now) {
   w->clocks.process_cpu_ns += mux_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
-/* An interrupted run ends now: not before what has been sent and counted in the meantime. */
+/* An interrupted window ends now, not when it was interrupted: messages have been counted since. */
 static void look_for_stop(struct load_worker *w) {
   int64_t stop = atomic_load(&w->shared->stop_ns);
   if (stop == INT64_MAX)
@@ -210,7 +210,7 @@ static void look_for_stop(struct load_worker *w) {
   }
 }
 
-/* Intervals end at fixed edges from the start of the window on. Returns the next edge. */
+/* Intervals end at fixed times, counted from the start of the window. Returns the next edge. */
 static int64_t edges(struct load_worker *w, int64_t now) {
   struct load_timers *t = &w->timers;
   look_for_stop(w);
@@ -220,7 +220,7 @@ static int64_t edges(struct load_worker *w, int64_t now) {
   int64_t edge = 0;
   while (t->interval_end_ns <= now && t->interval_end_ns <= end) {
     edge = t->interval_end_ns;
-    /* The last one ends with the window, and no other begins there. */
+    /* The last one ends with the window. */
     t->interval_end_ns = edge == end ? INT64_MAX : min_time(edge + w->config->interval_ns, end);
   }
   if (edge != 0)
@@ -229,7 +229,7 @@ static int64_t edges(struct load_worker *w, int64_t now) {
     if (w->window.open)
       close_window(w, now);
     t->drain_end_ns = end + w->config->timeout_ns;
-    if (w->datagrams != NULL) /* each is echoed or lost within that time, late slots a bit later */
+    if (w->datagrams != NULL) /* echoed or lost by then; late slots take longer */
       t->drain_end_ns += w->config->timeout_ns;
     load_worker_enter(w, LOAD_DRAIN);
   }
@@ -237,7 +237,7 @@ static int64_t edges(struct load_worker *w, int64_t now) {
   return min_time(next, w->window.open ? t->interval_end_ns : w->window.start_ns);
 }
 
-/* True when nothing is left to do. */
+/* Is there nothing left to send or to await? */
 static bool finished(const struct load_worker *w, int64_t now) {
   bool slots_left = w->open_loop && w->timers.schedule.next_ns < w->window.end_ns;
   bool anybody = false;
@@ -270,8 +270,8 @@ static int64_t traffic_tick(struct load_worker *w, int64_t now) {
   return next;
 }
 
-/* What the stage has to do, and whether it is over. A stage that is entered has its turn at once.
- */
+/* Does the work of the stage, and enters the next one when it is done: that has its tick at once.
+ * Returns when it wants its next tick. */
 static int64_t stage_tick(struct load_worker *w, int64_t now) {
   switch (w->stage) {
   case LOAD_CONNECTS: {

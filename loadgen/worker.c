@@ -1,5 +1,5 @@
-/* worker.c: a load thread from its birth to its end; what it does in between is driven by its
- * engine and by timers.c. See worker.h. */
+/* worker.c: a load thread's set-up, main function and end; its engine and timers.c drive the rest.
+ * See worker.h. */
 #include "loadgen/worker.h"
 
 #include <assert.h>
@@ -18,7 +18,7 @@
 
 /* ---- Set-up --------------------------------------------------------------------------------- */
 
-/* Messages of this thread that can be outstanding at once: all of the schedule, or the depth. */
+/* How many messages of this thread can be outstanding: the whole schedule, or the depth. */
 static uint64_t pool_capacity(const struct load_worker *w) {
   const struct load_config *config = w->config;
   uint64_t places = (uint64_t)w->active * (uint64_t)config->depth;
@@ -28,7 +28,7 @@ static uint64_t pool_capacity(const struct load_worker *w) {
     return places;
   double slots = (double)config->rate_per_s * (double)(config->warmup_ns + config->duration_ns) /
                  (double)MUX_S / w->threads;
-  /* A Poisson process may have more than its mean: eight standard deviations. */
+  /* A Poisson process may exceed its mean: eight standard deviations are enough. */
   return (uint64_t)(slots + 8 * __builtin_sqrt(slots)) + 64;
 }
 
@@ -44,7 +44,7 @@ static int pool_init(struct load_pool *pool, uint64_t capacity) {
   pool->capacity = (uint32_t)capacity;
   pool->bytes = capacity * sizeof *pool->at;
   pool->free = LOAD_NONE;
-  /* Pages come as a backlog grows to its highest mark. */
+  /* It takes as many pages as the largest backlog needs. */
   pool->at = load_reserve(pool->bytes);
   return pool->at != NULL ? 0 : -ENOMEM;
 }
@@ -56,7 +56,7 @@ static int interval_init(struct load_interval *interval) {
   return 0;
 }
 
-/* Thread `index` of n gets the connections k with k mod n = index. */
+/* Thread `index` of n has the connections k with k mod n = index. */
 static uint32_t share_of(int whole, int index, int threads) {
   return (uint32_t)(whole / threads + (index < whole % threads));
 }
@@ -78,7 +78,7 @@ int load_worker_init(struct load_worker *w, struct load_shared *shared, int inde
       .threads = config->threads,
   };
   w->total = w->active + share_of(config->idle, index, config->threads);
-  void *aligned = NULL; /* aligned_alloc would want a multiple of 64 bytes */
+  void *aligned = NULL; /* aligned_alloc needs a multiple of 64 bytes */
   if (posix_memalign(&aligned, 64, ((size_t)w->total + 1) * sizeof *w->connections) != 0)
     return -ENOMEM;
   w->connections = aligned;
@@ -139,9 +139,9 @@ void load_worker_destroy(struct load_worker *w) {
 
 /* ---- The thread ----------------------------------------------------------------------------- */
 
-/* Both kinds enter response as lower bounds. */
+/* Messages in flight and messages unsent enter response as lower bounds. */
 static void settle_connection(struct load_worker *w, struct load_connection *c, int64_t now) {
-  if (w->datagrams != NULL) /* what no sweep has looked at in time */
+  if (w->datagrams != NULL) /* what no sweep has seen in time */
     load_datagrams_expire(w, c, now);
   while (c->head != LOAD_NONE) {
     const struct load_message *m = &w->pool.at[c->head];
@@ -157,7 +157,7 @@ static void settle_connection(struct load_worker *w, struct load_connection *c, 
   }
   c->unsent = c->untried = LOAD_NONE;
   c->queued = c->sent;
-  if (w->crr && c->state == LOAD_CONNECTING) { /* its request waits for the connection */
+  if (w->crr && c->state == LOAD_CONNECTING) { /* its request never got a connection */
     if (w->open_loop && load_in_window(w, c->intended_ns)) {
       w->count.unsent++;
       mux_hdr_record(w->interval->hdr[LOAD_RESPONSE], now - c->intended_ns);

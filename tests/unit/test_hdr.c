@@ -1,5 +1,5 @@
-/* test_hdr.c: histograms count exactly, answer percentiles as HdrHistogram does, and survive being
- * written and read (hdr/hdr.h). Another implementation's view is in test_hdr_oracles.c. */
+/* test_hdr.c: histograms count exactly, have HdrHistogram's percentiles, and survive encoding
+ * (hdr/hdr.h). test_hdr_oracles.c compares them with other implementations. */
 #include "tests/support.h"
 
 #include <errno.h>
@@ -20,7 +20,7 @@ static void the_latency_layout_is_that_of_hdrhistogram(void **state) {
   mux_hdr_free(h);
 }
 
-/* Each counter's range begins where the one before ended, and holds its own values. */
+/* Counters adjoin, and each holds its own values. */
 static void counters_cover_every_value_once(void **state) {
   (void)state;
   static const struct {
@@ -76,7 +76,7 @@ static int compare(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* Against the sorted values themselves: rank ceil(p·n), value to three digits. */
+/* Compared with the sorted values: rank ceil(p·n), value to three digits. */
 static void percentiles_are_those_of_the_sorted_values(void **state) {
   (void)state;
   enum { N = 5000 };
@@ -148,7 +148,7 @@ static void assert_same_counts(const struct mux_hdr *a, const struct mux_hdr *b)
   assert_memory_equal(a->counts, b->counts, (size_t)a->counts_length * sizeof a->counts[0]);
 }
 
-/* Adding equals recording everything in one; resetting leaves nothing behind. */
+/* Adding equals recording everything in one histogram; resetting leaves nothing behind. */
 static void adding_and_resetting_are_exact(void **state) {
   (void)state;
   struct mux_hdr *parts[2] = {mux_hdr_new_latency(), mux_hdr_new_latency()};
@@ -178,7 +178,7 @@ static void adding_and_resetting_are_exact(void **state) {
   mux_hdr_free(other);
 }
 
-/* Counts come from files as well, and their sum may not fit. */
+/* Counts also come from files, and their sum may not fit. */
 static void a_sum_that_does_not_fit_is_refused(void **state) {
   (void)state;
   struct mux_hdr *to = mux_hdr_new_latency();
@@ -203,7 +203,7 @@ static void a_sum_that_does_not_fit_is_refused(void **state) {
   mux_hdr_free(from);
 }
 
-/* The wire form has no field for them: what the highest counter holds stands for them. */
+/* The wire form has no field for them: they are what the highest counter holds. */
 static void clamped_values_survive_the_codec(void **state) {
   (void)state;
   struct mux_hdr *h = mux_hdr_new_latency();
@@ -304,7 +304,7 @@ static void hgrm_rises_to_the_maximum(void **state) {
   mux_hdr_free(h);
 }
 
-/* One value in 2^60 lies beyond the others: closer to 100 % than a double can tell. */
+/* One value in 2^60 is larger: a double cannot tell its percentile from 100 %. */
 static void hgrm_ends_however_many_values(void **state) {
   (void)state;
   struct mux_hdr *h = mux_hdr_new_latency();

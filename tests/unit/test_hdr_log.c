@@ -1,5 +1,5 @@
-/* test_hdr_log.c: interval logs are read as they were written, and bad ones are refused with their
- * line (hdr/hdr_log.h). */
+/* test_hdr_log.c: interval logs are read as they were written; bad lines are refused and numbered
+ * (hdr/hdr_log.h). */
 #include "tests/support.h"
 
 #include <errno.h>
@@ -77,7 +77,7 @@ static void an_empty_log_ends_at_once(void **state) {
   fclose(file);
 }
 
-/* A line without an end does not eat the memory. */
+/* A line without an end does not use up the memory. */
 static void an_endless_line_is_refused(void **state) {
   (void)state;
   FILE *file = tmpfile();
