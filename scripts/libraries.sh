@@ -8,10 +8,10 @@ set -eu
 what=$1
 shift
 
-# Prints the flag or, for what is missing, the package of every library; several backends may name
-# the same one.
+# Prints the flag of every library or, if it is missing, its package. Several backends may name the
+# same one.
 each() {
-  while read -r header flag package _; do # the comment may end behind it
+  while read -r header flag package _; do # the end of the comment may follow
     if [ "$what" = packages ]; then
       echo "$package"
     elif echo "#include <$header>" | ${CC:-cc} -E -x c - >/dev/null 2>&1; then
@@ -27,5 +27,6 @@ found=$(sed -n 's/.*mux-library: *//p' "$@" | sort -ru | each)
 if [ "$what" != missing ]; then
   printf '%s\n' "$found"
 elif [ -n "$found" ]; then
-  echo "left out for want of a library (see 'muxbench list'); to add them install:" $found
+  printf "some backends lack their library (see 'muxbench list'); to add them install: %s\n" \
+    "$(echo "$found" | paste -s -d ' ' -)"
 fi

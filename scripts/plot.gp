@@ -1,29 +1,50 @@
-# plot.gp: one metric of a run against the connections, straight from measurements.csv, for those who
-# bring their own tools. Points are trials, lines join their medians. Only trials with status "ok".
+# plot.gp: one metric of a run against the connections, straight from measurements.csv: a start for
+# those who bring their own tools. Points are trials, lines join their medians. Trials are left out
+# whose flags void the metric.
 #
-#   gnuplot -e "run='results/latest'" scripts/plot.gp                        # writes plot.svg
-#   gnuplot -e "run='results/latest'; metric='completed_per_s'; out='t.svg'" scripts/plot.gp
+#   gnuplot -c scripts/plot.gp FILE [OUT [METRIC [LOOP [ACROSS]]]]
+#   gnuplot -c scripts/plot.gp results/latest/measurements.csv p99.svg response_p99_us open
 #
-# run: the directory; metric and across: columns (results/README.md); loop: 'closed' or 'open'.
-if (!exists("run")) run = "results/latest"
-if (!exists("metric")) metric = "server_cpu_us_per_req"
-if (!exists("across")) across = "connections"
-if (!exists("loop")) loop = "closed"
-if (!exists("out")) out = "plot.svg"
+# FILE: measurements.csv of a run; OUT: plot.svg; METRIC: server_cpu_us_per_req; LOOP: closed or
+# open; ACROSS: connections. METRIC and ACROSS are columns of results/README.md.
+argument(given, default) = given eq "" ? default : given
+if (!exists("ARGC") || ARGC < 1 || ARGC > 5) {
+  printerr "usage: gnuplot -c plot.gp FILE [OUT [METRIC [LOOP [ACROSS]]]]"
+  exit status 2
+}
+file = ARG1
+out = argument(ARG2, "plot.svg")
+metric = argument(ARG3, "server_cpu_us_per_req")
+loop = argument(ARG4, "closed")
+across = argument(ARG5, "connections")
 
-file = run . "/measurements.csv"
 set datafile separator comma
 set datafile columnheaders
 set datafile missing ""
 
-# The labels and the values of that column that occur.
+# What voids the metric: some flags everything, others throughput and latency but not what a request
+# or connection costs. The table of flags is in results/README.md.
+has(list, word, separator) = strstrt(separator . list . separator, separator . word . separator) > 0
+is_cost = strstrt(metric, "_per_req") || strstrt(metric, "_per_conn") || strstrt(metric, "_used") \
+  || strstrt(metric, "floor") || metric eq "events_per_wait"
+voids = "errors short_of_connections"
+if (!is_cost) voids = voids . " client_bound rate_missed slip_high unanswered datagrams_lost" \
+  . " in_turn noisy_host shared_core"
+is_void(flags) = (sum [i = 1:words(voids)] has(flags, word(voids, i), ";")) > 0
+measured(status) = status eq "ok" || status eq "invalid"
+wanted(unused) = measured(strcol("status")) && strcol("loop") eq loop && strcol(metric) ne "" \
+  && !is_void(strcol("flags"))
+
+# The labels and the values of ACROSS that occur.
 labels = ""
 values = ""
-has(list, word) = strstrt(" " . list . " ", " " . word . " ") > 0
-wanted(unused) = strcol("status") eq "ok" && strcol("loop") eq loop
-note_both(l, v) = (labels = has(labels, l) ? labels : labels . " " . l, \
-                   values = has(values, v) ? values : values . " " . v, 0)
+with_word(list, word) = has(list, word, " ") ? list : list . " " . word
+note_both(l, v) = (labels = with_word(labels, l), values = with_word(values, v), 0)
 stats file using (wanted(0) ? note_both(strcol("label"), strcol(across)) : 0) nooutput
+if (words(labels) == 0) {
+  printerr file . ": no trial with loop=" . loop . " has a valid " . metric
+  exit status 1
+}
 
 # Medians, label by label: an empty line and another index for each.
 y(l, v) = wanted(0) && strcol("label") eq l && (v eq "" || strcol(across) eq v) ? column(metric) : NaN

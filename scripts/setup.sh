@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what building, testing and reporting need and this machine lacks, and the packages named
 # as arguments. Debian and Ubuntu, as root or through sudo; elsewhere it names the packages and
-# stops. Nothing to do: well under a second, no network.
+# stops. When nothing is missing it takes well under a second and no network.
+# shellcheck disable=SC2086 # packages are lists of words
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -9,7 +10,7 @@ packages="gcc make libc6-dev libconfig-dev libjansson-dev libsmartcols-dev zlib1
   libcmocka-dev nodejs npm $(scripts/libraries.sh packages backends/*.c loadgen/*.c) $*"
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
-  echo "setup: not a Debian or Ubuntu machine. Install the equivalents of:" $packages >&2
+  echo setup: not a Debian or Ubuntu machine. Install the equivalents of: $packages >&2
   exit 1
 fi
 
@@ -18,7 +19,7 @@ installed=$(dpkg-query -W -f '${db:Status-Abbrev}${Package}\n' $packages 2>/dev/
   sed -n 's/^ii *//p') || true
 for package in $packages; do
   case $package in
-    # A compiler or node from elsewhere serves as well.
+    # A compiler or node from another source will do.
     gcc | make | clang* | npm) command -v "$package" >/dev/null 2>&1 && continue ;;
     nodejs) command -v node >/dev/null 2>&1 && continue ;;
   esac
@@ -51,8 +52,10 @@ install_packages() {
 
 # The chart library of the report. Everything but the report works without it.
 install_charts() {
-  lock=scripts/report/package-lock.json
-  [ scripts/report/node_modules/.package-lock.json -nt $lock ] && return
+  installed=scripts/report/node_modules/.package-lock.json
+  if [ -e $installed ] && [ -z "$(find scripts/report/package-lock.json -newer $installed)" ]; then
+    return
+  fi
   echo "setup: installing ECharts for the report" >&2
   (cd scripts/report && npm ci --silent >&2) ||
     echo "setup: no ECharts, so runs will have no report; to try again: make setup" >&2

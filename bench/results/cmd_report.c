@@ -6,16 +6,16 @@
 #include "common/cli.h"
 #include "common/command.h"
 
-enum { RUNS_MAX = 16, OPT_TEXT = 256 };
+enum { OPT_TEXT = 256 };
 
 struct report_options {
-  char *runs[RUNS_MAX];
+  char *runs[REPORT_RUNS_MAX];
   int count;
   bool text;
 };
 
 static const struct argp_option option_table[] = {
-    {"text", OPT_TEXT, NULL, 0, "Answer and rankings as text, for a terminal; needs no node", 0},
+    {"text", OPT_TEXT, NULL, 0, "Print answer and rankings as text; needs no node", 0},
     {0},
 };
 
@@ -26,8 +26,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
     options->text = true;
     return 0;
   case ARGP_KEY_ARG:
-    if (options->count == RUNS_MAX)
-      mux_die(MUX_EXIT_USAGE, "report: %d run directories at most", RUNS_MAX);
+    if (options->count == REPORT_RUNS_MAX)
+      mux_die(MUX_EXIT_USAGE, "report: %d run directories at most", REPORT_RUNS_MAX);
     options->runs[options->count++] = arg;
     return 0;
   default:
@@ -39,19 +39,22 @@ static const struct argp parser = {
     .options = option_table,
     .parser = parse_option,
     .args_doc = "RUN [RUN...]",
-    .doc = "Write report.html and plots/*.svg into a run directory, from its files alone; of two "
-           "or more runs, a comparison (before, after) into the last one. Prints the page's path."
-           "\vExit: 0 fine; 1 node or the chart library is missing, or nothing could be written; "
-           "2 usage, or not a run directory.\n\n"
-           "Example: muxbench report results/latest"};
+    .doc =
+        "Write report.html and plots/*.svg into a run directory, from its files alone. Given two "
+        "or more runs, write a comparison with the first one into the last one. Prints the path "
+        "of the page."
+        "\vExit: 0 fine; 1 node or the chart library is missing, or nothing could be written; "
+        "2 usage, or not a run directory.\n\n"
+        "Example: muxbench report results/latest"};
 
 static int print_text(const struct report_options *options) {
   char why[1024];
+  char shown[1024];
   for (int i = 0; i < options->count; i++) {
     struct rundir dir;
     if (rundir_open(&dir, options->runs[i], why, sizeof why) != 0 ||
-        mux_report_text(&dir, stdout, why, sizeof why) != 0) {
-      mux_note("report: %s", why);
+        report_text(&dir, stdout, why, sizeof why) != 0) {
+      mux_note("report: %s", mux_printable(shown, sizeof shown, why));
       return MUX_EXIT_USAGE;
     }
   }

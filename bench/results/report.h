@@ -7,13 +7,15 @@
 
 #include "bench/data/rundir.h"
 
-/* Builds the report of one run directory, or the comparison of several, and prints the path of the
- * page on `out` (a descriptor; -1: nowhere). Where node or its library is missing, or a directory
- * is refused, one line on stderr says so and what mends it. Returns an exit status. */
+enum { REPORT_RUNS_MAX = 16 };
+
+/* Builds the report of one run directory, or the comparison of up to REPORT_RUNS_MAX, and prints
+ * the path of the page on `out` (a descriptor; -1: nowhere). If node or its library is missing, or
+ * a directory is refused, one line on stderr says so and how to fix it. Returns an exit status. */
 int report_build(char *const *runs, int count, int out);
 
 /* The question, the answer, and a ranking with bars per cell. Returns 0, or -EINVAL with one line
  * in why: the files are not trusted. */
-int mux_report_text(const struct rundir *dir, FILE *to, char *why, size_t why_bytes);
+int report_text(const struct rundir *dir, FILE *to, char *why, size_t why_bytes);
 
 #endif

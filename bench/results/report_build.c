@@ -1,5 +1,6 @@
-/* report_build.c: see report.h. Node runs as a supervised process (bench/process.h), so that it
+/* report_build.c: see report.h. Node runs as a supervised process (process/process.h), so that it
  * cannot outlive us. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +11,11 @@
 #include "common/clock.h"
 #include "process/process.h"
 
-enum { SCRIPT_PATH = 4096, RUNS_MAX = 16, NODE_SETUP_MISSING = 4 };
+enum { SCRIPT_PATH = 4096, NODE_SETUP_MISSING = 4 };
 static const int64_t build_timeout_ns = 120 * MUX_S;
 
-/* Where we are, and the script. It lies beside the build directory in the tree, or in share/ when
- * installed. Returns false if in neither. */
+/* The paths of this program and of the script, which is in scripts/ in the tree, and in share/ when
+ * installed. Returns false if it is in neither. */
 static bool find_script(char program[SCRIPT_PATH], char out[SCRIPT_PATH]) {
   static const char *const places[] = {"../scripts/report/report.mjs",
                                        "../share/muxbench/report/report.mjs"};
@@ -45,15 +46,13 @@ static int run_node(char *const *argv, int out) {
 }
 
 int report_build(char *const *runs, int count, int out) {
+  char shown[512];
   char script[SCRIPT_PATH];
-  char program[SCRIPT_PATH]; /* of ours: a comparison is judged by `muxbench compare` */
-  char *argv[] = {"node", script, "--muxbench", program, [RUNS_MAX + 4] = NULL};
-  if (count > RUNS_MAX) {
-    mux_note("report: %d run directories at most", RUNS_MAX);
-    return MUX_EXIT_USAGE;
-  }
+  char program[SCRIPT_PATH]; /* this one: `muxbench compare` judges a comparison */
+  char *argv[] = {"node", script, "--muxbench", program, [REPORT_RUNS_MAX + 4] = NULL};
+  assert(count <= REPORT_RUNS_MAX);
   if (!find_script(program, script)) {
-    mux_note("no report: scripts/report is not beside this program");
+    mux_note("no report: scripts/report is missing");
     return MUX_EXIT_FAILED;
   }
   for (int i = 0; i < count; i++)
@@ -69,14 +68,18 @@ int report_build(char *const *runs, int count, int out) {
   case -ENOENT:
     mux_note("no report: node is not installed; get it with 'make setup', then run 'muxbench "
              "report %s'",
-             runs[0]);
+             mux_printable(shown, sizeof shown, runs[0]));
     return MUX_EXIT_FAILED;
   case -ETIMEDOUT:
     mux_note("no report: node took longer than %d s", (int)(build_timeout_ns / MUX_S));
     return MUX_EXIT_FAILED;
   default:
-    mux_note("no report: node ended with %d%s%s", status, status < 0 ? ": " : "",
-             status < 0 ? strerror(-status) : "");
+    if (status < 0)
+      mux_note("no report: node could not be run: %s", strerror(-status));
+    else if (status > 128)
+      mux_note("no report: node was ended by signal %d", status - 128);
+    else
+      mux_note("no report: node ended with exit status %d", status);
     return MUX_EXIT_FAILED;
   }
 }

@@ -102,7 +102,7 @@ static int read_measurements(struct text *t, const char *path) {
   return 0;
 }
 
-/* Where the columns of summary.csv are; -1: not there (ranks may be missing). */
+/* Where the columns of summary.csv are; -1: not there, as ranks may be. */
 struct columns {
   int cell, label, metric, verdict, figure[FIGURES];
 };
@@ -304,17 +304,31 @@ static int by_cell(const void *a, const void *b) {
   return order != 0 ? order : x->order - y->order;
 }
 
-/* A sentence of run.json. It may hold a "µ", so bytes of UTF-8 pass; control characters do not. */
+/* The bytes of a character that moves a terminal's cursor or turns the direction of text around:
+ * C0, DEL, C1, separators of lines, bidirectional controls. 0: another character of UTF-8. */
+static size_t control_bytes(const unsigned char *p) {
+  if (*p < 0x20 || *p == 0x7f)
+    return 1;
+  if (p[0] == 0xc2 && p[1] < 0xa0)
+    return 2;
+  bool line = p[0] == 0xe2 && p[1] == 0x80 && p[2] >= 0xa8 && p[2] <= 0xae;
+  bool direction = p[0] == 0xe2 && p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9;
+  return line || direction ? 3 : 0;
+}
+
+/* A sentence of run.json, which is UTF-8, with its control characters escaped. */
 static void print_sentence(const char *text, FILE *to) {
-  char shown[8];
   fputs("  ", to);
-  for (; *text != 0; text++)
-    if ((unsigned char)*text < 0x20 || *text == 0x7f)
-      fputs(mux_printable(shown, sizeof shown, (char[]){*text, 0}), to);
-    else if (*text == '\xc2' && (unsigned char)text[1] < 0xa0) /* C1 controls */
-      fputc('?', to);
+  while (*text != 0) {
+    char shown[16];
+    char control[4] = "";
+    size_t bytes = control_bytes((const unsigned char *)text);
+    if (bytes > 0)
+      fputs(mux_printable(shown, sizeof shown, memcpy(control, text, bytes)), to);
     else
       fputc(*text, to);
+    text += bytes > 0 ? bytes : 1;
+  }
   fputc('\n', to);
 }
 
@@ -335,10 +349,11 @@ static void print_all(struct text *t, const json_t *run, FILE *to) {
   print_answer(run, to);
   fprintf(to,
           "\nBy %s%s%s, %s is better: median, 95 %% interval, ratio to the baseline and its\n"
-          "interval, verdict (~: no difference can be claimed), flags.\n",
+          "interval, verdict (%s: no difference can be claimed), flags.\n",
           metric != NULL ? metric->what : mux_printable(shown, sizeof shown, t->objective),
           metric != NULL && *metric->unit != 0 ? " in" : "", metric != NULL ? metric->unit : "",
-          metric != NULL && metric->better == BETTER_HIGHER ? "more" : "less");
+          metric != NULL && metric->better == BETTER_HIGHER ? "higher" : "lower",
+          summary_verdict_names[VERDICT_TIE]);
   /* Cells in the order of their first trials would be the random order of the blocks. */
   qsort(t->entries, (size_t)t->count, sizeof *t->entries, by_cell);
   bool utf8 = is_utf8();
@@ -349,7 +364,7 @@ static void print_all(struct text *t, const json_t *run, FILE *to) {
   }
 }
 
-int mux_report_text(const struct rundir *dir, FILE *to, char *why, size_t why_bytes) {
+int report_text(const struct rundir *dir, FILE *to, char *why, size_t why_bytes) {
   struct text t = {.objective = "server_cpu_us_per_req", .why = why, .why_bytes = why_bytes};
   char path[RUNDIR_PATH];
   t.entries = mux_new(ENTRIES_MAX, sizeof *t.entries);

@@ -34,8 +34,9 @@ struct accounting_counts {
 };
 struct accounting_probe; /* opaque */
 
-/* Attaches to every task below root; tasks made later are inherited. Returns 0, or -errno with the
- * reason and its remedy in why. */
+/* Attaches to every task below root; tasks made later are inherited. The tracepoints are found in
+ * the host's tracefs or, as root, in one that is mounted nowhere. Returns 0, or -errno with the
+ * reason in why, and what helps if something does: "REASON; as root: COMMAND". */
 int accounting_probe_open(struct accounting_probe **probe, pid_t root, char *why, size_t why_bytes);
 /* Whether that would be permitted, tried on ourselves. Same result. */
 int accounting_probe_permitted(char *why, size_t why_bytes);

@@ -28,8 +28,8 @@ static const struct argp parser = {
     .options = option_table,
     .parser = parse_option,
     .doc = "Is this machine fit to measure? Each finding that is not fine comes with the command "
-           "that mends it. No root needed.\v"
-           "Exit: 0 fine or warnings; 1 a failure, which also stops `muxbench run`.\n\n"
+           "that fixes it. Needs no root.\v"
+           "Exit: 0 fine, or warnings only; 1 a failure, which also stops `muxbench run`.\n\n"
            "Example: muxbench doctor --json=doctor.json"};
 
 static int write_json(const struct doctor_options *options, const struct doctor_report *report) {
@@ -48,13 +48,14 @@ static int write_json(const struct doctor_options *options, const struct doctor_
 int cmd_doctor(int argc, char **argv) {
   struct doctor_options options = {0};
   struct doctor_report report;
+  char shown[512];
   mux_parse_args(&parser, argc, argv, &options);
   doctor_examine(&report);
   int rc = 0;
   if (!options.json)
     doctor_print(&report, DOCTOR_FINE, stdout);
   else if ((rc = write_json(&options, &report)) != 0)
-    mux_note("--json: %s: %s", options.path, strerror(-rc));
+    mux_note("--json: %s: %s", mux_printable(shown, sizeof shown, options.path), strerror(-rc));
   if (fflush(stdout) != 0)
     rc = -errno;
   return rc == 0 && report.worst < DOCTOR_FAILURE ? MUX_EXIT_OK : MUX_EXIT_FAILED;

@@ -1,4 +1,4 @@
-/* doctor.c: see doctor.h. One function per finding; the table at the end has them all. */
+/* doctor.c: see doctor.h. One function per finding; the table at the end lists them. */
 #include "bench/run/doctor.h"
 
 #include <errno.h>
@@ -26,18 +26,27 @@ enum { CONNECTIONS = 10000, SPARE = 100 };
 
 __attribute__((format(printf, 3, 4))) static void
 find(struct doctor_finding *f, enum doctor_level level, const char *format, ...) {
+  char text[sizeof f->text];
   va_list args;
   va_start(args, format);
-  vsnprintf(f->text, sizeof f->text, format, args);
+  vsnprintf(text, sizeof text, format, args);
   va_end(args);
+  mux_printable(f->text, sizeof f->text, text);
   f->level = level;
 }
 
-static void mend(struct doctor_finding *f, const char *command) {
-  snprintf(f->fix, sizeof f->fix, "%s", command);
+/* The command, or the advice, that goes with a finding. */
+__attribute__((format(printf, 2, 3))) static void fix(struct doctor_finding *f, const char *format,
+                                                      ...) {
+  char text[sizeof f->fix];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  mux_printable(f->fix, sizeof f->fix, text);
 }
 
-/* The first number of a file, -1 if there is none. */
+/* The first number of a file; -1 if there is none. */
 static long number_in(const char *path) {
   char line[128];
   char *end;
@@ -46,16 +55,41 @@ static long number_in(const char *path) {
   return end == line ? -1 : value;
 }
 
+/* A sysctl that has to be at least so much, and what to set it to if it is less. */
+struct setting {
+  const char *key;
+  long now; /* -1: this kernel does not have it */
+  long least, advised;
+};
+
+/* Advises to raise the settings that are too low, and only those. Returns whether all are high
+ * enough. */
+static bool raise_settings(struct doctor_finding *f, const struct setting *settings, int count) {
+  char command[sizeof f->fix] = "sysctl";
+  bool enough = true;
+  for (int i = 0; i < count; i++) {
+    const struct setting *s = &settings[i];
+    if (s->now < 0 || s->now >= s->least)
+      continue;
+    size_t used = strlen(command);
+    snprintf(command + used, sizeof command - used, " %s=%ld", s->key, s->advised);
+    enough = false;
+  }
+  if (!enough)
+    fix(f, "%s", command);
+  return enough;
+}
+
 static void look_at_cores(struct doctor_finding *f) {
   cpu_set_t server;
   cpu_set_t load;
   bool two = mux_cpus_split(&server, &load, 1) == 0;
   find(f, two ? DOCTOR_FINE : DOCTOR_WARNING,
-       two ? "server and load have a core each (%ld online)"
-           : "server and load share a core (%ld online)",
+       two ? "server and load have a CPU each (%ld online)"
+           : "server and load share a CPU (%ld online)",
        sysconf(_SC_NPROCESSORS_ONLN));
   if (!two)
-    mend(f, "use a machine with 2 cores, or widen the affinity: taskset -c 0,1 muxbench …");
+    fix(f, "use a machine with 2 cores, or widen the affinity: taskset -c 0,1 muxbench ...");
 }
 
 static void look_at_loopback(struct doctor_finding *f) {
@@ -76,7 +110,7 @@ static void look_at_loopback(struct doctor_finding *f) {
   }
   find(f, rc[0] != 0 ? DOCTOR_FAILURE : DOCTOR_WARNING, "%s cannot be listened on: %s",
        rc[0] != 0 ? "127.0.0.1" : "::1", strerror(rc[0] != 0 ? -rc[0] : -rc[1]));
-  mend(f, rc[0] != 0 ? "ip link set lo up" : "sysctl net.ipv6.conf.lo.disable_ipv6=0");
+  fix(f, rc[0] != 0 ? "ip link set lo up" : "sysctl net.ipv6.conf.lo.disable_ipv6=0");
 }
 
 static void look_at_descriptors(struct doctor_finding *f) {
@@ -86,10 +120,9 @@ static void look_at_descriptors(struct doctor_finding *f) {
   enum doctor_level level = hard >= CONNECTIONS + SPARE ? DOCTOR_FINE
                             : hard >= 1000 + SPARE      ? DOCTOR_WARNING
                                                         : DOCTOR_FAILURE;
-  find(f, level, "%ld descriptors per process (hard limit; the soft one is raised by itself)",
-       hard);
+  find(f, level, "%ld descriptors per process (hard limit; the soft one is raised to it)", hard);
   if (level != DOCTOR_FINE)
-    mend(f, "ulimit -Hn 20000, or a nofile line in /etc/security/limits.conf");
+    fix(f, "ulimit -Hn 20000, or a nofile line in /etc/security/limits.conf");
 }
 
 static void look_at_ports(struct doctor_finding *f) {
@@ -99,30 +132,31 @@ static void look_at_ports(struct doctor_finding *f) {
   environment_line(line, sizeof line, "/proc/sys/net/ipv4/ip_local_port_range");
   sscanf(line, "%d %d", &low, &high);
   bool enough = high - low + 1 >= 2 * CONNECTIONS;
-  find(f, enough ? DOCTOR_FINE : DOCTOR_WARNING, "%d ephemeral ports for a source address",
+  find(f, enough ? DOCTOR_FINE : DOCTOR_WARNING, "%d ephemeral ports per source address",
        high - low + 1);
   if (!enough)
-    mend(f, "sysctl net.ipv4.ip_local_port_range=\"32768 60999\", or load --sources 127.0.0.0/8");
+    fix(f, "sysctl net.ipv4.ip_local_port_range=\"32768 60999\", or load --sources 127.0.0.0/8");
 }
 
 static void look_at_backlog(struct doctor_finding *f) {
-  long backlog = number_in("/proc/sys/net/core/somaxconn");
-  find(f, backlog >= 1024 ? DOCTOR_FINE : DOCTOR_WARNING,
-       "accept queues of %ld (net.core.somaxconn)%s", backlog,
-       backlog >= 1024 ? "" : ": a fast ramp will wait for SYNs sent again after 1 s");
-  if (backlog < 1024)
-    mend(f, "sysctl net.core.somaxconn=4096");
+  struct setting setting = {"net.core.somaxconn", number_in("/proc/sys/net/core/somaxconn"), 1024,
+                            4096};
+  bool enough = raise_settings(f, &setting, 1);
+  find(f, enough ? DOCTOR_FINE : DOCTOR_WARNING,
+       "accept queues hold %ld connections (net.core.somaxconn)%s", setting.now,
+       enough ? "" : ": a SYN that a fast ramp loses is sent again after 1 s");
 }
 
 static void look_at_conntrack(struct doctor_finding *f) {
-  long max = number_in("/proc/sys/net/netfilter/nf_conntrack_max");
-  bool enough = max < 0 || max >= 3 * CONNECTIONS;
-  if (max < 0)
+  struct setting setting = {"net.netfilter.nf_conntrack_max",
+                            number_in("/proc/sys/net/netfilter/nf_conntrack_max"), 3 * CONNECTIONS,
+                            262144};
+  bool enough = raise_settings(f, &setting, 1);
+  if (setting.now < 0)
     find(f, DOCTOR_FINE, "no connection tracking");
   else
-    find(f, enough ? DOCTOR_FINE : DOCTOR_WARNING, "connection tracking holds %ld entries", max);
-  if (!enough)
-    mend(f, "sysctl net.netfilter.nf_conntrack_max=262144");
+    find(f, enough ? DOCTOR_FINE : DOCTOR_WARNING, "connection tracking holds %ld entries",
+         setting.now);
 }
 
 static void look_at_congestion(struct doctor_finding *f) {
@@ -143,9 +177,12 @@ static void look_at_congestion(struct doctor_finding *f) {
          now);
     return;
   }
+  char allowed[128];
+  environment_line(allowed, sizeof allowed, "/proc/sys/net/ipv4/tcp_allowed_congestion_control");
   find(f, DOCTOR_WARNING, "%s cannot be chosen (%s; available: %s), sockets stay with %s",
        options.congestion, strerror(-fd), available, now);
-  mend(f, "sysctl net.ipv4.tcp_allowed_congestion_control=\"reno cubic\" (and modprobe tcp_cubic)");
+  fix(f, "modprobe tcp_%s; sysctl net.ipv4.tcp_allowed_congestion_control=\"%s %s\"",
+      options.congestion, allowed, options.congestion);
 }
 
 static void look_at_clock(struct doctor_finding *f) {
@@ -160,7 +197,7 @@ static void look_at_clock(struct doctor_finding *f) {
   find(f, cost_ns < 200 ? DOCTOR_FINE : DOCTOR_WARNING, "clock source %s, %.0f ns to read", source,
        cost_ns);
   if (cost_ns >= 200)
-    mend(f, "echo tsc > /sys/devices/system/clocksource/clocksource0/current_clocksource");
+    fix(f, "echo tsc > /sys/devices/system/clocksource/clocksource0/current_clocksource");
 }
 
 static void look_at_governor(struct doctor_finding *f) {
@@ -169,9 +206,9 @@ static void look_at_governor(struct doctor_finding *f) {
                    "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
   bool fine = *governor == 0 || strcmp(governor, "performance") == 0;
   find(f, fine ? DOCTOR_FINE : DOCTOR_WARNING, "frequency governor: %s",
-       *governor != 0 ? governor : "none to be seen");
+       *governor != 0 ? governor : "none visible");
   if (!fine)
-    mend(f, "cpupower frequency-set -g performance");
+    fix(f, "cpupower frequency-set -g performance");
 }
 
 static void look_at_mitigations(struct doctor_finding *f) {
@@ -203,19 +240,21 @@ static void look_at_memory(struct doctor_finding *f) {
                                               : DOCTOR_FAILURE;
   find(f, level, "%ld MiB of memory are available", kb / 1024);
   if (level != DOCTOR_FINE)
-    mend(f, "end what else runs; 10,000 connections with threads need about 1 GiB");
+    fix(f, "stop other programs; 10,000 connections with a thread each need about 1 GiB");
 }
 
 static void look_at_threads(struct doctor_finding *f) {
-  long pids = number_in("/proc/sys/kernel/pid_max");
-  long threads = number_in("/proc/sys/kernel/threads-max");
-  long maps = number_in("/proc/sys/vm/max_map_count");
-  long least = pids < threads ? pids : threads;
-  bool enough = least >= CONNECTIONS + 2000 && maps >= 2 * CONNECTIONS + 1000;
+  const struct setting settings[] = {
+      {"kernel.pid_max", number_in("/proc/sys/kernel/pid_max"), CONNECTIONS + 2000, 32768},
+      {"kernel.threads-max", number_in("/proc/sys/kernel/threads-max"), CONNECTIONS + 2000, 65536},
+      {"vm.max_map_count", number_in("/proc/sys/vm/max_map_count"), 2 * CONNECTIONS + 1000, 65530},
+  };
+  long pids = settings[0].now;
+  long threads = settings[1].now;
+  bool enough = raise_settings(f, settings, sizeof settings / sizeof *settings);
   find(f, enough ? DOCTOR_FINE : DOCTOR_WARNING,
-       "room for %ld threads (pid_max, threads-max) and %ld mappings", least, maps);
-  if (!enough)
-    mend(f, "sysctl kernel.pid_max=32768 kernel.threads-max=65536 vm.max_map_count=65530");
+       "room for %ld threads (pid_max, threads-max) and %ld mappings",
+       pids < threads ? pids : threads, settings[2].now);
 }
 
 static void look_at_uring(struct doctor_finding *f) {
@@ -227,22 +266,23 @@ static void look_at_uring(struct doctor_finding *f) {
     find(f, DOCTOR_FINE, "io_uring is permitted");
     return;
   }
-  find(f, DOCTOR_WARNING, "io_uring is not permitted (%s): its backends are left out",
+  find(f, DOCTOR_WARNING, "io_uring is not permitted (%s): its backends are skipped",
        strerror(error));
-  mend(f, "sysctl kernel.io_uring_disabled=0");
+  fix(f, "sysctl kernel.io_uring_disabled=0");
 }
 
 static void look_at_perf(struct doctor_finding *f) {
+  static const char remedy_mark[] = "; as root: ";
   char why[256];
-  int rc = accounting_probe_permitted(why, sizeof why);
-  if (rc == 0) {
+  if (accounting_probe_permitted(why, sizeof why) == 0) {
     find(f, DOCTOR_FINE, "system calls and context switches can be counted");
     return;
   }
-  const char *fix = strstr(why, "; as root: ");
-  find(f, DOCTOR_WARNING, "system calls and context switches cannot be counted (%s)",
-       strerror(-rc));
-  mend(f, fix != NULL ? fix + strlen("; as root: ") : "");
+  char *mark = strstr(why, remedy_mark);
+  fix(f, "%s", mark != NULL ? mark + strlen(remedy_mark) : "a kernel with CONFIG_FTRACE_SYSCALLS");
+  if (mark != NULL)
+    *mark = 0;
+  find(f, DOCTOR_WARNING, "system calls and context switches cannot be counted: %s", why);
 }
 
 /* Watches the host for a while. */
@@ -257,14 +297,14 @@ static void watch(struct doctor_finding *load, struct doctor_finding *steal) {
   double cores = (double)sysconf(_SC_NPROCESSORS_ONLN);
   double busy = (double)(b.busy_ticks - a.busy_ticks) / ticks * cores;
   double stolen = (double)(b.steal_ticks - a.steal_ticks) / ticks * 100;
-  find(load, busy < 0.15 ? DOCTOR_FINE : DOCTOR_WARNING, "others use %.2f of %.0f cores", busy,
-       cores);
+  find(load, busy < 0.15 ? DOCTOR_FINE : DOCTOR_WARNING, "other programs use %.2f of %.0f CPUs",
+       busy, cores);
   if (busy >= 0.15)
-    mend(load, "end what else runs (top -o %CPU); trials will be flagged noisy_host");
+    fix(load, "stop other programs (top -o %%CPU); trials will be flagged noisy_host");
   find(steal, stolen < 2 ? DOCTOR_FINE : DOCTOR_WARNING, "the hypervisor takes %.1f %% of the CPU",
        stolen);
   if (stolen >= 2)
-    mend(steal, "use a machine or instance type with CPUs of its own");
+    fix(steal, "use a machine or instance type with dedicated CPUs");
 }
 
 void doctor_examine(struct doctor_report *report) {
@@ -307,11 +347,9 @@ json_t *doctor_json(const struct doctor_report *report) {
   json_t *list = json_array();
   for (int i = 0; i < report->count; i++) {
     const struct doctor_finding *f = &report->findings[i];
-    char text[512];
     json_array_append_new(list,
                           json_pack("{s:s, s:s, s:s, s:s}", "name", f->name, "level",
-                                    doctor_level_names[f->level], "text",
-                                    mux_printable(text, sizeof text, f->text), "fix", f->fix));
+                                    doctor_level_names[f->level], "text", f->text, "fix", f->fix));
   }
   return list;
 }
@@ -323,6 +361,6 @@ void doctor_print(const struct doctor_report *report, enum doctor_level from, FI
       continue;
     fprintf(to, "%-8s %-12s %s\n", doctor_level_names[f->level], f->name, f->text);
     if (f->fix[0] != 0)
-      fprintf(to, "%-21s mend it: %s\n", "", f->fix);
+      fprintf(to, "%-21s fix: %s\n", "", f->fix);
   }
 }

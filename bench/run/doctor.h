@@ -1,4 +1,4 @@
-/* doctor.h: is this machine fit to measure? Each finding says how to mend it. */
+/* doctor.h: is this machine fit to measure? Each finding says how to fix it. */
 #ifndef MUX_DOCTOR_H
 #define MUX_DOCTOR_H
 
@@ -11,8 +11,8 @@ extern const char *const doctor_level_names[];
 struct doctor_finding {
   const char *name;
   enum doctor_level level;
-  char text[256]; /* what was found */
-  char fix[256];  /* the command that mends it; "" if it is fine */
+  char text[256]; /* what was found, one printable line */
+  char fix[256];  /* the command, or the advice, that fixes it; "" if it is fine */
 };
 
 enum { DOCTOR_FINDINGS = 24 };
@@ -23,10 +23,10 @@ struct doctor_report {
   enum doctor_level worst;
 };
 
-/* Looks at everything; takes about 200 ms, in which it watches what else runs. */
+/* Examines everything. Takes about 200 ms, in which it watches what else runs. */
 void doctor_examine(struct doctor_report *report);
 json_t *doctor_json(const struct doctor_report *report);
-/* One line each; below `from` left out. */
+/* A line per finding, and one per fix. Findings below `from` are left out. */
 void doctor_print(const struct doctor_report *report, enum doctor_level from, FILE *to);
 
 #endif

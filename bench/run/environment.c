@@ -33,7 +33,7 @@ static void add_line(json_t *object, const char *key, const char *path) {
     json_object_set_new(object, key, json_string(mux_printable(shown, sizeof shown, line)));
 }
 
-/* Libraries that backends brought along tell their version if they are linked. */
+/* Those that backends bring along tell their version if they are linked. */
 static json_t *libraries(void) {
   json_t *object = json_object();
   const char *version = NULL;
@@ -76,8 +76,9 @@ static json_t *cpu(void) {
     if (colon == NULL || strncmp(line, "model name", 10) != 0)
       continue;
     line[strcspn(line, "\n")] = 0;
-    json_object_set_new(object, "model",
-                        json_string(mux_printable(shown, sizeof shown, colon + 2)));
+    json_object_set_new(
+        object, "model",
+        json_string(mux_printable(shown, sizeof shown, colon + 1 + strspn(colon + 1, " \t"))));
     break;
   }
   if (file != NULL)

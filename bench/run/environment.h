@@ -1,11 +1,10 @@
-/* environment.h: what a result depends on beside the program: machine, kernel, limits, settings. */
+/* environment.h: what a result depends on besides the program: machine, kernel, limits, setup. */
 #ifndef MUX_ENVIRONMENT_H
 #define MUX_ENVIRONMENT_H
 
 #include <jansson.h>
 
-/* git, compiler and flags, library versions, kernel, cpu, clock, limits, sysctls. Caller decrefs.
- */
+/* git, compiler, flags, libraries, kernel, cpu, clock, limits, sysctls. The caller decrefs it. */
 json_t *environment_json(void);
 
 /* First line of a small file, without its end; "" if it cannot be read. Returns out. */

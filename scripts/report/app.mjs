@@ -1,5 +1,5 @@
-// app.mjs: the page of one run, in the browser. State is what the reader chose; every change draws
-// anew from the embedded model. Nothing is fetched.
+// app.mjs: the page of one run, in the browser. State is what the reader chose; every change redraws
+// from the embedded model. Nothing is fetched.
 import { button, choice, copyCsv, download, el, plainTable, swatch } from './dom.mjs';
 import { drawingText, unitText } from './drawing.mjs';
 import { alternative, figures, metricFigure } from './figures.mjs';
@@ -16,7 +16,7 @@ import {
   placeText,
   xText,
 } from './view.mjs';
-import { METRIC_KEYS, metric, parameter, visible } from './words.mjs';
+import { METRIC_KEYS, TIE_LEGEND, metric, parameter, verdict, visible } from './words.mjs';
 import { WHOLE, attach, scaled } from './zoom.mjs';
 
 const model = JSON.parse(document.getElementById('model').textContent);
@@ -41,10 +41,10 @@ const LATENCIES = [
 ];
 const RANKED =
   'A rank is the range its interval leaves open: ties show as ranges that overlap. ' +
-  '~: no difference can be claimed. A name shows that one alone.';
+  `${TIE_LEGEND}. Click a name to show it alone.`;
 const UNRANKED =
-  'Fewer than 6 blocks carry no interval, so there are no ranks: ordered by median. ' +
-  'A name shows that one alone.';
+  'Fewer than 6 blocks give no intervals, so there are no ranks: ordered by median. ' +
+  'Click a name to show it alone.';
 let cards = [];
 
 const byId = (id) => document.getElementById(id);
@@ -73,7 +73,7 @@ const resort = (column) =>
 
 const part = (p) => (typeof p === 'string' ? p : el('b', {}, p.name ?? p.strong));
 
-// The first items of a list, the rest folded behind it.
+// The first items of a list; the rest is folded below it.
 function unfold(id, items, most) {
   const list = byId(id);
   list.replaceChildren(...items.slice(0, most));
@@ -108,7 +108,7 @@ function drawHead() {
   const sentences = sweeps.flatMap(({ x, facets }) =>
     facets.map((facet) => ({ model, x, facet, cell: headline(model, facet) })),
   );
-  // A slope or a saturation is found by the run itself, which wrote its sentences down.
+  // A slope or a saturation is found by the run itself, which has written its sentences.
   const answers = written
     ? model.run.answer.slice(0, 60).map((text) => el('li', {}, String(text)))
     : sentences.slice(0, 20).map((v) => el('li', {}, answer(v, objective).map(part)));
@@ -166,7 +166,7 @@ function drawControls() {
         class: 'chip',
         'aria-pressed': String(state.isolated === name),
         onclick: () => isolate(name),
-        title: 'show this one alone',
+        title: 'show this one only',
       },
       swatch(lookup.get(name), theme()),
       el('span', {}, name),
@@ -209,7 +209,7 @@ function drawTables() {
   const { title, better } = metric(state.metric);
   byId('matrix-lead').textContent =
     `${title} as a multiple of ${model.baseline}’s (${better} is better). ` +
-    '~: no difference can be claimed; in brackets: a flag forbids a claim.';
+    `${TIE_LEGEND}; in brackets: ${verdict('void').words}.`;
 }
 
 // ---- Charts ----------------------------------------------------------------------------------

@@ -1,11 +1,11 @@
-// bars.mjs: horizontal bars at one cell, a row a label. See charts.mjs for what is returned.
+// bars.mjs: horizontal bars at one cell, a row per label. See charts.mjs for what is returned.
 import { axis, base, floorPoints, look, pointText, short } from './charts.mjs';
 import { scaleFor } from './scale.mjs';
 import { missingText, ranking, value, voided } from './view.mjs';
 import { metric, show, visible } from './words.mjs';
 
-// Horizontal bars at one cell, one row a label, best first. parts: metrics stacked in the bar;
-// total: the metric whose figure and interval stand at its end; floor: metric of a reference line.
+// Horizontal bars at one cell, a row per label, best first. parts: metrics stacked in the bar;
+// total: the metric whose figure and interval are at its end; floor: metric of a reference line.
 export function barChart(view, canvas, parts, total, floor = null) {
   const { model, cell, x } = view;
   const bars = ranking(model, cell, total ?? parts[0]).map((row) =>
@@ -27,7 +27,7 @@ export function barChart(view, canvas, parts, total, floor = null) {
   return { option, height: bars.length * 21 + 48, hover: hoverOf(bars, parts, total, unit) };
 }
 
-// One bar: its parts, their sum, the total with its interval, and where the text behind it stands.
+// One bar: its parts, their sum, the total with its interval, and where the text after it begins.
 // A total without parts (a trial too short to tell user from system) is drawn undivided.
 function barOf(label, entry, parts, total) {
   const values = parts.map((key) => value(entry, key)?.median ?? null);
@@ -73,7 +73,7 @@ function partSeries(canvas, bars, parts, depth) {
   };
 }
 
-// What stands behind a bar: its figure, or why there is none.
+// The text after a bar: its figure, or why there is none.
 function endTexts({ theme }, bars, unit) {
   const text = ({ known, whole, sum, entry }) =>
     known ? show(unit, whole?.median ?? sum) : missingText(entry);

@@ -1,7 +1,7 @@
 // charts.mjs: lines as ECharts options, and what all charts share. Pure functions of a view
 // (view.mjs) and a canvas {theme, width, looks, isolate}: the same option draws in the page and, in
 // node, the SVG file. Each returns {option, height, hover}: hover(params) gives the text of a
-// tooltip as {title, rows: [[label, text]]}; the page builds the element, so that no text becomes
+// tooltip as {title, rows: [[label, text]]}; the page makes elements of it, so that no text becomes
 // markup.
 import { endLabels } from './endlabels.mjs';
 import { scaleFor, sweepScale, zoomed, zoomedSweep } from './scale.mjs';
@@ -208,7 +208,7 @@ function hoverRows(view, key, params, texts) {
   const hits = [params].flat().filter((p) => p.seriesType === 'line' && texts.has(p.seriesName));
   if (hits.length === 0) return null;
   const at = hits[0].value[0];
-  const sign = metric(key).better === 'less' ? 1 : -1;
+  const sign = metric(key).better === 'lower' ? 1 : -1;
   hits.sort((a, b) => sign * (a.value[1] - b.value[1]));
   return {
     title: xText(view.x, at),

@@ -2,20 +2,13 @@
 // after, the ratio with its interval on one log scale, and the verdict. See comparison.mjs for the
 // data.
 import { button, choice, copyCsv, el, svg } from './dom.mjs';
-import { metric, rangeText, ratioText, show, visible } from './words.mjs';
+import { PROVEN_KEYS, metric, rangeText, ratioText, show, verdict, visible } from './words.mjs';
 
 const data = JSON.parse(document.getElementById('model').textContent);
 const keys = [...new Set(data.after.flatMap((a) => a.entries.map((e) => e.metric)))].filter((key) =>
   data.after.some((a) => a.entries.some((e) => e.metric === key && e.a !== null)),
 );
 const state = { metric: keys[0] ?? '', only: 'all' };
-const WORDS = {
-  better: 'better',
-  worse: 'worse',
-  '~': 'no difference can be claimed',
-  '': 'too few blocks for a claim',
-  void: 'a flag forbids a claim',
-};
 const byId = (id) => document.getElementById(id);
 const place = (cell) => visible(cell).replaceAll('=', ' ').replaceAll(';', ', ');
 const runName = (i) => visible(data.runs[i].id);
@@ -54,13 +47,19 @@ function intervalBar(entry, span) {
   return root;
 }
 
-const verdictClass = (verdict) => (verdict === 'better' || verdict === 'worse' ? verdict : 'level');
+const isProven = (entry) => entry !== undefined && verdict(entry.verdict).proven;
 
 function cellsOf(entry, key, span) {
   if (entry === undefined || entry.ratio === null)
-    return [el('td', { class: 'muted', colspan: 4 }, WORDS[entry?.verdict] ?? 'not in both runs')];
+    return [
+      el(
+        'td',
+        { class: 'muted', colspan: 4 },
+        entry === undefined ? 'not in both runs' : verdict(entry.verdict).words,
+      ),
+    ];
   const { unit } = metric(key);
-  const style = verdictClass(entry.verdict);
+  const { style, words } = verdict(entry.verdict);
   return [
     el('td', { 'data-value': entry.b }, show(unit, entry.b)),
     el('td', { class: style }, intervalBar(entry, span)),
@@ -77,13 +76,13 @@ function cellsOf(entry, key, span) {
     ),
     el(
       'td',
-      { class: `verdict ${style}`, title: WORDS[entry.verdict] ?? '' },
+      { class: `verdict ${style}`, title: words },
       entry.verdict === '' ? '–' : entry.verdict,
     ),
   ];
 }
 
-// Rows of the chosen metric: one a cell and label, with an entry for each later run.
+// Rows of the chosen metric: one per cell and label, with an entry for each later run.
 function rowsOf(key) {
   const rows = new Map();
   data.after.forEach(({ entries }, i) => {
@@ -99,7 +98,7 @@ function rowsOf(key) {
   const found = [...rows.values()].sort((x, y) => order(x.cell, y.cell) || order(x.label, y.label));
   for (const row of found) row.entries = data.after.map((_, i) => row.entries[i]);
   if (state.only === 'all') return found;
-  return found.filter((row) => row.entries.some((e) => ['better', 'worse'].includes(e?.verdict)));
+  return found.filter((row) => row.entries.some(isProven));
 }
 
 function table(rows, key) {
@@ -182,12 +181,10 @@ function csvOf(key) {
   ];
 }
 
-const count = (entries, verdict) => entries.filter((e) => e.verdict === verdict).length;
-
 function sentence({ entries }, i, key) {
   const own = entries.filter((e) => e.metric === key && e.ratio !== null);
   const title = metric(key).title;
-  const [up, down] = [count(own, 'better'), count(own, 'worse')];
+  const proven = own.filter(isProven);
   const said = [
     `${title}, `,
     el('b', {}, runName(i + 1)),
@@ -196,13 +193,16 @@ function sentence({ entries }, i, key) {
     ': ',
   ];
   if (own.length === 0) return [...said, 'nothing could be compared.'];
-  if (up + down === 0) return [...said, `none of ${own.length} comparisons proves a difference.`];
-  const most = own
-    .filter((e) => ['better', 'worse'].includes(e.verdict))
-    .sort((a, b) => Math.abs(Math.log(b.ratio)) - Math.abs(Math.log(a.ratio)))[0];
+  const all = `of ${own.length} comparison${own.length === 1 ? '' : 's'}`;
+  if (proven.length === 0) return [...said, `none ${all} proves a difference.`];
+  const distance = (e) => Math.abs(Math.log(e.ratio));
+  const most = proven.reduce((a, b) => (distance(b) > distance(a) ? b : a));
+  const counts = PROVEN_KEYS.map(
+    (key) => `${proven.filter((e) => e.verdict === key).length} ${verdict(key).words}`,
+  );
   return [
     ...said,
-    `of ${own.length} comparisons ${up} better, ${down} worse. The largest: `,
+    `${all} ${counts.join(', ')}. The largest: `,
     el('b', {}, most.label),
     `, ${place(most.cell_id)}: `,
     el('b', {}, ratioText(most.ratio)),
@@ -210,7 +210,7 @@ function sentence({ entries }, i, key) {
   ];
 }
 
-// What else differs between the runs: the settings that could be the cause.
+// What else differs between the runs and could be the cause.
 function differences() {
   const flat = (value, prefix, into) => {
     if (value !== null && typeof value === 'object')

@@ -1,6 +1,6 @@
 // endlabels.mjs: the names at the right ends of lines. ECharts' own end labels only push each other
-// downwards and vanish when zoomed; here they move as little as can be, in both directions, stand
-// at the edge of what is visible, and a thin leader shows whose they are when moved.
+// downwards and vanish when zoomed; here they move as little as possible, in both directions, stand
+// at the edge of what is visible, and have a thin leader to their line when moved.
 
 // Nearest positions to `wanted` (ascending) that keep `gap` and stay within [top, bottom].
 export function spread(wanted, gap, top, bottom) {
@@ -26,8 +26,8 @@ export function spread(wanted, gap, top, bottom) {
   return at;
 }
 
-// Where a line leaves the grid: its last point, or where it crosses the right edge. null: not in
-// it.
+// Where a line leaves the grid: its last point, or where it crosses the right edge; null if it is
+// not in the grid.
 function endOf(pixels, box) {
   const right = box.x + box.width;
   const inside = (y) => y >= box.y - 1 && y <= box.y + box.height + 1;
@@ -48,8 +48,8 @@ function endOf(pixels, box) {
 
 const ROOM = 90; // px that a name beside its line needs
 
-// Gives the ends that share a place their distance: those near the right edge stand beside it, the
-// others behind their own point.
+// Keeps ends that share a place apart: those near the right edge stand beside it, the others after
+// their own point.
 function layout(api, box, lines, gap) {
   const ends = lines.map((line) => {
     const pixels = line.points.map((p) => api.coord(p));
@@ -72,7 +72,7 @@ function layout(api, box, lines, gap) {
   return ends;
 }
 
-// lines: [{name, text, colour, points: [[x, y]], italic}]. A series to put behind all others.
+// lines: [{name, text, colour, points: [[x, y]], italic}]. A series to add after all others.
 export function endLabels(canvas, lines) {
   const small = canvas.width < 480;
   const size = small ? 10 : 12;

@@ -6,7 +6,7 @@ import { flagVoids, flagWords, visible } from './words.mjs';
 const MOST = 60;
 const plural = (n, word) => `${n} ${word}${n === 1 ? '' : 's'}`;
 
-// One line a flag, and one a kind of row without a figure.
+// A line per flag, and one per kind of row without a figure.
 export function warnings(model) {
   const flags = new Map();
   const without = new Map();
@@ -35,7 +35,9 @@ export function warnings(model) {
   );
   for (const [flag, { trials, names }] of byWeight)
     lines.push(`${flag}, ${plural(trials, 'trial')} of ${some(names)}: ${flagWords(flag)}.`);
-  if (typeof model.run.status === 'string' && !/^(finished|complete)$/.test(model.run.status))
+  if (model.unreadLogs > 0)
+    lines.push(`The heat maps lack ${plural(model.unreadLogs, 'trial')}: the logs are too long.`);
+  if (typeof model.run.status === 'string' && model.run.status !== 'finished')
     lines.unshift(`This run is ${model.run.status}.`);
   return lines.slice(0, MOST);
 }

@@ -6,11 +6,11 @@ import { barChart } from './bars.mjs';
 import { lineChart } from './charts.mjs';
 import { bucketUs, heatChart, percentileChart, percentilePoints } from './spread.mjs';
 import { line, missingText, placeText, value, xText } from './view.mjs';
-import { grouped, metric, parameter, show, visible } from './words.mjs';
+import { grouped, metric, parameter, show, verdict, visible } from './words.mjs';
 
 const CPU_NOTE =
-  'Dark: user. Light: system. Pale: too short to tell. Whisker: interval of the sum. ' +
-  'Dotted: the floor, a bare recv and send without any waiting.';
+  'Dark: user. Light: system. Pale: too short to tell them apart. Whisker: interval of the sum. ' +
+  'Dotted: the floor, a bare recv and send with no waiting.';
 
 const sweep = (view) => view.facet.cells.length > 1;
 const anyAt = (view, key) =>
@@ -36,7 +36,7 @@ function missingNote(view, key) {
 }
 const hollowNote = (view, key) =>
   line(view, key).some((l) => l.points.some((p) => p.hollow))
-    ? 'Hollow: a flag forbids a claim.'
+    ? `Hollow: ${verdict('void').words}.`
     : '';
 const join = (...notes) => notes.filter((n) => n !== '').join(' ');
 
@@ -93,7 +93,7 @@ function pointFigure(view, id, title, parts, total, floor, note) {
     scope: 'point',
     metric: parts[0],
     unit: metric(parts[0]).unit,
-    title: `${title} at ${placeText(view) || 'the one cell'}`,
+    title: `${title} at ${placeText(view) || 'the only cell'}`,
     note,
     draw: (canvas) => barChart(view, canvas, parts, total, floor),
     table: () =>
@@ -198,8 +198,8 @@ function spreads(view) {
       id: 'percentiles',
       scope: 'point',
       unit: 'µs',
-      title: `Response time percentiles at ${placeText(view) || 'the one cell'}`,
-      note: 'Drawn as far as 10 samples lie beyond; trials merged.',
+      title: `Response time percentiles at ${placeText(view) || 'the only cell'}`,
+      note: 'Drawn as far as at least 10 samples lie beyond; trials are merged.',
       draw: (canvas) => percentileChart(view, canvas),
       table: () => [
         ['backend', 'percentile', 'response (µs)'],
@@ -215,8 +215,8 @@ function spreads(view) {
       scope: 'point',
       wide: true,
       unit: '',
-      title: `Response time over the trial at ${placeText(view) || 'the one cell'}`,
-      note: 'Darker (in dark mode: lighter): more requests, on a log scale; trials laid over each other.',
+      title: `Response time over the trial at ${placeText(view) || 'the only cell'}`,
+      note: 'Darker (in dark mode: lighter): more requests, on a log scale; trials are overlaid.',
       draw: (canvas) => heatChart(view, canvas),
       table: () => [
         ['backend', 'second', 'from (µs)', 'requests'],
@@ -246,7 +246,7 @@ export function alternative(view, figure) {
   const last = line(view, figure.metric)
     .map((l) => ({ label: l.label, p: l.points.at(-1) }))
     .filter((l) => l.p);
-  const sign = metric(figure.metric).better === 'less' ? 1 : -1;
+  const sign = metric(figure.metric).better === 'lower' ? 1 : -1;
   last.sort((a, b) => sign * (a.p.median - b.p.median));
   const ends = [last[0], last.at(-1)]
     .filter(Boolean)

@@ -1,8 +1,9 @@
 // hlog.mjs: reads HdrHistogram logs (format 1.3, histograms in V2, zlib and base64) and lays them
-// out as time × latency counts for the heat maps. Only tag "response" is looked at. The logs are
-// not trusted: sizes, numbers and counts are bounded, and a broken line is refused by file and
-// line. Source of the format: HdrHistogram's AbstractHistogram.encodeIntoByteBuffer,
-// ZigZagEncoding.
+// out as time × latency counts for the heat maps. Only the tag "response" is read. The logs are not
+// trusted: sizes, numbers and counts are bounded, a broken line is refused by file and line, and all
+// logs of a run share one budget of bytes. Source of the format: HdrHistogram's
+// AbstractHistogram.encodeIntoByteBuffer and ZigZagEncoding.
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { inflateSync } from 'node:zlib';
 
@@ -12,118 +13,174 @@ import { BUCKETS_PER_DECADE } from './scale.mjs';
 const COOKIE = 0x1c849313;
 const COMPRESSED = 0x1c849314;
 const HEADER_BYTES = 40;
-const LIMITS = { bytes: 64 << 20, inflated: 8 << 20, lines: 20_000, steps: 60, logs: 4000 };
+const COUNTER_BYTES = 9; // the most that one takes
+const DECADES = 19; // of ns: a value has 63 bits
+const ROWS = DECADES * BUCKETS_PER_DECADE;
+const LIMITS = {
+  bytes: 64 << 20,
+  lines: 20_000,
+  seconds: 1e12,
+  steps: 60,
+  // Counters of the widest histogram that is read: 3 digits over 63 bits, 54 buckets of 1,024.
+  counters: 54 * 1024,
+  // Of all logs of a run, as text and inflated; an interval counts for as much as it is kept in. A
+  // second of a trial takes about 12 KB.
+  budget: 256 << 20,
+};
 
-// Calls record(value, count) for each counter that is not zero; value is the middle of what the
-// counter stands for, in the histogram's unit (ns here).
-export function decode(base64, record) {
+// The layout that a header asks for: {half, unit, counters}; lowest and highest are BigInt.
+function layoutOf(digits, lowest, highest) {
+  if (digits < 1 || digits > 5 || lowest < 1n || highest < 2n * lowest)
+    throw new Error('a bad header');
+  const half = 2 ** (Math.ceil(Math.log2(2 * 10 ** digits)) - 1);
+  const unit = 2 ** Math.floor(Math.log2(Number(lowest)));
+  let buckets = 1;
+  for (let reach = BigInt(2 * half * unit); reach <= highest; reach *= 2n) buckets++;
+  const counters = (buckets + 1) * half;
+  if (counters > LIMITS.counters) throw new Error('a wider histogram than is read here');
+  return { half, unit, counters };
+}
+
+// The histogram as {layout, counters: its bytes}.
+function unpack(base64) {
   const outer = Buffer.from(base64, 'base64');
   if (outer.length < 8 || outer.readUInt32BE(0) !== COMPRESSED)
     throw new Error('not a compressed histogram');
   const length = outer.readUInt32BE(4);
   if (length > outer.length - 8) throw new Error('cut short');
-  const data = inflateSync(outer.subarray(8, 8 + length), { maxOutputLength: LIMITS.inflated });
+  let data;
+  try {
+    const maxOutputLength = HEADER_BYTES + COUNTER_BYTES * LIMITS.counters;
+    data = inflateSync(outer.subarray(8, 8 + length), { maxOutputLength });
+  } catch (error) {
+    if (error.code !== 'ERR_BUFFER_TOO_LARGE') throw error;
+    throw new Error('more bytes than a histogram can have');
+  }
   if (data.length < HEADER_BYTES || data.readUInt32BE(0) !== COOKIE)
     throw new Error('not a V2 histogram');
-  const end = HEADER_BYTES + data.readInt32BE(4);
-  const digits = data.readInt32BE(12);
-  const lowest = Number(data.readBigInt64BE(16));
-  if (digits < 1 || digits > 5 || lowest < 1 || end > data.length) throw new Error('a bad header');
-  const halfMagnitude = Math.ceil(Math.log2(2 * 10 ** digits)) - 1;
-  const half = 2 ** halfMagnitude;
-  const unit = 2 ** Math.floor(Math.log2(lowest));
+  const payload = data.readInt32BE(4);
+  if (payload < 0 || payload > data.length - HEADER_BYTES) throw new Error('cut short');
+  const layout = layoutOf(data.readInt32BE(12), data.readBigInt64BE(16), data.readBigInt64BE(24));
+  return { layout, counters: data.subarray(HEADER_BYTES, HEADER_BYTES + payload) };
+}
+
+// Calls record(index, count) for each counter that is not zero.
+function eachCounter({ layout, counters }, record) {
   let index = 0;
-  for (let at = HEADER_BYTES; at < end;) {
+  for (let at = 0; at < counters.length;) {
     let raw = 0;
     for (let scale = 1; ; scale *= 128) {
-      if (at >= end) throw new Error('a count is cut short');
-      const b = data[at++];
+      if (at >= counters.length) throw new Error('a count is cut short');
+      const b = counters[at++];
       raw += (b & 127) * scale;
       if (b < 128) break;
       if (scale > 2 ** 42) throw new Error('a count above 2^49');
     }
     const count = raw % 2 === 0 ? raw / 2 : -(raw + 1) / 2;
-    if (count < 0) {
-      index -= count;
-      if (index > 2 ** 24) throw new Error('an index out of range');
-      continue;
-    }
-    const bucket = Math.max(0, Math.floor(index / half) - 1);
-    const sub = bucket === 0 ? index : (index % half) + half;
-    if (count > 0) record((sub + 0.5) * 2 ** bucket * unit, count);
-    index++;
+    if (index + Math.max(1, -count) > layout.counters) throw new Error('a counter out of range');
+    if (count > 0) record(index, count);
+    index += Math.max(1, -count);
   }
 }
 
-// Calls interval(start_s, length_s, base64) for every line of the tag.
+// The row of the heat map that each counter of a layout falls in, by the middle of its values.
+const rowTables = new Map();
+function rowsOf({ half, unit, counters }) {
+  const key = `${half},${unit}`;
+  const known = rowTables.get(key);
+  if (known?.length >= counters) return known;
+  const rows = Uint8Array.from({ length: counters }, (_, index) => {
+    const bucket = Math.max(0, Math.floor(index / half) - 1);
+    const sub = bucket === 0 ? index : (index % half) + half;
+    const ns = (sub + 0.5) * 2 ** bucket * unit;
+    return Math.max(0, Math.min(ROWS - 1, Math.floor(Math.log10(ns) * BUCKETS_PER_DECADE)));
+  });
+  rowTables.set(key, rows);
+  return rows;
+}
+
+// Counts of one histogram by row of the heat map.
+function decode(base64, budget) {
+  const histogram = unpack(base64);
+  const rows = rowsOf(histogram.layout);
+  const counts = new Float64Array(ROWS);
+  eachCounter(histogram, (index, count) => {
+    counts[rows[index]] += count;
+  });
+  budget.bytes -= histogram.counters.length + counts.byteLength;
+  return counts;
+}
+
+// Calls interval(start_s, length_s, base64) for every line of the tag, until it returns false.
 function eachInterval(path, text, tag, interval) {
   const lines = text.split('\n');
   if (lines.length > LIMITS.lines) throw new Refusal(`${path}: more than ${LIMITS.lines} lines`);
-  lines.forEach((line, number) => {
-    if (line === '' || line.startsWith('#') || line.startsWith('"')) return;
+  for (const [i, line] of lines.entries()) {
+    if (line === '' || line.startsWith('#') || line.startsWith('"')) continue;
     const fields = line.trimEnd().split(',');
     const found = fields[0].startsWith('Tag=') ? fields.shift().slice(4) : '';
-    if (found !== tag) return;
+    if (found !== tag) continue;
     const [start, length] = fields.slice(0, 2).map(Number);
-    if (fields.length !== 4 || !(start >= 0) || !(length >= 0))
-      throw new Refusal(`${path}:${number + 1}: not an interval of a histogram log`);
+    const inRange = (seconds) => seconds >= 0 && seconds <= LIMITS.seconds;
+    if (fields.length !== 4 || !inRange(start) || !inRange(length))
+      throw new Refusal(`${path}:${i + 1}: not an interval of a histogram log`);
     try {
-      interval(start, length, fields[3]);
+      if (!interval(start, length, fields[3])) return;
     } catch (error) {
-      if (error instanceof Refusal) throw error;
-      throw new Refusal(`${path}:${number + 1}: ${error.message}`);
+      throw new Refusal(`${path}:${i + 1}: ${error.message}`);
     }
-  });
+  }
 }
 
-// Adds one trial's log to the list of [start_s, length_s, bucket, count], time counted from its
-// first interval that has a sample: those before are of connecting and warming up.
-function readLog(path, cells) {
+// The intervals of one trial's log that have a sample, as [{start, length, counts}]; start counts
+// from the first of them, as connecting and warming up come before it. null: the budget is spent.
+function readLog(path, budget) {
+  if (budget.bytes <= 0) return existsSync(path) ? null : [];
   const data = readRegular(path, LIMITS.bytes);
-  if (data === null) return;
-  let first = null;
-  eachInterval(path, data.toString('latin1'), 'response', (start, length, base64) => {
-    const buckets = new Map();
-    decode(base64, (ns, count) => {
-      const bucket = Math.floor(Math.log10(ns) * BUCKETS_PER_DECADE);
-      buckets.set(bucket, (buckets.get(bucket) ?? 0) + count);
-    });
-    if (buckets.size > 0) first ??= start;
-    for (const [bucket, count] of buckets) cells.push([start - first, length, bucket, count]);
+  if (data === null) return [];
+  budget.bytes -= data.length;
+  const intervals = [];
+  eachInterval(path, data.toString('latin1'), 'response', (from, length, base64) => {
+    const counts = decode(base64, budget);
+    if (counts.some((count) => count > 0))
+      intervals.push({ start: from - (intervals[0]?.from ?? from), from, length, counts });
+    return budget.bytes > 0;
   });
+  return budget.bytes > 0 ? intervals : null;
 }
 
 // {step_s, steps, buckets: [[t, bucket, count], …]} of all trials laid over each other, or null. A
 // step is the usual interval; a short one at the end joins the step before it.
-function layOver(cells) {
-  if (cells.length === 0) return null;
-  const lengths = cells.map(([, length]) => length).sort((a, b) => a - b);
+function layOver(intervals) {
+  if (intervals.length === 0) return null;
+  const lengths = intervals.map(({ length }) => length).sort((a, b) => a - b);
   const usual = Math.max(1e-3, lengths[lengths.length >> 1]);
-  const span = cells.reduce((most, c) => Math.max(most, c[0] + usual), 0);
+  const span = intervals.reduce((most, { start }) => Math.max(most, start + usual), 0);
   const step = usual * Math.max(1, Math.ceil(span / usual / LIMITS.steps));
-  const sums = new Map();
-  let last = 0;
-  for (const [start, length, bucket, count] of cells) {
+  const steps = [];
+  for (const { start, length, counts } of intervals) {
     const whole = Math.floor(start / step + 0.01);
     const t = Math.max(0, whole - (length < step / 2 ? 1 : 0));
-    const key = `${t},${bucket}`;
-    sums.set(key, (sums.get(key) ?? 0) + count);
-    last = Math.max(last, t);
+    steps[t] ??= new Float64Array(ROWS);
+    counts.forEach((count, bucket) => (steps[t][bucket] += count));
   }
-  const buckets = [...sums].map(([key, count]) => [...key.split(',').map(Number), count]);
-  buckets.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-  return { step_s: Number(step.toFixed(3)), steps: last + 1, buckets };
+  const buckets = steps.flatMap((counts, t) =>
+    [...counts].flatMap((count, bucket) => (count > 0 ? [[t, bucket, count]] : [])),
+  );
+  return { step_s: Number(step.toFixed(3)), steps: steps.length, buckets };
 }
 
-// [cell][label] for the model; trials: [cell][label] = the trial numbers of measurements.csv.
+// {heat: [cell][label] for the model, unread: logs that the budget did not reach}; trials:
+// [cell][label] = the trial numbers of measurements.csv.
 export function readHeat(dir, trials) {
-  let budget = LIMITS.logs;
-  return trials.map((labels) =>
+  const budget = { bytes: LIMITS.budget };
+  let unread = 0;
+  const heat = trials.map((labels) =>
     labels.map((numbers) => {
-      const cells = [];
-      for (const number of numbers ?? [])
-        if (budget-- > 0) readLog(join(dir, 'hlog', `${number}.hlog`), cells);
-      return layOver(cells);
+      const logs = (numbers ?? []).map((n) => readLog(join(dir, 'hlog', `${n}.hlog`), budget));
+      unread += logs.filter((log) => log === null).length;
+      return layOver(logs.flatMap((log) => log ?? []));
     }),
   );
+  return { heat, unread };
 }

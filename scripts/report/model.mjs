@@ -6,7 +6,8 @@
 //           m: {metric: [n, median, low, high, ratio, ratio_low, ratio_high, p_holm, verdict,
 //           rank_low, rank_high]}}, cut where the rest is empty
 //   percentiles [cell][label] = null or {samples, points: [[percentile, value_us], …]}, thinned
-//   heat    [cell][label] = null or {step_s, buckets: [[t, bucket, count], …]} (hlog.mjs)
+//   heat    [cell][label] = null or {step_s, steps, buckets: [[t, bucket, count], …]} (hlog.mjs)
+//   unreadLogs  trials whose log is not in it, as all logs together are too long
 //
 // The figures are those of summary.csv; nothing is computed anew except, for a column the summary
 // does not have, the median over the trials, without an interval.
@@ -16,7 +17,7 @@ import { basename, join } from 'node:path';
 import { readHeat } from './hlog.mjs';
 import { Refusal, SCHEMA_VERSION, readJson, readTable } from './read.mjs';
 import { inOrder } from './style.mjs';
-import { METRIC_KEYS, PARAMETERS } from './words.mjs';
+import { METRIC_KEYS, PARAMETERS, isMeasured, worseStatus } from './words.mjs';
 
 const LIMITS = { cells: 2000, labels: 100, name: 200, parameters: 20 };
 const TEXT_PARAMETERS = ['transport', 'mode', 'loop', 'arrival'];
@@ -37,7 +38,7 @@ const NUMERIC = [
   ...METRIC_KEYS,
   ...Object.keys(PARAMETERS).filter((key) => !TEXT_PARAMETERS.includes(key)),
 ];
-const RANK_FIELDS = ['rank_low', 'rank_high']; // not in files of other hands
+const RANK_FIELDS = ['rank_low', 'rank_high']; // files made elsewhere may lack them
 const VERDICT_FIELDS = ['n', 'median', 'low', 'high', 'ratio', 'ratio_low', 'ratio_high', 'p_holm'];
 
 // "key=value;key=value" as [[key, value], …]. A value that is a number becomes one.
@@ -77,21 +78,20 @@ function mergeParameters(cell, row, path) {
 
 function addTrial(entry, row) {
   entry.trials++;
-  const worst = ['ok', 'invalid', 'skipped', 'failed'];
-  if (worst.indexOf(row.status) > worst.indexOf(entry.status)) entry.status = row.status;
+  entry.status = worseStatus(entry.status, row.status);
   for (const flag of row.flags
     .split(';')
     .filter((f) => f !== '')
     .slice(0, 20))
     entry.flags[flag] = (Object.hasOwn(entry.flags, flag) ? entry.flags[flag] : 0) + 1;
-  if (row.status !== 'ok' && row.status !== 'invalid') return;
+  if (!isMeasured(row.status)) return;
   entry.measured++;
   if (Number.isInteger(row.trial)) entry.numbers.push(row.trial);
   for (const key of METRIC_KEYS)
     if (typeof row[key] === 'number') (entry.values[key] ??= []).push(row[key]);
 }
 
-// Without what is empty at the end: a page holds thousands of these.
+// Without the empty fields at its end: a page holds thousands of these.
 function trimmed(list) {
   const last = list.findLastIndex((v) => v !== null && v !== '');
   return list.slice(0, last + 1);
@@ -143,7 +143,7 @@ function readMeasurements(dir) {
   return { cells, labels, rows };
 }
 
-// Puts the summary's figures beside the trials' rows; then whatever metric it lacks.
+// Adds the summary's figures to the trials' rows, then every metric that it lacks.
 function addSummary(dir, measured) {
   const { cells, labels, rows } = measured;
   const find = (list, key, value, path) => {
@@ -189,8 +189,8 @@ function addSummary(dir, measured) {
   return baseline;
 }
 
-// A curve without the points that the eye would not miss: those within 2 % of the last one kept,
-// unless the next one is not (a step stays a step).
+// A curve without the points that nobody would miss: those within 2 % of the last one kept, unless
+// the next one is not (a step stays a step).
 function thinned(points) {
   const sorted = points.sort((a, b) => a[0] - b[0]);
   let last = 0;
@@ -225,7 +225,7 @@ function addPercentiles(dir, { cells, labels }) {
   return result;
 }
 
-// Labels in the order that all reports have, whatever the order of the trials was.
+// Labels in the order of all reports, whatever the order of the trials was.
 function sortLabels({ cells, labels, rows }) {
   const sorted = inOrder(labels);
   const from = sorted.map((label) => labels.indexOf(label));
@@ -257,6 +257,7 @@ export function readRun(dir) {
   }
   addReasons(run, measured);
   delete run.trials;
+  const { heat, unread } = readHeat(dir, trials);
   const cells = measured.cells.map(({ id, p, mixed }) => ({
     id,
     p: Object.fromEntries(Object.entries(p).filter(([key]) => !mixed.has(key))),
@@ -270,6 +271,7 @@ export function readRun(dir) {
     labels: measured.labels,
     rows: measured.rows,
     percentiles: addPercentiles(dir, measured),
-    heat: readHeat(dir, trials),
+    heat,
+    unreadLogs: unread,
   };
 }

@@ -1,9 +1,11 @@
 // page.mjs: report.html: one file with the library, the modules of the page, the style and the
-// data. It opens from disk and reaches nothing: a content security policy allows exactly the
+// data. It opens from disk and contacts nothing: a content security policy allows exactly the
 // scripts that are in it, by hash, and no connection. Data is JSON in a block that is never
 // executed.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+
+import { TIE_LEGEND } from './words.mjs';
 
 const here = (name) => new URL(name, import.meta.url);
 const read = (name) => readFileSync(here(name), 'utf8');
@@ -131,7 +133,7 @@ export function comparisonPage(comparison, notice) {
 <nav class="controls" aria-label="what is shown"><div id="controls"></div></nav>
 <main>
 <section><h2>Per cell</h2><div id="comparison"></div>
-<p class="lead">Dots are ratios after ÷ before, lines their 95 % intervals on a log scale, the upright line is 1. ~: no difference can be claimed. The blocks of two runs are no pairs: rank-sum test, Holm-adjusted within a cell and metric, nothing claimed within the noise of either run’s A/A twin.</p></section>
+<p class="lead">Dots are ratios after ÷ before, lines their 95 % intervals on a log scale, the upright line is 1. ${TIE_LEGEND}. Blocks of two runs are not paired: a rank-sum test, Holm-adjusted within a cell and metric; nothing is claimed within the noise of either run’s A/A twin.</p></section>
 <section><h2>What else differs between the runs</h2><div id="differences"></div></section>
 </main>`;
   const title = `${comparison.runs.map((r) => r.id).join(' against ')} · muxbench`;

@@ -1,4 +1,4 @@
-// read.mjs: reads the files of a run directory. They may come from anybody: sizes, rows, names and
+// read.mjs: reads the files of a run directory. They may come from anyone: sizes, rows, names and
 // numbers are bounded and checked, and what does not fit is refused with one line that names file
 // and line (class Refusal). Nothing is guessed: an empty field is null, never 0.
 import { closeSync, fstatSync, openSync, readSync, constants } from 'node:fs';
@@ -6,7 +6,14 @@ import { join } from 'node:path';
 
 export class Refusal extends Error {}
 
-const LIMITS = { bytes: 256 << 20, jsonBytes: 16 << 20, rows: 400_000, field: 4096, columns: 200 };
+const LIMITS = {
+  bytes: 256 << 20,
+  jsonBytes: 16 << 20,
+  jsonDepth: 64,
+  rows: 400_000,
+  field: 4096,
+  columns: 200,
+};
 export const SCHEMA_VERSION = 1;
 
 // The whole of a regular file (a FIFO or device would never end), or null when there is none.
@@ -83,7 +90,7 @@ export function parseCsv(text, path, row) {
       fields.push('');
     }
     if (text[at] === '\r') at++;
-    if (at < text.length && text[at] !== '\n') fail('text behind a quoted field');
+    if (at < text.length && text[at] !== '\n') fail('text after a quoted field');
     at++;
     if (++rows > LIMITS.rows) fail(`more than ${LIMITS.rows} rows`);
     if (fields.length > 1 || fields[0] !== '') row(fields, first);
@@ -137,11 +144,29 @@ function number(text, path, line, column) {
   return value;
 }
 
+// How deeply arrays and objects nest. JSON.parse takes any depth, but what recurses over the value,
+// as JSON.stringify does, runs out of stack.
+function depthOf(json) {
+  const [quote, backslash, ...brackets] = Buffer.from('"\\[{]}');
+  let depth = 0;
+  let most = 0;
+  let quoted = false;
+  for (let i = 0; i < json.length; i++) {
+    if (json[i] === quote) quoted = !quoted;
+    else if (quoted) i += json[i] === backslash ? 1 : 0;
+    else if (json[i] === brackets[0] || json[i] === brackets[1]) most = Math.max(most, ++depth);
+    else if (json[i] === brackets[2] || json[i] === brackets[3]) depth--;
+  }
+  return most;
+}
+
 // A JSON object, or null when the file is missing.
 export function readJson(dir, name) {
   const path = join(dir, name);
   const data = readRegular(path, LIMITS.jsonBytes);
   if (data === null) return null;
+  if (depthOf(data) > LIMITS.jsonDepth)
+    throw new Refusal(`${path}: nested more than ${LIMITS.jsonDepth} deep`);
   let value;
   try {
     value = JSON.parse(data.toString('utf8'));

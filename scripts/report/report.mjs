@@ -1,8 +1,8 @@
 // report.mjs: node report.mjs [--muxbench PROGRAM] RUN [RUN…]: writes RUN/report.html and
-// RUN/plots/*.svg from the files of the run directory alone; of two or more runs comparison.html
-// into the last one, judged by PROGRAM compare. Prints the path of the page. Exit 0 done; 1 could
-// not be written; 2 the directory is refused, in one line; 4 the chart library is not installed.
-// Files are put in place by rename, all or none.
+// RUN/plots/*.svg from the files of the run directory alone; given two or more runs, comparison.html
+// into the last one, judged by PROGRAM compare. Prints the path of the page. Exit 0 done; 1 it failed;
+// 2 the directory is refused, in one line; 4 the chart library is not installed. Files are put in
+// place by rename, all or none.
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
@@ -57,7 +57,7 @@ function build(dir, library) {
   }
 }
 
-// Comparison of the first run with each later one.
+// Compares the first run with each later one.
 function buildComparison(muxbench, dirs) {
   const page = join(dirs.at(-1), 'comparison.html');
   const temporary = `${page}.tmp-${process.pid}`;
@@ -88,6 +88,13 @@ function parse(argv) {
   return { muxbench: named ? argv[1] : 'muxbench', runs: named ? argv.slice(2) : argv };
 }
 
+// A failed system call says enough; a fault of our own says where.
+function reason(error) {
+  if (error.code !== undefined) return error.message;
+  const place = /([\w-]+\.mjs:\d+)/.exec(error.stack)?.[1] ?? 'no place known';
+  return `${error.name}: ${error.message} (${place})`;
+}
+
 function main(argv) {
   const options = parse(argv);
   if (options.runs.length === 0) {
@@ -105,14 +112,13 @@ function main(argv) {
       );
       return EXIT.library;
     }
-    console.log(page);
+    console.log(process.stdout.isTTY ? visible(page) : page);
   } catch (error) {
     if (error instanceof Refusal) {
       console.error(`muxbench: ${visible(error.message)}`);
       return EXIT.usage;
     }
-    if (error.code === undefined) throw error;
-    console.error(`muxbench: report: ${visible(error.message)}`);
+    console.error(`muxbench: report: ${visible(reason(error))}`);
     return EXIT.failed;
   }
   return EXIT.ok;

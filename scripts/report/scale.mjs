@@ -43,12 +43,12 @@ function linearScale(lo, hi, unit) {
   return { type: 'value', min: ticks[0], max: ticks.at(-1), ticks };
 }
 
-// {type, min, max, ticks} for values that have to fit; ticks of bytes are powers of two. `linear`
-// keeps it so (bars start at zero).
+// {type, min, max, ticks} for values that have to fit; ticks of bytes are powers of two. `linear`:
+// never logarithmic (bars start at zero).
 export function scaleFor(values, unit, linear = false) {
   const finite = values.filter((v) => Number.isFinite(v));
-  const lo = Math.min(...finite, Infinity);
-  const hi = Math.max(...finite, -Infinity);
+  const lo = finite.reduce((least, v) => Math.min(least, v), Infinity);
+  const hi = finite.reduce((most, v) => Math.max(most, v), -Infinity);
   if (finite.every((v) => v === 0)) return linearScale(0, 1, unit);
   return !linear && lo > 0 && hi / lo > SPAN ? logScale(lo, hi) : linearScale(lo, hi, unit);
 }
@@ -82,7 +82,7 @@ function part(scale, [from, to]) {
 }
 const whole = ([from, to]) => from <= 0 && to >= 1;
 
-// ... with ticks as fine as its span wants them.
+// ... with ticks as fine as its span needs.
 export function zoomed(scale, range, unit) {
   if (whole(range)) return scale;
   const { type, min, max } = part(scale, range);

@@ -1,5 +1,5 @@
 // spread.mjs: charts of whole distributions: percentiles on a 1/(1-p) axis, and latency over time
-// as heat maps, one small map a label. See charts.mjs for what a chart function returns.
+// as heat maps, one small map per label. See charts.mjs for what a chart function returns.
 import { axis, base, gutter, labelled, look, names, short } from './charts.mjs';
 import { BUCKETS_PER_DECADE, scaleFor, zoomed, zoomedSweep } from './scale.mjs';
 import { voided } from './view.mjs';
@@ -100,81 +100,71 @@ export function percentileChart(view, canvas) {
 
 export const bucketUs = (bucket) => 10 ** (bucket / BUCKETS_PER_DECADE) / 1000;
 
-export function heatChart(view, canvas) {
-  const { model, cell } = view;
-  const maps = model.labels
-    .map((label, i) => ({ label: label.name, heat: model.heat[cell]?.[i] ?? null }))
-    .filter((m) => m.heat?.steps >= 3 && (canvas.isolate === null || canvas.isolate === m.label));
-  if (maps.length === 0) return null;
-  const all = maps.flatMap((m) => m.heat.buckets);
-  const from = Math.min(...all.map((b) => b[1]));
-  const rows = Math.max(...all.map((b) => b[1])) - from + 1;
-  const steps = Math.max(...all.map((b) => b[0])) + 1;
-  const most = Math.max(...all.map((b) => b[2]));
-  const across = Math.max(1, Math.min(maps.length, Math.floor(canvas.width / 210)));
-  const tall = maps.length === 1 ? 240 : 104;
+const CAPTION = 22; // px above a map
+const AXIS = 22; // px below it
+
+// Where the small maps are: {across, left, wide, tall}, and what they share: rows and steps of the
+// grid, the first row, the largest count.
+function heatLayout(maps, canvas) {
+  const all = maps.flatMap(({ heat }) => heat.buckets);
+  const most = (of) => all.reduce((found, bucket) => Math.max(found, of(bucket)), 0);
+  const from = all.reduce((found, [, row]) => Math.min(found, row), Infinity);
   const left = 46;
-  const wide = (canvas.width - left - 8) / across;
-  const option = base(canvas);
-  Object.assign(option, { grid: [], xAxis: [], yAxis: [], series: [], title: [] });
-  option.tooltip.trigger = 'item';
-  option.visualMap = {
-    show: false,
-    type: 'continuous',
-    min: 0,
-    max: Math.log10(most + 1),
-    dimension: 2,
-    inRange: { color: canvas.theme.heat },
+  const across = Math.max(1, Math.min(maps.length, Math.floor(canvas.width / 210)));
+  return {
+    across,
+    left,
+    wide: (canvas.width - left - 8) / across,
+    tall: maps.length === 1 ? 240 : 104,
+    from,
+    rows: most(([, row]) => row) - from + 1,
+    steps: most(([t]) => t) + 1,
+    most: most(([, , count]) => count),
   };
-  maps.forEach((map, i) => {
-    const column = i % across;
-    const top = Math.floor(i / across) * (tall + 44) + 22;
-    option.grid.push({ left: left + column * wide, width: wide - 14, top, height: tall });
-    option.title.push({
-      text: short(map.label, 26),
-      left: left + column * wide,
-      top: top - 20,
-      padding: 0,
-      textStyle: {
-        fontSize: 12,
-        fontWeight: 600,
-        color: canvas.theme.ink,
-        fontFamily: option.textStyle.fontFamily,
-      },
-    });
-    option.xAxis.push(
-      heatAxis(
-        canvas,
-        i,
-        Array.from({ length: steps }, (_, t) => `${Number((t * map.heat.step_s).toFixed(2))} s`),
-        true,
-        steps - 1,
-      ),
-    );
-    option.yAxis.push(
-      heatAxis(
-        canvas,
-        i,
-        Array.from({ length: rows }, (_, b) => decadeLabel(b + from)),
-        column === 0,
-      ),
-    );
-    option.series.push({
-      type: 'heatmap',
-      id: `heat:${map.label}`,
-      name: map.label,
-      xAxisIndex: i,
-      yAxisIndex: i,
-      progressive: 0,
-      emphasis: { disabled: true },
-      data: map.heat.buckets.map(([t, b, count]) => [t, b - from, Math.log10(count + 1), count]),
-    });
+}
+
+// Adds one map to the option.
+function addHeatMap(option, canvas, layout, { label, heat }, i) {
+  const { across, left, wide, tall, from, rows, steps } = layout;
+  const column = i % across;
+  const x = left + column * wide;
+  const top = Math.floor(i / across) * (tall + CAPTION + AXIS) + CAPTION;
+  const seconds = (t) => `${Number((t * heat.step_s).toFixed(2))} s`;
+  option.grid.push({ left: x, width: wide - 14, top, height: tall });
+  option.title.push({
+    text: short(label, 26),
+    left: x,
+    top: top - 20,
+    padding: 0,
+    textStyle: {
+      fontSize: 12,
+      fontWeight: 600,
+      color: canvas.theme.ink,
+      fontFamily: option.textStyle.fontFamily,
+    },
   });
-  const hover = (p) => {
+  const times = Array.from({ length: steps }, (_, t) => seconds(t));
+  const decades = Array.from({ length: rows }, (_, row) => decadeLabel(row + from));
+  option.xAxis.push(heatAxis(canvas, i, times, true, steps - 1));
+  option.yAxis.push(heatAxis(canvas, i, decades, column === 0));
+  option.series.push({
+    type: 'heatmap',
+    id: `heat:${label}`,
+    name: label,
+    xAxisIndex: i,
+    yAxisIndex: i,
+    progressive: 0,
+    emphasis: { disabled: true },
+    data: heat.buckets.map(([t, row, count]) => [t, row - from, Math.log10(count + 1), count]),
+  });
+}
+
+function heatHover(maps, { from }) {
+  return (p) => {
     if (!Array.isArray(p?.value)) return null;
-    const [t, b, , count] = p.value;
-    const low = show('µs', bucketUs(b + from));
-    const high = show('µs', bucketUs(b + from + 1));
+    const [t, row, , count] = p.value;
+    const low = show('µs', bucketUs(row + from));
+    const high = show('µs', bucketUs(row + from + 1));
     const step = maps[p.seriesIndex].heat.step_s;
     return {
       title: short(p.seriesName, 40),
@@ -184,7 +174,30 @@ export function heatChart(view, canvas) {
       ],
     };
   };
-  return { option, height: Math.ceil(maps.length / across) * (tall + 44) + 8, hover };
+}
+
+export function heatChart(view, canvas) {
+  const { model, cell } = view;
+  const maps = model.labels
+    .map((label, i) => ({ label: label.name, heat: model.heat[cell]?.[i] ?? null }))
+    .filter((m) => m.heat?.steps >= 3 && (canvas.isolate === null || canvas.isolate === m.label));
+  if (maps.length === 0) return null;
+  const layout = heatLayout(maps, canvas);
+  const option = base(canvas);
+  Object.assign(option, { grid: [], xAxis: [], yAxis: [], series: [], title: [] });
+  option.tooltip.trigger = 'item';
+  option.visualMap = {
+    show: false,
+    type: 'continuous',
+    min: 0,
+    max: Math.log10(layout.most + 1),
+    dimension: 2,
+    inRange: { color: canvas.theme.heat },
+  };
+  maps.forEach((map, i) => addHeatMap(option, canvas, layout, map, i));
+  const lines = Math.ceil(maps.length / layout.across);
+  const height = lines * (layout.tall + CAPTION + AXIS) + 8;
+  return { option, height, hover: heatHover(maps, layout) };
 }
 
 function decadeLabel(bucket) {

@@ -1,7 +1,7 @@
 // style.mjs: how a backend looks, the same in every chart of every run: a colour, a dash and a
 // symbol. Colour tells the family (readiness scans warm, epoll blue, completions green, libraries
-// violet, threads and processes earthen), dash and symbol the member, so that a grey print still
-// reads. A name that is not in the table takes the next spare look in the order of sorted names.
+// violet, threads and processes brown), dash and symbol the member, so that a grey print can still be
+// read. A name that is not in the table takes the next spare look in the order of sorted names.
 
 const SYMBOLS = {
   circle: 'M0,5A5,5 0 1 0 10,5A5,5 0 1 0 0,5Z',
@@ -102,7 +102,7 @@ export function looks(labels) {
   }
   return result;
 }
-// Labels in the order of the table, the others behind them by name, twins behind their likes.
+// Labels in the order of the table, then the others by name; a twin comes after its like.
 export function inOrder(labels) {
   const names = Object.keys(LOOKS);
   const place = (backend) => {

@@ -3,7 +3,17 @@
 import { el, button, copyCsv, swatch } from './dom.mjs';
 import { colourOf } from './style.mjs';
 import { hasMetric, missingText, rankText, ranking, value, voided } from './view.mjs';
-import { grouped, metric, parameter, rangeText, ratioText, show, showRange } from './words.mjs';
+import {
+  grouped,
+  metric,
+  parameter,
+  rangeText,
+  ratioText,
+  show,
+  showRange,
+  tieSign,
+  verdict,
+} from './words.mjs';
 
 const COLUMNS = [
   'completed_per_s',
@@ -36,17 +46,6 @@ const SHORT = {
   floor_ratio: '× floor',
 };
 
-const VERDICTS = {
-  '~': 'no difference can be claimed',
-  '': 'too few blocks for a claim',
-  void: 'a flag forbids a claim',
-};
-export function verdictClass(verdict) {
-  if (verdict === 'better' || verdict === 'faster') return 'better';
-  if (verdict === 'worse' || verdict === 'slower') return 'worse';
-  return 'level';
-}
-
 function bar(ctx, name, v, most) {
   const percent = (x) => `${Math.max(0, Math.min(100, (100 * x) / most)).toFixed(2)}%`;
   const colour = colourOf(ctx.looks.get(name), ctx.theme);
@@ -72,15 +71,11 @@ function ratioCell(v, name, baseline) {
   if (name === baseline) return el('td', { class: 'muted' }, 'baseline');
   if (v.ratio === null) return el('td', { class: 'muted' }, v.verdict === '' ? '–' : v.verdict);
   const range = rangeText(v.ratioLow, v.ratioHigh, (r) => ratioText(r).replace('×', ''));
-  const style = verdictClass(v.verdict);
+  const { style, words } = verdict(v.verdict);
   return el(
     'td',
-    {
-      class: style === 'level' ? 'muted' : style,
-      'data-value': v.ratio,
-      title: VERDICTS[v.verdict] ?? v.verdict,
-    },
-    v.verdict === '~' ? '~ ' : '',
+    { class: style === 'level' ? 'muted' : style, 'data-value': v.ratio, title: words },
+    tieSign(v.verdict),
     ratioText(v.ratio),
     ' ',
     el('span', { class: 'range' }, range),
@@ -93,7 +88,7 @@ function who(ctx, name) {
     {
       type: 'button',
       class: 'who',
-      title: 'show this one alone',
+      title: 'show this one only',
       onclick: () => ctx.isolate(name),
     },
     swatch(ctx.looks.get(name), ctx.theme),
@@ -101,68 +96,53 @@ function who(ctx, name) {
   );
 }
 
-// The ranking of the chosen cell by the chosen metric. ctx: {view, metric, sort, looks, theme,
-// isolated, isolate(name), resort(column)}.
-export function rankingTable(ctx) {
-  const { view } = ctx;
+function headCell(ctx, id, text) {
+  const order = ctx.sort?.column === id ? (ctx.sort.up ? 'ascending' : 'descending') : null;
+  return el(
+    'th',
+    {
+      scope: 'col',
+      class: id === 'name' ? 'name' : id === ctx.metric ? 'left' : null,
+      'aria-sort': order,
+    },
+    button(text, () => ctx.resort(id)),
+  );
+}
+
+// One label of the ranking; most: the value at the full width of a bar.
+function rankingRow(ctx, row, others, most) {
+  const { label, entry, v } = row;
   const key = ctx.metric;
-  const rows = ranking(view.model, view.cell, key);
-  const most = Math.max(...rows.map((row) => row.v?.high ?? row.v?.median ?? 0), 1e-12);
-  const others = COLUMNS.filter((k) => k !== key && hasMetric(view.model, k));
-  const columns = [
-    ['rank', 'rank'],
-    ['name', 'backend'],
-    [key, `${metric(key).title}, median and interval`],
-    ['ratio', `against ${view.model.baseline || 'the baseline'}`],
-    ...others.map((k) => [k, SHORT[k]]),
+  const { unit } = metric(key);
+  const receded = ctx.isolated !== null && ctx.isolated !== label ? 'receded' : null;
+  const first = [
+    el('td', { class: 'rank' }, rankText(row)),
+    el('td', { class: 'name' }, who(ctx, label)),
   ];
-  const sorted = sortRows(rows, ctx.sort);
-  const head = columns.map(([id, text]) => {
-    const order = ctx.sort?.column === id ? (ctx.sort.up ? 'ascending' : 'descending') : null;
-    return el(
-      'th',
-      {
-        scope: 'col',
-        class: id === 'name' ? 'name' : id === key ? 'left' : null,
-        'aria-sort': order,
-      },
-      button(text, () => ctx.resort(id)),
-    );
-  });
-  const body = sorted.map((row) => {
-    const name = row.label;
-    const first = [
-      el('td', { class: 'rank' }, rankText(row)),
-      el('td', { class: 'name' }, who(ctx, name)),
-    ];
-    const receded = ctx.isolated !== null && ctx.isolated !== name ? 'receded' : null;
-    const dataset = { class: receded, 'data-label': name };
-    if (row.v === null)
-      return el(
-        'tr',
-        dataset,
-        first,
-        el('td', { class: 'figure muted', colspan: 2 + others.length }, missingText(row.entry)),
-      );
-    const v = row.v;
-    const range = showRange(metric(key).unit, v.median, v.low, v.high);
-    return el(
-      'tr',
-      dataset,
-      first,
-      el(
-        'td',
-        { class: v.void ? 'figure void' : 'figure', 'data-metric': key, 'data-value': v.median },
-        bar(ctx, name, v, most),
-        show(metric(key).unit, v.median),
-        ' ',
-        el('span', { class: 'range' }, range),
-      ),
-      ratioCell(v, name, view.model.baseline),
-      others.map((k) => plainCell(row.entry, k)),
-    );
-  });
-  const csv = () => [
+  const rest =
+    v === null
+      ? [el('td', { class: 'figure muted', colspan: 2 + others.length }, missingText(entry))]
+      : [
+          el(
+            'td',
+            {
+              class: v.void ? 'figure void' : 'figure',
+              'data-metric': key,
+              'data-value': v.median,
+            },
+            bar(ctx, label, v, most),
+            show(unit, v.median),
+            ' ',
+            el('span', { class: 'range' }, showRange(unit, v.median, v.low, v.high)),
+          ),
+          ratioCell(v, label, ctx.view.model.baseline),
+          others.map((k) => plainCell(entry, k)),
+        ];
+  return el('tr', { class: receded, 'data-label': label }, first, rest);
+}
+
+function rankingCsv(rows, key, others) {
+  return [
     ['rank', 'label', key, 'low', 'high', 'ratio', 'ratio_low', 'ratio_high', 'verdict', ...others],
     ...rows.map((row) => [
       rankText(row),
@@ -177,6 +157,23 @@ export function rankingTable(ctx) {
       ...others.map((k) => value(row.entry, k)?.median ?? null),
     ]),
   ];
+}
+
+// The ranking of the chosen cell by the chosen metric. ctx: {view, metric, sort, looks, theme,
+// isolated, isolate(name), resort(column)}.
+export function rankingTable(ctx) {
+  const { view, metric: key } = ctx;
+  const rows = ranking(view.model, view.cell, key);
+  const most = Math.max(...rows.map((row) => row.v?.high ?? row.v?.median ?? 0), 1e-12);
+  const others = COLUMNS.filter((k) => k !== key && hasMetric(view.model, k));
+  const head = [
+    ['rank', 'rank'],
+    ['name', 'backend'],
+    [key, `${metric(key).title}, median and interval`],
+    ['ratio', `against ${view.model.baseline || 'the baseline'}`],
+    ...others.map((k) => [k, SHORT[k]]),
+  ].map(([id, text]) => headCell(ctx, id, text));
+  const body = sortRows(rows, ctx.sort).map((row) => rankingRow(ctx, row, others, most));
   return [
     el(
       'div',
@@ -191,7 +188,7 @@ export function rankingTable(ctx) {
     el(
       'div',
       { class: 'tools' },
-      button('Copy as CSV', (e) => copyCsv(csv(), e.target)),
+      button('Copy as CSV', (e) => copyCsv(rankingCsv(rows, key, others), e.target)),
     ),
   ];
 }
@@ -271,16 +268,11 @@ function matrixCell(entry, key, isBaseline) {
   const bracketed = (what) => (isVoid ? `(${what})` : what);
   if (isBaseline || v.ratio === null)
     return el('td', { class: isVoid ? 'void' : 'level', 'data-value': v.median }, bracketed(text));
-  const style = isVoid ? 'void' : verdictClass(v.verdict);
-  const title = [
-    text,
-    rangeText(v.ratioLow, v.ratioHigh, ratioText),
-    VERDICTS[v.verdict] ?? v.verdict,
-  ];
-  const sign = v.verdict === '~' ? '~ ' : '';
+  const { style, words } = verdict(v.verdict);
+  const title = [text, rangeText(v.ratioLow, v.ratioHigh, ratioText), words];
   return el(
     'td',
-    { class: style, 'data-value': v.ratio, title: title.join(' ') },
-    `${sign}${bracketed(ratioText(v.ratio))}`,
+    { class: isVoid ? 'void' : style, 'data-value': v.ratio, title: title.join(' ') },
+    `${tieSign(v.verdict)}${bracketed(ratioText(v.ratio))}`,
   );
 }

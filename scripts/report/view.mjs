@@ -1,4 +1,4 @@
-// view.mjs: what of a run is looked at. Words: a *dimension* is a parameter that takes several
+// view.mjs: the part of a run that is looked at. Words: a *dimension* is a parameter that takes several
 // values in the run; one numeric dimension is the x axis; a *facet* is the cells that agree in all
 // other dimensions; a *point* is one cell of a facet. Also the ranking and the answer in words,
 // which only read the intervals and verdicts of summary.csv. Used in node and in the page.
@@ -132,7 +132,7 @@ export function missingText(entry) {
   if (entry.measured === 0) return entry.reason || entry.status;
   return 'not measured';
 }
-// True when a flag of most trials, or the status, forbids a claim on this metric.
+// True when a flag of most trials voids this metric.
 export function voided(entry, key) {
   if (!entry) return false;
   return Object.entries(entry.flags).some(
@@ -159,7 +159,7 @@ export function line(view, key) {
 
 // ---- Ranking ---------------------------------------------------------------------------------
 
-const better = (key, a, b) => (metric(key).better === 'less' ? a < b : a > b);
+const better = (key, a, b) => (metric(key).better === 'lower' ? a < b : a > b);
 
 // Labels of a cell from best to worst, by the ranks of summary.csv, then by median. Those without a
 // figure come last, with the reason.
@@ -218,7 +218,7 @@ const level = (names) =>
   names.length === 0 ? '' : `; ${list(names)} ${names.length === 1 ? 'is' : 'are'} level with it`;
 
 // "X serves 1.23× [1.19, 1.27] the requests of B per CPU second": work per CPU second is the
-// inverse of CPU per request, so its interval turns round.
+// inverse of CPU per request, so the ends of its interval change places.
 function against(key, row, base) {
   const turned = key === 'server_cpu_us_per_req';
   const { ratio, ratioLow, ratioHigh } = row.v;
@@ -237,7 +237,7 @@ export function answer(view, key) {
   const place = placeText(view);
   const start = place === '' ? [] : [`At ${place}, `];
   const { title, unit } = metric(key);
-  if (rows.length === 0) return [...start, `no figure for ${lower(title)} stands.`];
+  if (rows.length === 0) return [...start, `there is no valid figure for ${lower(title)}.`];
   const base = rows.find((row) => row.label === model.baseline);
   const [best] = rows;
   if (!base || rows.length === 1)

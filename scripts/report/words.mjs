@@ -1,42 +1,42 @@
-// words.mjs: what the columns of a run directory are called in front of people: metrics with their
-// units and direction, parameters, flags, verdicts; and how numbers are printed. Used in node and
-// in the page. Raw values are never changed here, only printed.
+// words.mjs: how the columns of a run directory are named for people: metrics with their units and
+// direction, parameters, flags, verdicts; and how numbers are printed. Used in node and in the page.
+// Values are only printed here, never changed.
 
 const METRICS = {
-  completed_per_s: ['Throughput', 'requests/s', 'more'],
-  server_cpu_us_per_req: ['Server CPU per request', 'µs', 'less'],
-  server_user_us_per_req: ['User CPU per request', 'µs', 'less'],
-  server_system_us_per_req: ['System CPU per request', 'µs', 'less'],
-  floor_ratio: ['Server CPU over the floor', '×', 'less'],
-  response_p50_us: ['Response time, median', 'µs', 'less'],
-  response_p90_us: ['Response time, p90', 'µs', 'less'],
-  response_p95_us: ['Response time, p95', 'µs', 'less'],
-  response_p99_us: ['Response time, p99', 'µs', 'less'],
-  response_p999_us: ['Response time, p99.9', 'µs', 'less'],
-  response_max_us: ['Response time, longest', 'µs', 'less'],
-  service_p50_us: ['Service time, median', 'µs', 'less'],
-  service_p99_us: ['Service time, p99', 'µs', 'less'],
-  service_p999_us: ['Service time, p99.9', 'µs', 'less'],
-  slip_p99_us: ['Lateness of the load, p99', 'µs', 'less'],
-  connect_p50_us: ['Connect time, median', 'µs', 'less'],
-  connect_p99_us: ['Connect time, p99', 'µs', 'less'],
-  connect_max_us: ['Connect time, longest', 'µs', 'less'],
-  syscalls_per_req: ['System calls per request', '', 'less'],
-  context_switches_per_req: ['Context switches per request', '', 'less'],
-  events_per_wait: ['Events per wait', '', 'more'],
-  rss_bytes_per_conn: ['Process memory per connection', 'B', 'less'],
-  kernel_bytes_per_conn: ['Kernel memory per connection', 'B', 'less'],
-  task_bytes_per_conn: ['Kernel stacks and page tables per connection', 'B', 'less'],
-  fairness_jain: ['Fairness (Jain)', '', 'more'],
-  never_served: ['Connections never served', '', 'less'],
-  bytes_per_s: ['Bytes echoed', 'B/s', 'more'],
-  server_cores_used: ['Server cores used', '', 'less'],
-  client_cpu_us_per_req: ['Client CPU per request', 'µs', 'less'],
-  client_cores_used: ['Client cores used', '', 'less'],
-  floor_us: ['Floor: bare recv and send', 'µs', 'less'],
-  tcp_retransmits: ['TCP retransmits', '', 'less'],
-  listen_overflows: ['Listen queue overflows', '', 'less'],
-  steal_pct: ['Steal', '%', 'less'],
+  completed_per_s: ['Throughput', 'requests/s', 'higher'],
+  server_cpu_us_per_req: ['Server CPU per request', 'µs', 'lower'],
+  server_user_us_per_req: ['User CPU per request', 'µs', 'lower'],
+  server_system_us_per_req: ['System CPU per request', 'µs', 'lower'],
+  floor_ratio: ['Server CPU over the floor', '×', 'lower'],
+  response_p50_us: ['Response time, median', 'µs', 'lower'],
+  response_p90_us: ['Response time, p90', 'µs', 'lower'],
+  response_p95_us: ['Response time, p95', 'µs', 'lower'],
+  response_p99_us: ['Response time, p99', 'µs', 'lower'],
+  response_p999_us: ['Response time, p99.9', 'µs', 'lower'],
+  response_max_us: ['Response time, longest', 'µs', 'lower'],
+  service_p50_us: ['Service time, median', 'µs', 'lower'],
+  service_p99_us: ['Service time, p99', 'µs', 'lower'],
+  service_p999_us: ['Service time, p99.9', 'µs', 'lower'],
+  slip_p99_us: ['Lateness of the load, p99', 'µs', 'lower'],
+  connect_p50_us: ['Connect time, median', 'µs', 'lower'],
+  connect_p99_us: ['Connect time, p99', 'µs', 'lower'],
+  connect_max_us: ['Connect time, longest', 'µs', 'lower'],
+  syscalls_per_req: ['System calls per request', '', 'lower'],
+  context_switches_per_req: ['Context switches per request', '', 'lower'],
+  events_per_wait: ['Events per wait', '', 'higher'],
+  rss_bytes_per_conn: ['Process memory per connection', 'B', 'lower'],
+  kernel_bytes_per_conn: ['Kernel memory per connection', 'B', 'lower'],
+  task_bytes_per_conn: ['Kernel stacks and page tables per connection', 'B', 'lower'],
+  fairness_jain: ['Fairness (Jain)', '', 'higher'],
+  never_served: ['Connections never served', '', 'lower'],
+  bytes_per_s: ['Bytes echoed', 'B/s', 'higher'],
+  server_cores_used: ['Server cores used', '', 'lower'],
+  client_cpu_us_per_req: ['Client CPU per request', 'µs', 'lower'],
+  client_cores_used: ['Client cores used', '', 'lower'],
+  floor_us: ['Floor: bare recv and send', 'µs', 'lower'],
+  tcp_retransmits: ['TCP retransmits', '', 'lower'],
+  listen_overflows: ['Listen queue overflows', '', 'lower'],
+  steal_pct: ['Steal', '%', 'lower'],
 };
 
 function unitOf(key) {
@@ -45,10 +45,10 @@ function unitOf(key) {
   return /_per_s$/.test(key) ? '/s' : '';
 }
 
-// {key, title, unit, better}: better is 'less' or 'more'.
+// {key, title, unit, better}: better is 'lower' or 'higher'.
 export function metric(key) {
   const known = Object.hasOwn(METRICS, key) ? METRICS[key] : null;
-  const [title, unit, better] = known ?? [key.replaceAll('_', ' '), unitOf(key), 'less'];
+  const [title, unit, better] = known ?? [key.replaceAll('_', ' '), unitOf(key), 'lower'];
   return { key, title, unit, better };
 }
 export const METRIC_KEYS = Object.keys(METRICS);
@@ -69,36 +69,65 @@ export const PARAMETERS = {
 export const parameter = (key) =>
   Object.hasOwn(PARAMETERS, key) ? PARAMETERS[key] : key.replaceAll('_', ' ');
 
-const MEMORY = /^(rss|kernel|task)_bytes_per_conn$/;
-const CPU = /^(server|client)_.*(_per_req|_used)$|_per_req$|^events_per_wait$|^floor/;
-const speed = (key) => !MEMORY.test(key) && !CPU.test(key);
-const all = () => true;
-const none = () => false;
-// What a flag means, and which metrics it voids: the rules of bench/summary.c.
+// ---- Flags and verdicts ------------------------------------------------------------------------
+//
+// Decided in bench/results/summary.c and results/README.md; tests/report/words.test.mjs holds these
+// tables to them.
+
+// A flag voids classes of metrics: how fast it was, how evenly that was shared, what a request
+// cost, what a connection took.
+function classOf(key) {
+  if (key === 'fairness_jain') return 'share';
+  if (/^(rss|kernel|task)_bytes_per_conn$/.test(key)) return 'memory';
+  return /_per_req$|_cores_used$|^events_per_wait$|^floor/.test(key) ? 'cpu' : 'speed';
+}
+const SPEED = ['speed', 'share'];
+const EVERYTHING = [...SPEED, 'cpu', 'memory'];
+// flag: [what it means, the classes it voids]
 const FLAGS = {
-  client_bound: [
-    'the load was busier than the server: throughput and latency are the load’s',
-    speed,
-  ],
-  rate_missed: ['less than 99 % of the offered rate was sent', speed],
-  slip_high: ['the load itself was late', speed],
-  unanswered: ['messages were sent and never answered', speed],
-  datagrams_lost: ['too many datagrams were lost', speed],
-  in_turn: [
-    'connections waited for a turn that did not come, as the model has it',
-    (key) => speed(key) && key !== 'fairness_jain',
-  ],
-  noisy_host: ['the host was busy with something else, or CPU time was stolen', speed],
-  shared_core: ['server and load shared a core', speed],
-  short_of_connections: ['fewer connections stood than were asked for', all],
-  errors: ['connections broke or bytes were wrong', all],
-  server_exit: ['the server did not end with exit status 0', none],
-  halves_differ: ['the two halves of the trial differ by more than the noise floor', none],
-  outlier: ['far from the other trials of its cell; kept', none],
+  client_bound: ['the load was busier than the server: it, not the server, set the pace', SPEED],
+  rate_missed: ['less than 99 % of the offered rate was sent', SPEED],
+  slip_high: ['the load itself was late', SPEED],
+  unanswered: ['messages were sent and never answered', SPEED],
+  datagrams_lost: ['too many datagrams were lost', SPEED],
+  in_turn: ['connections waited for a turn that never came, as the model has it', ['speed']],
+  noisy_host: ['other programs kept the host busy, or CPU time was stolen', SPEED],
+  shared_core: ['server and load shared a core', SPEED],
+  short_of_connections: ['fewer connections were established than asked for', EVERYTHING],
+  errors: ['connections broke or bytes were wrong', EVERYTHING],
+  edges_late: ['the CPU clocks were read too late, so there is no CPU time', []],
+  server_exit: ['the server did not end with exit status 0', []],
+  halves_differ: ['the two halves of the trial differ by more than the noise floor', []],
+  outlier: ['far from the other trials of its cell; kept', []],
 };
+export const FLAG_KEYS = Object.keys(FLAGS);
 export const flagWords = (flag) =>
   Object.hasOwn(FLAGS, flag) ? FLAGS[flag][0] : 'see results/README.md';
-export const flagVoids = (flag, key) => Object.hasOwn(FLAGS, flag) && FLAGS[flag][1](key);
+export const flagVoids = (flag, key) =>
+  Object.hasOwn(FLAGS, flag) && FLAGS[flag][1].includes(classOf(key));
+
+// A verdict of summary.csv or `muxbench compare`: what it means, how it looks, whether it is proven.
+export const TIE = '~';
+const VERDICTS = {
+  baseline: { words: 'the baseline', style: 'level', proven: false },
+  better: { words: 'better', style: 'better', proven: true },
+  worse: { words: 'worse', style: 'worse', proven: true },
+  [TIE]: { words: 'no difference can be claimed', style: 'level', proven: false },
+  void: { words: 'a flag forbids a claim', style: 'level', proven: false },
+  '': { words: 'too few blocks for a claim', style: 'level', proven: false },
+};
+export const VERDICT_KEYS = Object.keys(VERDICTS);
+export const PROVEN_KEYS = VERDICT_KEYS.filter((key) => VERDICTS[key].proven);
+export const verdict = (key) =>
+  Object.hasOwn(VERDICTS, key) ? VERDICTS[key] : { words: key, style: 'level', proven: false };
+// What stands before a ratio that proves nothing, and what that means.
+export const tieSign = (key) => (key === TIE ? `${TIE} ` : '');
+export const TIE_LEGEND = `${TIE}: ${VERDICTS[TIE].words}`;
+
+// What became of a trial, from best to worst. The first two were measured.
+const STATUSES = ['ok', 'invalid', 'skipped', 'failed'];
+export const isMeasured = (status) => status === 'ok' || status === 'invalid';
+export const worseStatus = (a, b) => (STATUSES.indexOf(b) > STATUSES.indexOf(a) ? b : a);
 
 // ---- Numbers ---------------------------------------------------------------------------------
 
@@ -138,7 +167,7 @@ function stepped(v, unit, figures) {
   return `${digits(v / size, figures)} ${name}`;
 }
 
-// A value for reading: "12.4 µs", "1.24 ms", "84,120". null: an en dash.
+// A value for people: "12.4 µs", "1.24 ms", "84,120". null: an en dash.
 export function show(unit, v) {
   if (v === null || v === undefined) return '–';
   if (v === 0) return '0';
@@ -146,7 +175,7 @@ export function show(unit, v) {
   const text = grouped(digits(v));
   return unit === '×' ? `${text}×` : unit === '%' ? `${text} %` : text;
 }
-// The same for an axis: as short as can be.
+// The same for an axis, as short as possible.
 export function tick(unit, v) {
   if (v === 0) return '0';
   if (STEPS[unit])
@@ -157,7 +186,7 @@ export function tick(unit, v) {
   const short = size >= 1e6 ? [v / 1e6, 'M'] : size >= 1e3 ? [v / 1e3, 'k'] : [v, ''];
   return grouped(Number(short[0].toPrecision(3))) + short[1];
 }
-// "[4.26, 4.50]": without the unit where it is the one of the figure beside it.
+// "[4.26, 4.50]": without the unit if the figure beside it has the same one.
 export function showRange(unit, beside, low, high) {
   if (low === null || high === null) return '';
   const suffix = / .*$/.exec(show(unit, beside))?.[0] ?? '';

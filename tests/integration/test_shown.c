@@ -1,5 +1,6 @@
-/* test_shown.c: what an experiment shows of servers that differ in kind: those that serve few at a
- * time, those that refuse an --accept policy, and how connections are spread over workers. */
+/* test_shown.c: what an experiment shows of servers that differ in kind: of those that serve a few
+ * connections at a time, of those that refuse an --accept policy, and of how connections are spread
+ * over workers. */
 #include "tests/support.h"
 
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 
 static struct test_result result;
 
-/* Others wait in the queue: measured, invalid for that reason alone, and nobody is in error. */
+/* Connections that wait in the queue make a trial invalid, for that reason alone: no errors. */
 static void who_waits_in_turn_is_shown(void **state) {
   (void)state;
   test_write_config("turn",
@@ -31,7 +32,7 @@ static void who_waits_in_turn_is_shown(void **state) {
     assert_false(row_has_flag(one, "in_turn"));
     assert_false(row_has_flag(one, "errors"));
     if (strcmp(row_text(many, COL_status), "failed") == 0)
-      continue; /* a host that is far too busy */
+      continue; /* the host is far too busy */
     assert_false(row_has_flag(many, "errors"));
     int waiting = 30 - expected[i].at_a_time;
     assert_int_equal(row_has_flag(many, "in_turn"), waiting > 0);
@@ -77,7 +78,7 @@ static void more_than_the_queue_holds_is_skipped(void **state) {
   rows_free(&rows);
 }
 
-/* A short connection's turn comes: nothing to flag. */
+/* Every short connection gets its turn: nothing to flag. */
 static void turns_come_to_short_connections(void **state) {
   (void)state;
   test_write_config("short",
@@ -93,7 +94,8 @@ static void turns_come_to_short_connections(void **state) {
   rows_free(&rows);
 }
 
-/* One cell with one worker, one per policy with two; what a backend refuses is skipped, and why. */
+/* One cell with one worker, one per policy with two; what a backend refuses is skipped, with the
+ * reason. */
 static void workers_and_policies_span_a_matrix(void **state) {
   (void)state;
   test_write_config(
@@ -138,14 +140,14 @@ static void workers_and_policies_span_a_matrix(void **state) {
       continue;
     }
     if (strstr(reason, "no message was echoed") != NULL)
-      continue; /* a host that is far too busy */
+      continue; /* the host is far too busy */
     measured++;
     if (workers != 2)
       fail_msg("%s, %s: %s, %s", cell, label, row_text(row, COL_status), reason);
     assert_true(accepted[0] + accepted[1] >= row_number(row, COL_completed));
     assert_true(balance >= 0.5 && balance <= 1);
     if (strstr(cell, "handoff") != NULL && !(balance > 0.99))
-      fail_msg("%s: dealt in turn, but %u and %u", label, accepted[0], accepted[1]);
+      fail_msg("%s: handed off in turn, but %u and %u", label, accepted[0], accepted[1]);
   }
   assert_in_range(measured, 5, 10);
   json_decref(run);

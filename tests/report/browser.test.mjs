@@ -69,16 +69,24 @@ const ink = (page) =>
     ]),
   );
 
-test('opens without complaint in under two seconds and draws every chart', async (t) => {
+// CPU time of the main thread, so that a busy host does not matter.
+async function cpuSecondsOfLoading(page) {
+  const session = await page.context().newCDPSession(page);
+  await session.send('Performance.enable', { timeDomain: 'threadTicks' });
+  await page.reload();
+  await page.waitForSelector('html[data-ready]', { timeout: 15_000 });
+  const { metrics } = await session.send('Performance.getMetrics');
+  return metrics.find(({ name }) => name === 'TaskDuration').value;
+}
+
+test('opens without complaint in two seconds of CPU time and draws every chart', async (t) => {
   for (const [dir, least] of [
     [run, 7],
     [dense, 10],
   ]) {
     const page = await open(t, dir);
-    const { domContentLoadedEventEnd } = await page.evaluate(() =>
-      performance.getEntriesByType('navigation')[0].toJSON(),
-    );
-    assert.ok(domContentLoadedEventEnd < 2000, `${domContentLoadedEventEnd} ms`);
+    const seconds = await cpuSecondsOfLoading(page);
+    assert.ok(seconds > 0.01 && seconds < 2, `${seconds} s`);
     const charts = await ink(page);
     assert.ok(charts.length >= least, JSON.stringify(charts));
     for (const [name, marks] of charts) assert.ok(marks > 10, `${name}: ${marks} marks`);
@@ -101,9 +109,17 @@ test('question, answer and ranking stand on the first screen', async (t) => {
   );
 });
 
+function median(fields) {
+  const values = fields.filter((v) => v !== '').map(Number);
+  values.sort((a, b) => a - b);
+  const half = values.length >> 1;
+  return values.length % 2 === 1 ? values[half] : (values[half - 1] + values[half]) / 2;
+}
+
 test('numbers in the page are those of summary.csv, in every cell', async (t) => {
   const page = await open(t, run);
   const rows = readRows(join(run, 'summary.csv'));
+  const trials = readRows(join(run, 'measurements.csv'));
   const cells = new Set();
   let compared = 0;
   for (const loop of [/^closed loop/, /^open loop/])
@@ -115,11 +131,11 @@ test('numbers in the page are those of summary.csv, in every cell', async (t) =>
         tds.map((td) => [td.closest('tr').dataset.label, td.dataset.metric, td.dataset.value]),
       );
       for (const [label, metric, value] of shown) {
-        const row = rows.find(
-          (r) => r.cell_id === cell && r.label === label && r.metric === metric,
-        );
-        if (metric === 'floor_ratio') continue; // a median of the trials, not in summary.csv
-        assert.equal(Number(value), Number(row.median), `${cell} ${label} ${metric}`);
+        const own = (r) => r.cell_id === cell && r.label === label;
+        const row = rows.find((r) => own(r) && r.metric === metric);
+        // never_served has no verdicts: the page shows the median of the trials.
+        const wanted = row?.median ?? median(trials.filter(own).map((r) => r[metric]));
+        assert.equal(Number(value), Number(wanted), `${cell} ${label} ${metric}`);
         compared++;
       }
       cells.add(cell);

@@ -1,9 +1,12 @@
 // fabricate.mjs: writes run directories that no benchmark would: hostile names, one trial, a
-// thousand cells, empty and broken files. Real figures come from real runs (report.test.mjs).
+// thousand cells, empty and broken files. Real figures come from real runs (realRun in
+// support.mjs).
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const COLUMNS = (
+import { PROVEN_KEYS, TIE, verdict } from '../../scripts/report/words.mjs';
+
+export const COLUMNS = (
   'schema_version,run_id,experiment,cell_id,block,trial,backend,label,params,transport,workers,threads,mode,loop,' +
   'arrival,connections,idle_connections,payload_bytes,depth,offered_per_s,duration_s,established,sent,completed,completed_per_s,' +
   'bytes_per_s,in_flight_end,errors_connect,errors_reset,errors_timeout,errors_mismatch,errors_closed,response_p50_us,' +
@@ -11,7 +14,7 @@ const COLUMNS = (
   'slip_p99_us,connect_p50_us,connect_p99_us,connect_max_us,server_user_us_per_req,server_system_us_per_req,server_cpu_us_per_req,' +
   'server_cores_used,client_cpu_us_per_req,client_cores_used,syscalls_per_req,context_switches_per_req,events_per_wait,' +
   'rss_bytes_per_conn,kernel_bytes_per_conn,fairness_jain,never_served,floor_us,floor_ratio,tcp_retransmits,listen_overflows,' +
-  'steal_pct,status,flags'
+  'steal_pct,status,flags,cpu_pressure_pct,connections_per_worker,worker_balance_jain,task_bytes_per_conn'
 ).split(',');
 const SUMMARY =
   'cell_id,label,metric,n,median,low,high,baseline,ratio,ratio_low,ratio_high,p_holm,verdict,noise,rank_low,rank_high'.split(
@@ -38,7 +41,7 @@ const field = (v) =>
     : /[",\r\n]/.test(String(v))
       ? `"${String(v).replaceAll('"', '""')}"`
       : String(v);
-const csv = (rows) => rows.map((row) => row.map(field).join(',')).join('\r\n') + '\r\n';
+export const csv = (rows) => rows.map((row) => row.map(field).join(',')).join('\r\n') + '\r\n';
 
 // A small generator of its own, so that the files are the same every time.
 function random(seed) {
@@ -48,6 +51,7 @@ function random(seed) {
     return state / 2 ** 32;
   };
 }
+const proven = (style) => PROVEN_KEYS.find((key) => verdict(key).style === style);
 const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
 
 function trial(dice, weight, p) {
@@ -75,7 +79,7 @@ function trial(dice, weight, p) {
 }
 
 // The rows of summary.csv for one cell. The intervals are the plain range of the blocks: these
-// files are for the look and the limits of the report, the statistics are bench/summary.c's.
+// files are for the look and the limits of the report, the statistics are bench/results/'s.
 function summarise(id, baseline, measured, blocks) {
   const rows = [];
   for (const key of SUMMED) {
@@ -85,22 +89,22 @@ function summarise(id, baseline, measured, blocks) {
       const base = measured.get(baseline)?.map((m) => m[key]);
       const ratios = base ? values.map((v, i) => v / base[i]) : [1];
       const [low, high] = [Math.min(...ratios), Math.max(...ratios)];
-      const better = low <= 1 && high >= 1 ? '~' : high < 1 === less ? 'better' : 'worse';
+      const word = low <= 1 && high >= 1 ? TIE : proven(high < 1 === less ? 'better' : 'worse');
       return {
         label,
         values,
         ratio: median(ratios),
         low,
         high,
-        verdict: label === baseline ? 'baseline' : better,
+        verdict: label === baseline ? 'baseline' : word,
       };
     });
-    const proven = (a, b) => (less ? a.high < b.low : a.low > b.high);
+    const beyond = (a, b) => (less ? a.high < b.low : a.low > b.high);
     for (const f of found) {
       const sure = blocks >= 6;
       const compared = sure && f.label !== baseline;
-      const beaten = found.filter((o) => proven(o, f)).length;
-      const beats = found.filter((o) => proven(f, o)).length;
+      const beaten = found.filter((o) => beyond(o, f)).length;
+      const beats = found.filter((o) => beyond(f, o)).length;
       rows.push([
         id,
         f.label,
@@ -195,7 +199,7 @@ export function fabricate(
     join(dir, 'run.json'),
     JSON.stringify({
       schema_version: 1,
-      status: 'complete',
+      status: 'finished',
       argv: ['muxbench', 'run', 'x.cfg'],
       seed: 1,
     }),
@@ -206,6 +210,17 @@ export function fabricate(
   );
   return dir;
 }
+
+// Two backends at two points.
+export const small = (dir, extra = {}) =>
+  fabricate(dir, {
+    backends: [
+      ['a', 'poll', 1.2],
+      ['b', 'epoll-lt', 1],
+    ],
+    cells: [{ connections: 1 }, { connections: 100 }],
+    ...extra,
+  });
 
 export const THIRTEEN = [
   ['poll', 'poll', 1.3],

@@ -1,7 +1,7 @@
 // support.mjs: what the report's tests share: building a report as a user would, and reading back
 // what is in it.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,14 +12,16 @@ const REPORT = fileURLToPath(new URL('../../scripts/report/report.mjs', import.m
 export const MUXBENCH =
   process.env.MUXBENCH ?? fileURLToPath(new URL('../../build/muxbench', import.meta.url));
 
-// {status, out, err} of building the report of these run directories.
-export function report(...args) {
-  const done = spawnSync(process.execPath, [REPORT, ...args], {
-    encoding: 'utf8',
-    timeout: 180_000,
-  });
+// {status, out, err} of a program that has ended.
+function ended(program, args, env) {
+  const options = { encoding: 'utf8', timeout: 180_000, env: { ...process.env, ...env } };
+  const done = spawnSync(program, args, options);
   return { status: done.status, out: done.stdout, err: done.stderr };
 }
+// ... of building the report of these run directories, and of the program itself.
+export const reportIn = (env, ...args) => ended(process.execPath, [REPORT, ...args], env);
+export const report = (...args) => reportIn({}, ...args);
+export const muxbench = (args, env = {}) => ended(MUXBENCH, args, env);
 
 // Makes a run directory by a short real run (real.cfg) below `out`, which also builds its report.
 // REPORT_RUN names one that is there already. Returns its path.
@@ -42,6 +44,13 @@ export function scratch(t) {
   t.after(() => rmSync(dir, { recursive: true, force: true }));
   return dir;
 }
+
+// The names of what a report consists of, and of what an interrupted one would leave.
+export const drawnFiles = (dir) =>
+  readdirSync(dir, { recursive: true })
+    .filter((name) => /\.(svg|html)$/.test(name))
+    .sort();
+export const leftovers = (dir) => readdirSync(dir).filter((name) => /tmp-|old-/.test(name));
 
 export function readRows(path) {
   const rows = [];
