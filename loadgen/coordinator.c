@@ -193,7 +193,7 @@ static void show_progress(struct coordinator *k, int64_t now) {
     established += atomic_load_explicit(&k->workers[i].told.established, memory_order_relaxed);
   }
   static const char *const names[] = {"connecting", "holding", "warming up", "measuring",
-                                      "draining",   "holding", "proving",    "done"};
+                                      "draining",   "holding", "checking",   "done"};
   char rate[MUX_UNIT_TEXT];
   char p99[MUX_UNIT_TEXT] = "-";
   double seconds = (double)(now - k->progress_ns + PROGRESS_NS) / (double)MUX_S;
