@@ -15,6 +15,6 @@ const char *mux_accept_refusal(const struct mux_backend *backend, enum mux_addr_
   if (accept == MUX_ACCEPT_HANDOFF && kind == MUX_ADDR_UDP)
     return "UDP has no connections";
   if (accept == MUX_ACCEPT_EXCLUSIVE && (backend->flags & MUX_WAKES_ONE) == 0)
-    return "only epoll and io_uring can wake one of those who wait (EPOLLEXCLUSIVE)";
+    return "only epoll and io_uring can wake one waiting worker (EPOLLEXCLUSIVE)";
   return NULL;
 }

@@ -1,17 +1,17 @@
-/* accept.h: the policies of --accept (enum mux_accept): their names, which one is the default, and
- * who can have which. For `serve`, and for experiments that skip what would be refused. */
+/* accept.h: the policies of --accept (enum mux_accept): their names, the default, and which backend
+ * supports which. For `serve`, and for experiments, which skip what would be refused. */
 #ifndef MUX_ACCEPT_H
 #define MUX_ACCEPT_H
 
 #include "backends/mux_backend.h"
 #include "common/addr.h"
 
-/* Of MUX_ACCEPT_REUSEPORT and those after it; NULL ends them. */
+/* From MUX_ACCEPT_REUSEPORT on; NULL-terminated. */
 extern const char *const mux_accept_names[];
 
 enum mux_accept mux_accept_default(const struct mux_backend *backend, enum mux_addr_kind kind);
 
-/* Why this backend cannot accept that way on such an address, or NULL: it can. */
+/* Why this backend cannot accept that way on such an address, or NULL if it can. */
 const char *mux_accept_refusal(const struct mux_backend *backend, enum mux_addr_kind kind,
                                enum mux_accept accept);
 

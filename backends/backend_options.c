@@ -10,9 +10,11 @@
 #include "common/cli.h"
 #include "common/units.h"
 
+enum { MAX_KEY = 31, MAX_CHOICES = 32, MAX_LINE = 200 };
+
 static const char *const flag_words[] = {"off", "on", NULL};
 
-/* snprintf() behind what out holds already. */
+/* Like snprintf(), but appends to what out holds. */
 __attribute__((format(printf, 3, 4))) static void append(char *out, size_t out_bytes,
                                                          const char *format, ...) {
   size_t used = strlen(out);
@@ -78,7 +80,24 @@ static int parse_value(const struct mux_option *row, const char *text, int64_t *
 }
 
 static bool is_key(const char *key) {
-  return *key != 0 && key[strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789-")] == 0;
+  size_t length = strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789-");
+  return length > 0 && length <= MAX_KEY && key[length] == 0;
+}
+
+bool mux_is_line(const char *text) {
+  size_t length = strnlen(text, MAX_LINE + 1);
+  for (size_t i = 0; i < length; i++)
+    if (text[i] < ' ' || text[i] > '~')
+      return false;
+  return length <= MAX_LINE;
+}
+
+static bool are_choices(const char *const *choices) {
+  size_t count = 0;
+  while (choices != NULL && count <= MAX_CHOICES && choices[count] != NULL)
+    if (!is_key(choices[count++]))
+      return false;
+  return count > 0 && count <= MAX_CHOICES;
 }
 
 /* What is wrong with a row; NULL if nothing is. */
@@ -88,15 +107,16 @@ static const char *fault_of(const struct mux_option *table, const struct mux_opt
     return "its key is not made of a-z, 0-9 and '-'";
   for (const struct mux_option *before = table; before < row; before++)
     if (strcmp(before->key, row->key) == 0)
-      return "there are two of it";
+      return "it is there twice";
   if (row->kind < MUX_OPT_FLAG || row->kind > MUX_OPT_CHOICE)
-    return "it is of no known kind";
-  if (row->help == NULL)
-    return "it has no help";
-  if (row->kind == MUX_OPT_CHOICE && row->choices == NULL)
-    return "it has no choices";
-  if (row->fallback == NULL || parse_value(row, row->fallback, &value) != 0)
-    return "its fallback is not a value of it";
+    return "its kind is unknown";
+  if (row->help == NULL || !mux_is_line(row->help))
+    return "its help is not a line of printable text";
+  if (row->kind == MUX_OPT_CHOICE && !are_choices(row->choices))
+    return "its choices are not made of a-z, 0-9 and '-'";
+  if (row->fallback == NULL || !mux_is_line(row->fallback) ||
+      parse_value(row, row->fallback, &value) != 0)
+    return "its fallback is not one of its values";
   return NULL;
 }
 
@@ -104,8 +124,7 @@ int mux_options_validate(const struct mux_option *table, char *why, size_t why_b
   size_t count = 0;
   for (; table != NULL && table[count].key != NULL; count++) {
     if (count == MUX_MAX_OPTIONS) {
-      snprintf(why, why_bytes, "its options are more than %d, or no NULL key ends them",
-               MUX_MAX_OPTIONS);
+      snprintf(why, why_bytes, "it has more than %d options, or no end of them", MUX_MAX_OPTIONS);
       return -EINVAL;
     }
     const char *fault = fault_of(table, &table[count]);
@@ -122,7 +141,7 @@ int mux_options_validate(const struct mux_option *table, char *why, size_t why_b
 static int bad_value(const struct mux_option *row, const char *text, char *why, size_t why_bytes) {
   char shown[64];
   char domain[256];
-  snprintf(why, why_bytes, "'%s' is not a value of %s, it takes %s",
+  snprintf(why, why_bytes, "'%s' is not a value of %s, which takes %s",
            mux_printable(shown, sizeof shown, text), row->key,
            mux_options_domain(domain, sizeof domain, row));
   return -EINVAL;
@@ -161,7 +180,7 @@ int mux_options_parse(const struct mux_option *table, const char *text,
     char word[128];
     size_t length = strcspn(text, ",");
     if (length >= sizeof word) {
-      snprintf(why, why_bytes, "an option of %zu characters", length);
+      snprintf(why, why_bytes, "an option must not have %zu characters", length);
       return -EINVAL;
     }
     memcpy(word, text, length);

@@ -2,6 +2,7 @@
 #ifndef MUX_BACKEND_OPTIONS_H
 #define MUX_BACKEND_OPTIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,12 +13,15 @@ enum { MUX_MAX_OPTIONS = 32 };
 /* Number of rows; 0 for NULL. */
 size_t mux_options_count(const struct mux_option *table);
 
-/* Whether a table from outside can be used at all. Returns 0, or -EINVAL and what is wrong in why.
- */
+/* Whether a text from outside is one line that can be shown on a terminal: printable ASCII, at most
+ * 200 characters. */
+bool mux_is_line(const char *text);
+
+/* Whether a table from outside can be used. Returns 0, or -EINVAL and what is wrong in why. */
 int mux_options_validate(const struct mux_option *table, char *why, size_t why_bytes);
 
 /* Fills values[row] from text (NULL or "": all defaults). Returns 0, or -EINVAL with the reason in
- * why: an unknown or repeated key, a value that is none, or one out of range. */
+ * why: an unknown or repeated key, or a value that is malformed or out of range. */
 int mux_options_parse(const struct mux_option *table, const char *text,
                       int64_t values[MUX_MAX_OPTIONS], char *why, size_t why_bytes);
 

@@ -124,14 +124,14 @@ static int print_table(void) {
   if (table == NULL)
     return -ENOMEM;
   for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-    /* On a terminal the last is cut to what room is left. */
+    /* On a terminal the last column is cut to fit. */
     scols_table_new_column(table, columns[i], 0,
                            i + 1 == sizeof columns / sizeof *columns ? SCOLS_FL_TRUNC : 0);
   for (size_t i = 0; i < count; i++)
     add_line(table, all[i]);
   int rc = scols_print_table(table);
   scols_unref_table(table);
-  puts("\ntcp and udp: over IPv4 and IPv6. WORKERS any: as many as --workers says.\n");
+  puts("\ntcp and udp: over IPv4 and IPv6. WORKERS any: no limit.\n");
   for (size_t i = 0; i < count; i++)
     print_options(all[i]);
   return rc != 0 ? rc : fflush(stdout) != 0 ? -errno : 0;
@@ -179,7 +179,7 @@ static json_t *transports_json(const struct mux_backend *backend) {
   return array;
 }
 
-/* The policies of --accept that several workers of it can have over TCP. */
+/* The policies of --accept that several workers of this backend support over TCP. */
 static json_t *accept_json(const struct mux_backend *backend) {
   json_t *array = json_array();
   for (int i = 0; mux_accept_names[i] != NULL && backend->max_workers != 1; i++)
@@ -240,7 +240,7 @@ int cmd_list(int argc, char **argv) {
       .parser = parse_option,
       .doc =
           "List the backends: model, transports, workers, limits, whether each can run here, and "
-          "what it is in a line."
+          "a one-line summary."
           "\vExample: muxbench list --json"};
   struct list_args args = {0};
   mux_parse_args(&argp, argc, argv, &args);

@@ -1,10 +1,10 @@
-/* drive.c: the bytes between a socket and its echo, for everybody who waits for readiness, and for
- * those who block.
+/* drive.c: moves bytes between a socket and its echo, for backends that wait for readiness and for
+ * those that block.
  *
  * One message costs one recv and one send: a receive that leaves room in the buffer has emptied the
- * socket (epoll(7), "Do I need to continuously read"), so none is tried to learn that it would
- * block. That proof fails when the stream has a mark in it (EOF, error, urgent data), which pollers
- * report as MUX_HUP; then it reads to the end. */
+ * socket (epoll(7), "Do I need to continuously read"), so no further one is tried only to learn
+ * that it would block. That does not hold when the stream has a mark in it (EOF, error, urgent
+ * data), which pollers report as MUX_HUP; then it reads to the end. */
 #include "backends/core.h"
 
 #include <errno.h>
@@ -17,8 +17,8 @@
 /* Receives per wake-up, so that one firehose does not starve the others. */
 enum { DRIVE_BUDGET = 8 };
 
-/* By the clock that is read without a system call (22 ns, vdso(7)): reading the thread's CPU clock
- * costs more than the few hundred ns that a calibration burns. */
+/* By the clock that can be read without a system call (22 ns, vdso(7)): reading the thread's CPU
+ * clock takes longer than the few hundred ns that a calibration burns. */
 void mux_work(int64_t work_ns) {
   int64_t end = mux_now_ns() + work_ns;
   while (mux_now_ns() < end)
@@ -64,7 +64,7 @@ int mux_drive(struct mux_worker *worker, struct mux_echo *echo, int fd, unsigned
   for (int budget = DRIVE_BUDGET; rc == 0 && readable; budget--) {
     if ((mux_echo_wants(echo) & MUX_READ) == 0)
       break;
-    /* A level-triggered user gets no event for an empty queue, which ends a draining connection. */
+    /* Level triggering reports no event for an empty queue, which ends a draining connection. */
     if (budget <= 0 && !(draining && queue_is_empty(fd)))
       return (int)(mux_echo_wants(echo) | MUX_AGAIN);
     size_t room;
@@ -108,8 +108,8 @@ static int send_all(int fd, const unsigned char *data, size_t bytes) {
   return 0;
 }
 
-/* A blocking receive needs its buffer while it waits, and each connection has a thread or process
- * of its own, so the worker's pool is of no use here. */
+/* A blocking receive needs its buffer while it waits, and each connection has its own thread or
+ * process, so the worker's pool does not help here. */
 int mux_serve_blocking(struct mux_worker *worker, int fd) {
   unsigned char *buffer = malloc(worker->buffer_bytes);
   if (buffer == NULL)

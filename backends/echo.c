@@ -18,7 +18,7 @@ void mux_pool_free(struct mux_pool *pool) {
 
 void *mux_pool_take(struct mux_pool *pool) {
   void *buffer = pool->spare;
-  if (buffer == NULL) /* room for the link, too */
+  if (buffer == NULL) /* with room for the link */
     return malloc(pool->buffer_bytes < sizeof buffer ? sizeof buffer : pool->buffer_bytes);
   memcpy(&pool->spare, buffer, sizeof pool->spare);
   pool->spares--;
@@ -55,7 +55,8 @@ int mux_echo_feed(struct mux_pool *pool, struct mux_echo *echo, const void *data
     if (echo->size > pool->buffer_bytes || n > SIZE_MAX - waiting ||
         need > (size_t)pool->buffer_bytes * MUX_ECHO_OVERSHOOT)
       return -ENOBUFS;
-    /* Larger than the pool's even if it would just fit: release() tells them apart by size. */
+    /* Larger than a buffer of the pool even if it would just fit: release() tells them apart by
+     * size. */
     size_t bytes = need > pool->buffer_bytes ? need : (size_t)pool->buffer_bytes + 1;
     unsigned char *grown = malloc(bytes);
     if (grown == NULL)

@@ -13,8 +13,8 @@
 #include "backends/mux_backend.h"
 
 /* Spare buffers are linked through their first bytes. Invariant: spare holds `spares` buffers, at
- * most MUX_POOL_SPARES; what comes back beyond that is freed, so a burst does not keep its memory.
- */
+ * most MUX_POOL_SPARES. Any more that come back are freed, so that a burst does not keep its
+ * memory. */
 enum { MUX_POOL_SPARES = 64 };
 struct mux_pool {
   void *spare;
@@ -24,7 +24,7 @@ struct mux_pool {
 
 /* buffer_bytes: at least 1. */
 void mux_pool_init(struct mux_pool *pool, uint32_t buffer_bytes);
-/* Frees the spare buffers; those lent must have come back. */
+/* Frees the spare buffers. All buffers must have been given back. */
 void mux_pool_free(struct mux_pool *pool);
 void *mux_pool_take(struct mux_pool *pool); /* NULL: no memory */
 void mux_pool_give(struct mux_pool *pool, void *buffer);
@@ -57,10 +57,10 @@ static inline void mux_echo_sent(struct mux_pool *pool, struct mux_echo *echo, s
     mux_echo_release(pool, echo);
 }
 
-/* Copies in bytes that were received elsewhere. When they do not fit, the waiting bytes move to a
- * buffer of exactly the size needed, once, at most MUX_ECHO_OVERSHOOT times the pool's size; it is
- * then full, so nothing more is read until the peer has drained it. Returns 0, -ENOMEM, or -ENOBUFS
- * beyond the bound. */
+/* Copies in bytes that were received elsewhere. When they do not fit, the waiting bytes move once
+ * to a buffer of exactly the size needed, at most MUX_ECHO_OVERSHOOT times the pool's size. That
+ * buffer is full, so nothing more is read until the peer has drained it. Returns 0, -ENOMEM, or
+ * -ENOBUFS beyond the bound. */
 enum { MUX_ECHO_OVERSHOOT = 2 };
 int mux_echo_feed(struct mux_pool *pool, struct mux_echo *echo, const void *data, size_t n);
 

@@ -1,10 +1,10 @@
-/* epoll.c: epoll(7) in four ways. The kernel keeps the set of descriptors, so a wait
- * costs what is ready, not what is watched.
+/* epoll.c: epoll(7) in four ways. The kernel keeps the set of descriptors, so the cost of a wait
+ * depends on how many are ready, not on how many are watched.
  *
- * Edge-triggered, a connection is added once, for both directions, and epoll_ctl is never called
- * for it again until it ends; EPOLLRDHUP and EPOLLPRI tell when a short receive does not prove that
- * the socket is empty. One-shot, every event costs an epoll_ctl to be told of the next. Spinning,
- * nobody sleeps: a wait costs its call, and a wake-up nothing. */
+ * Edge-triggered: a connection is added once, for both directions, and epoll_ctl is not called for
+ * it again until it ends. EPOLLRDHUP and EPOLLPRI tell when a short receive does not prove that the
+ * socket is empty. One-shot: every event costs an epoll_ctl to get the next one. Spinning: the
+ * worker never sleeps, so a wait costs a system call, and there is no wake-up. */
 #include "backends/mux_backend.h"
 
 #include <errno.h>
@@ -41,7 +41,7 @@ static int epoll_set(void *self, int fd, uint64_t token, unsigned old, unsigned 
   const struct state *state = self;
   (void)slot;
   uint32_t always = state->always;
-  if (fd == state->worker->listen_fd) /* which EPOLLEXCLUSIVE allows little beside */
+  if (fd == state->worker->listen_fd) /* EPOLLEXCLUSIVE allows few other flags */
     always = (always & EPOLLET) |
              (state->worker->accept == MUX_ACCEPT_EXCLUSIVE ? (uint32_t)EPOLLEXCLUSIVE : 0);
   else if (fd == state->worker->stop_fd)
@@ -93,8 +93,7 @@ static const struct mux_poller poller = {
     .open = epoll_open, .set = epoll_set, .wait = epoll_wait_ready, .close = epoll_close};
 
 static const struct mux_backend epoll_lt = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "epoll-lt",
     .summary = "epoll_wait(2), level-triggered",
     .flags = MUX_WAKES_ONE,
@@ -104,8 +103,7 @@ static const struct mux_backend epoll_lt = {
 MUX_BACKEND(epoll_lt);
 
 static const struct mux_backend epoll_et = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "epoll-et",
     .summary = "epoll_wait(2), edge-triggered: every wake-up empties its sockets",
     .flags = MUX_EDGE_TRIGGERED | MUX_WAKES_ONE,
@@ -115,10 +113,9 @@ static const struct mux_backend epoll_et = {
 MUX_BACKEND(epoll_et);
 
 static const struct mux_backend epoll_oneshot = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "epoll-oneshot",
-    .summary = "epoll_wait(2), one-shot: every event is asked for anew",
+    .summary = "epoll_wait(2), one-shot: re-armed after every event",
     .flags = MUX_ONESHOT | MUX_WAKES_ONE,
     .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .poller = &poller,
@@ -126,10 +123,9 @@ static const struct mux_backend epoll_oneshot = {
 MUX_BACKEND(epoll_oneshot);
 
 static const struct mux_backend epoll_spin = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "epoll-spin",
-    .summary = "epoll_wait(2), level-triggered, asked without ever sleeping",
+    .summary = "epoll_wait(2), level-triggered, never sleeping",
     .flags = MUX_SPINS | MUX_WAKES_ONE,
     .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .poller = &poller,

@@ -1,15 +1,15 @@
 /* fork.c: a process per connection, blocking: how inetd and the first web servers did it.
  *
- * The parent accepts, forks and closes its copy of the connection at once, so a child inherits the
- * one that it serves and no other; a second copy anywhere would swallow the FIN. The child closes
- * the listener.
+ * The parent accepts, forks, and closes its copy of the connection at once, so that a child
+ * inherits only the connection that it serves: a second copy anywhere would hold back the FIN. The
+ * child closes the listener.
  *
- * Children are reaped as they end: SIGCHLD's handler makes an eventfd readable. The worker has a
- * process of its own (MUX_PROCESSES), so the signal and waitpid(-1) are its alone.
+ * Children are reaped as they end: SIGCHLD's handler makes an eventfd readable. The worker has its
+ * own process (MUX_PROCESSES), so the signal and waitpid(-1) concern no other worker.
  *
- * To stop, the parent sends SIGTERM: the child's handler does shutdown(SHUT_RD), which makes its
- * receive return what the queue holds and then the end. At the deadline it sends SIGKILL. A child
- * does not outlive its parent either (PR_SET_PDEATHSIG). */
+ * To stop, the parent sends SIGTERM: the child's handler calls shutdown(SHUT_RD), which makes its
+ * receive return what the queue holds and then EOF. At the deadline the parent sends SIGKILL. A
+ * child never outlives its parent (PR_SET_PDEATHSIG). */
 #include "backends/mux_backend.h"
 
 #include <errno.h>
@@ -31,13 +31,13 @@ enum {
 
 struct parent {
   struct mux_worker *worker;
-  uint64_t *alive; /* a bit per pid; pages of it that are never touched cost nothing */
+  uint64_t *alive; /* a bit per pid; pages that are never touched cost nothing */
   uint32_t children;
-  int held; /* accepted, but there could be no process for it yet; or -1 */
+  int held; /* accepted, but no process could be started for it yet; or -1 */
   bool paused;
 };
 
-/* What signal handlers need to know. One worker is one process, one child serves one socket. */
+/* For the signal handlers. One worker is one process, one child serves one socket. */
 static int ended_fd;
 static int served_fd;
 
@@ -88,7 +88,7 @@ static void reap(struct parent *parent) {
   while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
     mark(parent, pid, false);
     parent->children--;
-    parent->paused = false; /* there is room for another */
+    parent->paused = false; /* there is room for another one */
     host->close(parent->worker, -1, status == 0 ? 0 : -ECONNRESET);
   }
 }
@@ -100,15 +100,15 @@ static _Noreturn void child_main(struct mux_worker *worker, int fd, pid_t parent
     _exit(1);
   served_fd = fd;
   handle_signal(SIGTERM, on_told_to_end);
-  handle_signal(SIGINT, SIG_IGN); /* from a terminal, to the whole group: the parent decides */
+  handle_signal(SIGINT, SIG_IGN); /* a terminal sends it to the whole group: the parent decides */
   handle_signal(SIGCHLD, SIG_DFL);
   pthread_sigmask(SIG_SETMASK, signals, NULL);
   close(worker->listen_fd);
   _exit(worker->host->serve_blocking(worker, fd) == 0 ? 0 : 1);
 }
 
-/* Returns 0, or -EAGAIN when there can be no more processes for now (fork(2): limits on processes
- * or memory). Takes fd over, if 0. */
+/* Returns 0 and takes fd over, or -EAGAIN when no more processes can be started for now (fork(2):
+ * limits on processes or memory). */
 static int start_child(struct parent *parent, int fd) {
   sigset_t stop;
   sigset_t before;
@@ -129,7 +129,7 @@ static int start_child(struct parent *parent, int fd) {
   return 0;
 }
 
-/* Returns what accept() said last: -EAGAIN for an empty queue; 0 after a full batch. */
+/* Returns the last result of accept(): -EAGAIN for an empty queue; 0 after a full batch. */
 static int accept_batch(struct parent *parent) {
   struct mux_worker *worker = parent->worker;
   for (int i = 0; i < ACCEPT_BATCH; i++) {
@@ -179,7 +179,7 @@ static int drain(struct parent *parent) {
   struct mux_worker *worker = parent->worker;
   int64_t deadline_ns = worker->host->now_ns() + worker->drain_ns;
   int rc = 0;
-  while (rc == 0 && worker->host->now_ns() < deadline_ns) /* those who came before the signal */
+  while (rc == 0 && worker->host->now_ns() < deadline_ns) /* connections from before the signal */
     rc = accept_batch(parent);
   if (parent->held >= 0)
     worker->host->refuse(worker, parent->held);
@@ -217,8 +217,7 @@ static int fork_run(struct mux_worker *worker) {
 }
 
 static const struct mux_backend backend = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "fork",
     .summary = "a process per connection, blocking",
     .flags = MUX_THREAD_PER_CONNECTION | MUX_PROCESSES,

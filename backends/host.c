@@ -5,23 +5,24 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "backends/dealer.h"
+#include "backends/dispatcher.h"
 #include "backends/registry.h"
 #include "common/cli.h"
 #include "common/clock.h"
 
-/* Connections that died in the queue and are skipped by one call. */
+/* Connections that died in the queue and that one call skips. */
 enum { ACCEPT_SKIPS = 64 };
 
 static int64_t host_now_ns(void) {
   return mux_now_ns();
 }
 
-/* accept(2), "Error handling": already-pending network errors of the new socket are passed on, and
- * are to be treated like EAGAIN by trying again. EPERM is a firewall's. */
+/* accept(2), "Error handling": pending network errors of the new socket are passed on, and should
+ * be treated like EAGAIN by retrying. EPERM comes from a firewall. */
 static bool is_dead_connection(int error) {
   switch (error) {
   case EINTR:
@@ -46,27 +47,46 @@ static bool is_shortage(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-static int host_adopt(struct mux_worker *worker, int fd) {
-  const struct mux_core *core = worker->core;
-  int rc = mux_sock_apply(fd, core->addr, core->sock_options);
-  if (rc == 0)
-    MUX_COUNT(worker, accepted, 1);
-  else
-    close(fd);
-  return rc;
-}
-
-/* accept4(2), or the same from a dealer. */
+/* accept4(2), or the same from the dispatcher. */
 static int take_connection(const struct mux_worker *worker, int flags) {
   if (worker->accept != MUX_ACCEPT_HANDOFF)
     return accept4(worker->listen_fd, NULL, NULL, flags | SOCK_CLOEXEC);
   bool processes = (worker->backend->flags & MUX_PROCESSES) != 0;
-  int fd = mux_dealer_take(worker->listen_fd, processes, mux_draining(worker));
+  int fd = mux_dispatcher_take(worker->listen_fd, processes, mux_draining(worker));
   if (fd < 0)
     errno = -fd;
   else if ((flags & SOCK_NONBLOCK) != 0)
     fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK);
   return fd >= 0 ? fd : -1;
+}
+
+__attribute__((format(printf, 2, 3))) static void host_log(const struct mux_worker *worker,
+                                                           const char *format, ...) {
+  char text[512];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  mux_note("%s: %s", worker->backend->name, text);
+}
+
+/* The first refusal is reported, the others are only counted. */
+static bool is_first_refusal(const struct mux_worker *worker) {
+  return __atomic_load_n(&worker->counters->refused, __ATOMIC_RELAXED) == 0;
+}
+
+static int host_adopt(struct mux_worker *worker, int fd) {
+  const struct mux_core *core = worker->core;
+  int rc = mux_sock_apply(fd, core->addr, core->sock_options);
+  if (rc == 0) {
+    MUX_COUNT(worker, accepted, 1);
+    return 0;
+  }
+  if (is_first_refusal(worker))
+    host_log(worker, "refuses a connection: cannot set its options: %s", strerror(-rc));
+  close(fd);
+  MUX_COUNT(worker, refused, 1);
+  return rc;
 }
 
 int mux_host_accept(struct mux_worker *worker, int flags) {
@@ -82,8 +102,8 @@ int mux_host_accept(struct mux_worker *worker, int flags) {
     }
     int error = errno;
     if (error == EAGAIN || error == EWOULDBLOCK || (error == EINVAL && mux_draining(worker))) {
-      /* The queue of a stopping server is empty: from now on the kernel refuses newcomers, instead
-       * of queueing those whom nobody will serve. */
+      /* The queue of a stopping server is empty: from now on the kernel refuses newcomers instead
+       * of queueing connections that will not be served. */
       if (mux_draining(worker))
         shutdown(worker->listen_fd, SHUT_RDWR);
       return -EAGAIN;
@@ -105,17 +125,6 @@ void mux_host_close(struct mux_worker *worker, int fd, int error) {
     MUX_COUNT(worker, resets, 1);
 }
 
-__attribute__((format(printf, 2, 3))) static void host_log(const struct mux_worker *worker,
-                                                           const char *format, ...) {
-  char text[512];
-  va_list args;
-  va_start(args, format);
-  vsnprintf(text, sizeof text, format, args);
-  va_end(args);
-  mux_note("%s: %s", worker->backend->name, text);
-}
-
-/* Says so once; the rest is counted. */
 static void say_refused(const struct mux_worker *worker, int fd) {
   uint32_t limit = mux_backend_fd_limit(worker->backend, worker->options);
   if (limit != 0 && fd >= (int)limit)
@@ -125,7 +134,7 @@ static void say_refused(const struct mux_worker *worker, int fd) {
 }
 
 void mux_host_refuse(struct mux_worker *worker, int fd) {
-  if (__atomic_load_n(&worker->counters->refused, __ATOMIC_RELAXED) == 0)
+  if (is_first_refusal(worker))
     say_refused(worker, fd);
   if (fd >= 0)
     close(fd);

@@ -1,38 +1,34 @@
-/* libuv.c: the loop under Node.js. Reading and writing are libuv's streams, so that what is
- * measured is the library as its users meet it; accepting is the core's, which counts and sets
+/* libuv.c: the event loop of Node.js. Bytes are read and written by libuv's streams, so that the
+ * library is measured as it is normally used; accepting is the core's, which counts and sets
  * options.
  *
- * Two things to know of it: a read callback with nread == 0 means "would block", not the end; and
- * uv_write() borrows its bytes until it calls back. So what can be sent at once is sent with
- * uv_try_write(), and for the rest there is one write in flight, during which the echo buffer only
- * grows at its end. A full buffer stops reading (uv_read_stop) until the peer has drained it.
+ * Two traps: a read callback with nread == 0 means "would block", not EOF; and uv_write() borrows
+ * its bytes until it calls back. So what can be sent at once is sent with uv_try_write(), and for
+ * the rest there is one write in flight, during which the echo buffer only grows at its end. A full
+ * buffer stops reading (uv_read_stop) until the peer has drained it.
  *
  * mux-library: uv.h -luv libuv1-dev */
 #include "backends/library.h"
 
 #if __has_include(<uv.h>)
 
-#include <stdbool.h>
+#include <pthread.h>
 #include <stdlib.h>
-#include <sys/queue.h>
+#include <sys/socket.h>
 #include <uv.h>
 
 struct server {
+  struct mux_library library;
   uv_loop_t loop;
   uv_poll_t listener;
   uv_poll_t stop;
-  uv_timer_t timer; /* ends a pause of accepting, or the drain */
-  uv_check_t check;
-  struct mux_worker *worker;
-  LIST_HEAD(, connection) connections;
-  uint64_t events; /* since the last count */
-  int error;       /* of the listener */
+  uv_timer_t timer;
+  uv_check_t check; /* after every wait */
   bool is_unix;
-  bool paused;
-  bool draining;
 };
 
 struct connection {
+  struct mux_library_connection common;
   union {
     uv_handle_t handle;
     uv_stream_t stream;
@@ -43,32 +39,32 @@ struct connection {
   uint32_t in_flight; /* bytes of the request; 0: there is none */
   bool reading;
   struct mux_echo echo;
-  struct server *server;
-  LIST_ENTRY(connection) link;
 };
 
-static void resume_accepting(struct server *server);
+static struct mux_worker *worker_of(const struct connection *conn) {
+  return conn->common.library->worker;
+}
 
 static void on_closed(uv_handle_t *handle) {
   struct connection *conn = handle->data;
-  conn->server->worker->host->echo_release(conn->server->worker, &conn->echo);
+  struct mux_worker *worker = worker_of(conn);
+  worker->host->echo_release(worker, &conn->echo);
   free(conn);
 }
 
-static void end_connection(struct connection *conn, int error) {
-  struct server *server = conn->server;
+static void end_connection(struct mux_library_connection *common, int error) {
+  struct connection *conn = (struct connection *)common;
+  struct mux_worker *worker = worker_of(conn);
   if (uv_is_closing(&conn->uv.handle))
     return;
   uv_close(&conn->uv.handle, on_closed); /* closes the fd */
-  server->worker->host->close(server->worker, -1, error);
-  LIST_REMOVE(conn, link);
-  if (server->paused && !server->draining)
-    resume_accepting(server);
+  worker->host->close(worker, -1, error);
+  mux_library_ended(common);
 }
 
 static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *out) {
   struct connection *conn = handle->data;
-  struct mux_worker *worker = conn->server->worker;
+  struct mux_worker *worker = worker_of(conn);
   size_t bytes;
   (void)suggested;
   out->base = worker->host->echo_space(worker, &conn->echo, &bytes);
@@ -78,9 +74,9 @@ static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *out) {
 static void on_written(uv_write_t *request, int status);
 static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buffer);
 
-/* Sends what can be sent and leaves the rest to libuv. Returns 0 or -errno. */
+/* Sends what can be sent at once and leaves the rest to libuv. Returns 0 or -errno. */
 static int send_waiting(struct connection *conn) {
-  struct mux_worker *worker = conn->server->worker;
+  struct mux_worker *worker = worker_of(conn);
   size_t bytes;
   const void *data = worker->host->echo_data(&conn->echo, &bytes);
   if (data == NULL || conn->in_flight > 0)
@@ -99,12 +95,12 @@ static int send_waiting(struct connection *conn) {
   return uv_write(&conn->request, &conn->uv.stream, &buffer, 1, on_written);
 }
 
-/* Brings libuv's view up to date with the echo's, or ends the connection. */
+/* Makes libuv read and write as the echo needs, or ends the connection. */
 static void advance(struct connection *conn) {
   int error = send_waiting(conn);
   unsigned wants = mux_echo_wants(&conn->echo);
   if (error < 0 || wants == 0) {
-    end_connection(conn, error);
+    end_connection(&conn->common, error);
     return;
   }
   bool read = (wants & MUX_READ) != 0;
@@ -114,17 +110,17 @@ static void advance(struct connection *conn) {
     uv_read_stop(&conn->uv.stream);
   conn->reading = read;
   if (error < 0)
-    end_connection(conn, error);
+    end_connection(&conn->common, error);
 }
 
 static void on_written(uv_write_t *request, int status) {
   struct connection *conn = request->handle->data;
-  struct mux_worker *worker = conn->server->worker;
-  conn->server->events++;
+  struct mux_worker *worker = worker_of(conn);
+  conn->common.library->events++;
   if (uv_is_closing(&conn->uv.handle))
     return;
   if (status < 0) {
-    end_connection(conn, status);
+    end_connection(&conn->common, status);
     return;
   }
   worker->host->echo_sent(worker, &conn->echo, conn->in_flight);
@@ -134,9 +130,9 @@ static void on_written(uv_write_t *request, int status) {
 
 static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buffer) {
   struct connection *conn = stream->data;
-  struct mux_worker *worker = conn->server->worker;
+  struct mux_worker *worker = worker_of(conn);
   (void)buffer;
-  conn->server->events++;
+  conn->common.library->events++;
   if (nread > 0)
     worker->host->echo_received(worker, &conn->echo, (size_t)nread);
   else if (nread == UV_EOF)
@@ -144,24 +140,16 @@ static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buffer) 
   if (nread <= 0 && conn->echo.head == conn->echo.tail)
     worker->host->echo_release(worker, &conn->echo);
   if (nread < 0 && nread != UV_EOF)
-    end_connection(conn, (int)nread);
-  else if (nread != 0) /* 0: nothing had come after all */
+    end_connection(&conn->common, (int)nread);
+  else if (nread != 0) /* 0: nothing was there after all */
     advance(conn);
 }
 
-/* No more is to come: libuv reads what the queue holds, and then the end. */
-static void shut_receiving(struct connection *conn) {
-  uv_os_fd_t fd;
-  if (uv_fileno(&conn->uv.handle, &fd) == 0)
-    shutdown(fd, SHUT_RD);
-}
-
-static void add_connection(void *arg, int fd) {
-  struct server *server = arg;
-  struct mux_worker *worker = server->worker;
+static void add_connection(struct mux_library *library, int fd) {
+  struct server *server = (struct server *)library;
   struct connection *conn = calloc(1, sizeof *conn);
   if (conn == NULL) {
-    worker->host->refuse(worker, fd);
+    library->worker->host->refuse(library->worker, fd);
     return;
   }
   int error;
@@ -172,75 +160,79 @@ static void add_connection(void *arg, int fd) {
     uv_tcp_init(&server->loop, &conn->uv.tcp);
     error = uv_tcp_open(&conn->uv.tcp, fd);
   }
-  conn->server = server;
+  conn->common.library = library;
   conn->uv.handle.data = conn;
   if (error < 0) {
     uv_close(&conn->uv.handle, on_closed);
-    worker->host->refuse(worker, fd);
+    library->worker->host->refuse(library->worker, fd);
     return;
   }
-  LIST_INSERT_HEAD(&server->connections, conn, link);
-  if (server->draining)
-    shut_receiving(conn);
+  mux_library_added(library, &conn->common);
   advance(conn);
 }
 
 /* ---- Accepting, stopping -------------------------------------------------------------------- */
 
-static void on_timer(uv_timer_t *timer) {
-  struct server *server = timer->data;
-  if (!server->draining) {
-    resume_accepting(server);
-    return;
-  }
-  while (!LIST_EMPTY(&server->connections))
-    end_connection(LIST_FIRST(&server->connections), -ETIMEDOUT);
-}
-
-static void on_acceptable(uv_poll_t *poll, int status, int events) {
+static void on_listener(uv_poll_t *poll, int status, int events) {
   struct server *server = poll->data;
   (void)status;
   (void)events;
-  int rc = mux_library_accept(server->worker, server->draining, add_connection, server);
-  if (rc == -EMFILE) {
-    server->paused = true;
-    uv_poll_stop(&server->listener);
-    uv_timer_start(&server->timer, on_timer, MUX_ACCEPT_PAUSE_NS / 1000000, 0);
-  } else if (rc != 0) {
-    server->error = rc;
+  mux_library_on_listener(&server->library);
+  if (server->library.error != 0)
     uv_stop(&server->loop);
-  }
 }
 
-static void resume_accepting(struct server *server) {
-  server->paused = false;
-  uv_poll_start(&server->listener, UV_READABLE, on_acceptable);
+static void on_timer(uv_timer_t *timer) {
+  struct server *server = timer->data;
+  mux_library_on_timer(&server->library);
+  if (server->library.expired)
+    mux_library_end_all(&server->library, -ETIMEDOUT);
+}
+
+/* The loop runs until the last connection has ended: nothing else keeps it alive then. */
+static void on_stop(uv_poll_t *poll, int status, int events) {
+  struct server *server = poll->data;
+  (void)status;
+  (void)events;
+  uv_poll_stop(poll);
+  uv_unref((uv_handle_t *)&server->timer);
+  mux_library_on_stop(&server->library);
 }
 
 static void on_check(uv_check_t *check) {
   struct server *server = check->data;
-  mux_library_count(server->worker, &server->events);
+  mux_library_count(&server->library);
 }
 
-/* The loop runs on until the last connection has ended: everything else no longer keeps it. */
-static void on_stop(uv_poll_t *poll, int status, int events) {
-  struct server *server = poll->data;
-  uint64_t drain_ms = (uint64_t)server->worker->drain_ns / 1000000;
-  server->draining = true;
-  on_acceptable(&server->listener, status, events);
-  uv_poll_stop(&server->listener);
-  uv_poll_stop(&server->stop);
-  uv_update_time(&server->loop);
-  uv_timer_start(&server->timer, on_timer, drain_ms, 0);
-  uv_unref((uv_handle_t *)&server->timer);
-  struct connection *conn;
-  LIST_FOREACH(conn, &server->connections, link) {
-    shut_receiving(conn);
-  }
+static void watch_listener(struct mux_library *library, bool on) {
+  struct server *server = (struct server *)library;
+  if (on)
+    uv_poll_start(&server->listener, UV_READABLE, on_listener);
+  else
+    uv_poll_stop(&server->listener);
 }
+
+static void set_timer(struct mux_library *library, int64_t ns) {
+  struct server *server = (struct server *)library;
+  uv_update_time(&server->loop);
+  uv_timer_start(&server->timer, on_timer, (uint64_t)ns / 1000000, 0);
+}
+
+/* Receives no more: libuv reads what the queue holds, and then EOF. */
+static void drain(struct mux_library_connection *common) {
+  uv_os_fd_t fd;
+  if (uv_fileno(&((struct connection *)common)->uv.handle, &fd) == 0)
+    shutdown(fd, SHUT_RD);
+}
+
+static const struct mux_library_calls calls = {.listen = watch_listener,
+                                               .set_timer = set_timer,
+                                               .add = add_connection,
+                                               .drain = drain,
+                                               .end = end_connection};
 
 static int open_server(struct server *server) {
-  struct mux_worker *worker = server->worker;
+  struct mux_worker *worker = server->library.worker;
   int domain = AF_INET;
   socklen_t length = sizeof domain;
   getsockopt(worker->listen_fd, SOL_SOCKET, SO_DOMAIN, &domain, &length);
@@ -254,7 +246,7 @@ static int open_server(struct server *server) {
   if (error == 0)
     error = uv_poll_init(&server->loop, &server->stop, worker->stop_fd);
   if (error == 0)
-    error = uv_poll_start(&server->listener, UV_READABLE, on_acceptable);
+    error = uv_poll_start(&server->listener, UV_READABLE, on_listener);
   if (error == 0)
     error = uv_poll_start(&server->stop, UV_READABLE, on_stop);
   return error;
@@ -266,11 +258,19 @@ static void close_handle(uv_handle_t *handle, void *unused) {
     uv_close(handle, NULL);
 }
 
+/* libuv 1.45 and later may use io_uring; the environment decides, and no call forbids it. Set in
+ * the server's process only, so that foreign servers are measured as they are. */
+static void pin_mechanism(void) {
+  setenv("UV_USE_IO_URING", "0", 1);
+}
+
 static int run(struct mux_worker *worker) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, pin_mechanism);
   struct server *server = calloc(1, sizeof *server);
   if (server == NULL)
     return -ENOMEM;
-  server->worker = worker;
+  server->library = (struct mux_library){.worker = worker, .calls = &calls};
   int error = uv_loop_init(&server->loop);
   if (error < 0) {
     free(server);
@@ -279,10 +279,9 @@ static int run(struct mux_worker *worker) {
   error = open_server(server);
   if (error == 0) {
     uv_run(&server->loop, UV_RUN_DEFAULT);
-    error = server->error;
+    error = server->library.error;
   }
-  while (!LIST_EMPTY(&server->connections))
-    end_connection(LIST_FIRST(&server->connections), error);
+  mux_library_end_all(&server->library, error);
   uv_walk(&server->loop, close_handle, NULL);
   uv_run(&server->loop, UV_RUN_DEFAULT);
   uv_loop_close(&server->loop);
@@ -298,8 +297,7 @@ MUX_LIBRARY_MISSING("libuv", "libuv1-dev")
 #endif
 
 static const struct mux_backend libuv = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "libuv",
     .summary = "libuv streams, the event loop of Node.js",
     .transports = MUX_TCP | MUX_UNIX | MUX_UDP,

@@ -1,13 +1,13 @@
-/* poll.c: poll(2) and ppoll(2). One array of every descriptor, handed to the kernel at every wait
- * and scanned after it. The array has no holes: what is removed is replaced by the last entry.
+/* poll.c: poll(2) and ppoll(2). One array of all descriptors is handed to the kernel at every wait
+ * and scanned afterwards. The array has no holes: an entry that is removed is replaced by the last.
  *
- * ppoll's timeout is in nanoseconds, and it swaps the thread's signal mask for as long as it waits.
- * With poll, a signal that comes after the program has looked at its handler's flag, but before the
- * wait, is slept through; blocked everywhere but in ppoll, it cannot come there (select(2), "The
- * self-pipe trick", of which stop_fd is a kind, tells the rest). Yet a ppoll that finds a
- * descriptor ready returns without delivering any signal: a busy server that blocks SIGTERM outside
- * of it never hears of it. So the mask given here is the thread's own, and what is compared is the
- * price of the swap. */
+ * ppoll's timeout is in nanoseconds, and it swaps the thread's signal mask while it waits. With
+ * poll, a signal that arrives after the program has checked its handler's flag, but before the
+ * wait, goes unnoticed; if it is blocked everywhere except in ppoll, it cannot arrive there
+ * (select(2) has the rest, and the self-pipe trick, of which stop_fd is a kind). But a ppoll that
+ * finds a descriptor ready returns without delivering any signal: a busy server that blocks SIGTERM
+ * outside ppoll would never receive it. So the mask passed here is the thread's own, and what is
+ * compared is the cost of the swap. */
 #include "backends/mux_backend.h"
 
 #include <errno.h>
@@ -129,8 +129,7 @@ static const struct mux_poller poll_poller = {
     .open = poll_open, .set = poll_set, .wait = poll_wait, .close = poll_close};
 
 static const struct mux_backend poll_backend = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "poll",
     .summary = "poll(2): one array, scanned at every wait",
     .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
@@ -142,10 +141,9 @@ static const struct mux_poller ppoll_poller = {
     .open = poll_open, .set = poll_set, .wait = ppoll_wait, .close = poll_close};
 
 static const struct mux_backend ppoll_backend = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "ppoll",
-    .summary = "ppoll(2): poll's array, with a signal mask swapped in at every wait",
+    .summary = "ppoll(2): poll's array, and a signal mask swapped at every wait",
     .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .poller = &ppoll_poller,
 };

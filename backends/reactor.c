@@ -3,12 +3,12 @@
  *
  * A connection is a slot of one table that never moves: pollers may keep addresses of the slots'
  * scratch words. Its token is generation and slot number, so an event for a connection that has
- * ended since, or whose slot serves another by now, is recognised and dropped in one place
+ * ended in the meantime, or whose slot now serves another, is recognised and dropped in one place
  * (find_connection). Free slots are reused last in, first out, so that the busy part stays small.
  *
- * Level- and edge-triggered pollers share everything but two things: an edge-triggered one is told
- * of a connection once, for both directions, and never again; and a connection whose budget is
- * spent goes to a ready list, for no further edge will come for what it has left unread.
+ * Level- and edge-triggered pollers differ in two things: an edge-triggered one is told of a
+ * connection once, for both directions; and a connection whose budget is spent goes to a ready
+ * list, because no further edge will come for what it has left unread.
  *
  * Invariant: a slot is free (fd < 0), or watched by the poller for `wants`. A slot in the ready
  * list is not reused until it is taken off. */
@@ -26,7 +26,7 @@
 enum {
   WAIT_EVENTS = 512,            /* taken from the poller at a time */
   ACCEPT_BATCH = 256,           /* connections taken before the others get a turn */
-  MAX_CONNECTIONS = 4000 * 1000 /* if the fd limit is as good as none; address space only */
+  MAX_CONNECTIONS = 4000 * 1000 /* if the fd limit is practically none; address space only */
 };
 
 static const uint64_t TOKEN_LISTEN = UINT64_MAX;
@@ -65,7 +65,8 @@ struct reactor {
   int64_t resume_at_ns; /* when paused; else 0 */
   int64_t deadline_ns;  /* when draining */
 
-  struct mux_event events[WAIT_EVENTS];
+  struct mux_event *events; /* [WAIT_EVENTS], event_bytes apart */
+  size_t event_bytes;       /* as the poller's compiler had it (struct mux_abi) */
 };
 
 /* ---- Connections ---------------------------------------------------------------------------- */
@@ -130,7 +131,7 @@ static void end_connection(struct reactor *reactor, struct connection *connectio
   mux_host_close(reactor->worker, connection->fd, error);
   drop_connection(reactor, connection);
   if (reactor->resume_at_ns != 0)
-    reactor->resume_at_ns = 1; /* there is room for another: at once */
+    reactor->resume_at_ns = 1; /* there is room for another one: resume at once */
 }
 
 static void add_connection(struct reactor *reactor, int fd) {
@@ -174,8 +175,8 @@ static void serve_connection(struct reactor *reactor, struct connection *connect
     end_connection(reactor, connection, rc);
 }
 
-/* Those whose budget ran out get their next turn. The list is taken off first: they may come back
- * to it. */
+/* Connections whose budget ran out get their next turn. The list is detached first: they may come
+ * back to it. */
 static void run_ready(struct reactor *reactor) {
   uint32_t slot = reactor->ready;
   reactor->ready = NO_SLOT;
@@ -201,6 +202,8 @@ static int accept_batch(struct reactor *reactor) {
     } else if (fd == -EMFILE) {
       reactor->resume_at_ns = mux_now_ns() + MUX_ACCEPT_PAUSE_NS;
       return watch_listener(reactor, false);
+    } else if (fd == -EBUSY) {
+      break;
     } else {
       return fd == -EAGAIN ? 0 : fd;
     }
@@ -209,7 +212,7 @@ static int accept_batch(struct reactor *reactor) {
   return 0;
 }
 
-/* Watching it anew reports what waits in the queue, under edge triggering too. */
+/* Adding the listener again reports what waits in the queue, even when edge-triggered. */
 static int resume_accepting(struct reactor *reactor) {
   if (reactor->resume_at_ns == 0 || mux_now_ns() < reactor->resume_at_ns)
     return 0;
@@ -219,7 +222,7 @@ static int resume_accepting(struct reactor *reactor) {
 
 /* ---- The loop ------------------------------------------------------------------------------- */
 
-/* Whoever is in the queue has connected before the signal, and is served; nobody after that. */
+/* Whatever is in the queue connected before the signal and is served; later connections are not. */
 static int begin_drain(struct reactor *reactor) {
   reactor->draining = true;
   reactor->deadline_ns = mux_now_ns() + reactor->worker->drain_ns;
@@ -253,6 +256,11 @@ static bool is_over(const struct reactor *reactor) {
   return reactor->draining && (reactor->live == 0 || mux_now_ns() >= reactor->deadline_ns);
 }
 
+static const struct mux_event *next_event(const struct reactor *reactor,
+                                          const struct mux_event *event) {
+  return (const void *)((const char *)event + reactor->event_bytes);
+}
+
 static int loop(struct reactor *reactor) {
   struct mux_worker *worker = reactor->worker;
   while (!is_over(reactor)) {
@@ -264,14 +272,14 @@ static int loop(struct reactor *reactor) {
     MUX_COUNT(worker, events, n);
     bool accept_now = reactor->accept_more;
     bool stop_now = false;
-    for (int i = 0; i < n; i++) {
-      const struct mux_event *event = &reactor->events[i];
+    const struct mux_event *event = reactor->events;
+    for (int i = 0; i < n; i++, event = next_event(reactor, event)) {
       struct connection *connection = find_connection(reactor, event->token);
       if (connection != NULL)
         serve_connection(reactor, connection, event->ready);
       else if (event->token == TOKEN_LISTEN)
         accept_now = true;
-      else if (event->token == TOKEN_STOP) /* which a spinning poller always reports */
+      else if (event->token == TOKEN_STOP) /* a spinning poller always reports it */
         stop_now = mux_draining(worker);
     }
     run_ready(reactor);
@@ -292,12 +300,16 @@ static int open_reactor(struct reactor *reactor) {
     return -errno;
   reactor->slots =
       limit.rlim_cur < MAX_CONNECTIONS ? (uint32_t)limit.rlim_cur : (uint32_t)MAX_CONNECTIONS;
-  /* Reserved, not used: a page of it costs memory once a connection needs it. */
+  /* Reserved only: a page costs memory once a connection uses it. */
   void *table = mmap(NULL, reactor->slots * sizeof *reactor->table, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (table == MAP_FAILED)
     return -errno;
   reactor->table = table;
+  reactor->event_bytes = reactor->worker->backend->abi.event_bytes;
+  reactor->events = calloc(WAIT_EVENTS, reactor->event_bytes);
+  if (reactor->events == NULL)
+    return -ENOMEM;
   int rc = reactor->poller->open(&reactor->self, reactor->worker);
   if (rc == 0)
     rc = reactor->poller->set(reactor->self, reactor->worker->stop_fd, TOKEN_STOP, 0, MUX_READ,
@@ -315,6 +327,7 @@ static void close_reactor(struct reactor *reactor) {
     reactor->poller->close(reactor->self);
     munmap(reactor->table, reactor->slots * sizeof *reactor->table);
   }
+  free(reactor->events);
   free(reactor);
 }
 

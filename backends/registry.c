@@ -13,7 +13,7 @@
 extern const struct mux_backend *const __start_mux_backends[] __attribute__((weak));
 extern const struct mux_backend *const __stop_mux_backends[] __attribute__((weak));
 
-enum { MAX_BACKENDS = 64, NAME_BYTES = 31 };
+enum { MAX_BACKENDS = 64 };
 
 static int by_name(const void *a, const void *b) {
   const struct mux_backend *const *first = a;
@@ -71,31 +71,4 @@ uint32_t mux_backend_fd_limit_of(const struct mux_backend *backend, const char *
   if (mux_options_parse(backend->options, options, values, why, sizeof why) != 0)
     mux_options_parse(backend->options, NULL, values, why, sizeof why);
   return mux_backend_fd_limit(backend, values);
-}
-
-static bool is_name(const char *name) {
-  size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
-  return length > 0 && length <= NAME_BYTES && name[length] == 0;
-}
-
-int mux_backend_validate(const struct mux_backend *backend, char *why, size_t why_bytes) {
-  const struct mux_poller *poller = backend->poller;
-  if (backend->name == NULL)
-    snprintf(why, why_bytes, "it has no name");
-  else if (!is_name(backend->name))
-    snprintf(why, why_bytes, "its name is not 1 to %d characters of a-z, 0-9 and '-'", NAME_BYTES);
-  else if (backend->summary == NULL)
-    snprintf(why, why_bytes, "it has no summary");
-  else if (backend->transports == 0)
-    snprintf(why, why_bytes, "it names no transport");
-  else if (poller == NULL && backend->run == NULL)
-    snprintf(why, why_bytes, "it has neither a poller nor run()");
-  else if (poller != NULL && backend->run != NULL)
-    snprintf(why, why_bytes, "it has both a poller and run(); exactly one is wanted");
-  else if (poller != NULL && (poller->open == NULL || poller->set == NULL || poller->wait == NULL ||
-                              poller->close == NULL))
-    snprintf(why, why_bytes, "its poller lacks one of open, set, wait and close");
-  else
-    return mux_options_validate(backend->options, why, why_bytes);
-  return -EINVAL;
 }

@@ -1,4 +1,4 @@
-/* registry.h: finds backends. Those of the tree register themselves in a linker section
+/* registry.h: finds backends. Those in the tree register themselves in a linker section
  * (MUX_BACKEND); others are loaded from a shared object (MUX_PLUGIN). */
 #ifndef MUX_REGISTRY_H
 #define MUX_REGISTRY_H
@@ -8,39 +8,31 @@
 
 #include "backends/mux_backend.h"
 
-/* The backends of the tree by name, NULL-terminated; they are the program's. */
+/* The backends in the tree, sorted by name and NULL-terminated. They belong to the program. */
 const struct mux_backend *const *mux_registry_all(size_t *count);
 
-/* A backend of the tree, or NULL. */
+/* A backend in the tree, or NULL. */
 const struct mux_backend *mux_registry_find(const char *name);
 
-/* Their names in one line: "epoll-et, epoll-lt, …". Returns out. */
+/* Their names on one line: "epoll-et, epoll-lt, …". Returns out. */
 char *mux_registry_names(char *out, size_t out_bytes);
 
-/* Whether it can run here, asking its probe. Returns 0 or -errno with the reason in why. */
+/* Asks a backend's probe whether it can run here. Returns 0, or -errno with the reason in why. */
 int mux_backend_probe(const struct mux_backend *backend, char *why, size_t why_bytes);
 
-/* The first descriptor it cannot hold, 0 if there is none: with these values of its options, or
- * with
- * --options as typed (NULL, or what does not parse: the defaults). */
+/* The first descriptor that a backend cannot hold, 0 if there is no limit: with these values of its
+ * options, or with --options as typed (NULL or text that does not parse: the defaults). */
 uint32_t mux_backend_fd_limit(const struct mux_backend *backend, const int64_t *options);
 uint32_t mux_backend_fd_limit_of(const struct mux_backend *backend, const char *options);
 
-/* Whether it keeps to the interface. Returns 0, or -EINVAL and what is wrong in why. */
-int mux_backend_validate(const struct mux_backend *backend, char *why, size_t why_bytes);
-
-/* True for what --backend takes as a file: it ends in ".so" or has a slash. */
+/* True if --backend takes the text for a file: it ends in ".so" or has a slash. */
 bool mux_plugin_is_path(const char *text);
 
-/* Loads a plug-in for the rest of the program's life. Returns 0 and *backend, or -ENOENT (no such
- * file), -ENOEXEC (not a shared object that can be loaded), -EINVAL (not a plug-in of this
- * interface) with the reason in why. */
+/* Loads a plug-in for the rest of the program's life, after a child process has tried it and asked
+ * its probe: what is loaded can run here. Returns 0 and *backend, or with the reason in why -ENOENT
+ * (no such file), -ENOEXEC (cannot be loaded, or crashes, hangs or ends the process), -EINVAL (not
+ * a plug-in for this interface), or the -errno of its probe. */
 int mux_plugin_load(const struct mux_backend **backend, const char *path, char *why,
                     size_t why_bytes);
-
-/* A plug-in's mux_plugin as this program sees it: a copy in *own with the fields it does not know
- * left empty. Same result as mux_backend_validate. */
-int mux_plugin_adopt(struct mux_backend *own, const struct mux_backend *given, char *why,
-                     size_t why_bytes);
 
 #endif

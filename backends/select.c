@@ -1,5 +1,6 @@
-/* select.c: select(2). The set is copied into the kernel and back at every wait, and holds only
- * descriptors below FD_SETSIZE: an FD_SET() beyond it writes past the set, so set() refuses. */
+/* select.c: select(2). The sets are copied into the kernel and back at every wait, and hold only
+ * descriptors below FD_SETSIZE: FD_SET() of a larger one writes beyond the set, so set() refuses
+ * it. */
 #include "backends/mux_backend.h"
 
 #include <errno.h>
@@ -13,7 +14,7 @@ struct state {
   fd_set read; /* what is watched */
   fd_set write;
   int end;  /* one more than the highest descriptor watched */
-  int next; /* where the next scan begins, so that none starves when not all fit */
+  int next; /* where the next scan begins, so that none starves if not all fit */
   uint64_t tokens[FD_SETSIZE];
 };
 
@@ -100,8 +101,7 @@ static const struct mux_poller poller = {
     .open = select_open, .set = select_set, .wait = select_wait, .close = select_close};
 
 static const struct mux_backend backend = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "select",
     .summary = "select(2): three bit sets, copied at every wait",
     .transports = MUX_TCP | MUX_UNIX | MUX_UDP,

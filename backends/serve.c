@@ -1,20 +1,16 @@
 /* serve.c: see serve.h.
  *
- * The first worker runs in the main thread, each further one in a thread of its own. Several that
- * are processes, or are dealt their connections, have one of their own each, while the main one
- * waits: other children and a dealer's descriptors would be in the way of a worker that forks. So a
- * server of one worker is a process of one thread, as its peers are: with a second thread, even one
- * that only sleeps, the kernel counts references to the descriptor in every call and the C library
- * prepares for cancellation around it, which is some 3 % of the CPU time of a request. For the same
- * reason signals are handled by handlers, and only --stats starts a thread that writes the
- * counters.
+ * The first worker runs in the main thread, each further one in a thread of its own. Workers that
+ * are processes, if there are several or a dispatcher, have one each while the main one waits:
+ * other children and a dispatcher's descriptors would be in the way of a worker that forks.
  *
- * Invariant: `shared->stopping` is set before stop_fd becomes readable, and neither is ever undone.
- */
+ * So a server of one worker is a process of one thread, like the servers it is compared with. With
+ * a second thread, even one that only sleeps, the kernel counts references to the descriptor in
+ * every call and the C library prepares for cancellation around it: some 3 % of the CPU time of a
+ * request. That is why signals have handlers (stop.c), and only --stats starts a thread. */
 #include "backends/serve.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -23,18 +19,17 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "backends/core.h"
-#include "backends/dealer.h"
+#include "backends/dispatcher.h"
 #include "backends/registry.h"
+#include "backends/serve_stats.h"
+#include "backends/stop.h"
 #include "common/cli.h"
 #include "common/clock.h"
 #include "common/pidfd.h"
-
-#define STATS_EVERY_NS (250 * MUX_MS)
 
 struct server_worker {
   struct mux_core core;
@@ -50,110 +45,29 @@ struct server {
   char congestion[MUX_CONGESTION_TEXT];
   struct mux_counters *counters; /* [workers] */
   struct server_worker *workers;
-  uint32_t first_apart;      /* workers from this one on have a thread or process of their own */
-  struct mux_dealer *dealer; /* NULL: workers accept by themselves */
-  int64_t started_ns;
-
-  pthread_mutex_t stats_lock; /* of the thread that writes the counters */
-  pthread_cond_t stats_end;
-  bool stats_ended;
+  int *listeners; /* [listener_count] */
+  uint32_t listener_count;
+  uint32_t first_apart;              /* workers from this one on have their own thread or process */
+  struct mux_dispatcher *dispatcher; /* NULL: workers accept by themselves */
 };
 
-/* ---- Stopping ------------------------------------------------------------------------------- */
-
-/* What signal handlers use: async-signal-safe (signal-safety(7)) and complete before they are
- * installed. */
-static struct {
-  struct mux_shared *shared;
-  int stop_fd;        /* the reading end of a pipe; never read from */
-  int wake_fd;        /* its other end */
-  unsigned give_up_s; /* after the stop, for a worker that does not end */
-  int signals;        /* TERM and INT received */
-  const char *unix_path;
-  char complaint[128];
-} stopper;
-
-static void request_stop(void) {
-  __atomic_store_n(&stopper.shared->stopping, 1, __ATOMIC_RELAXED);
-  ssize_t written = write(stopper.wake_fd, "", 1);
-  (void)written; /* only a full pipe takes no more, and that is readable */
-  alarm(stopper.give_up_s);
-}
-
-static void remove_unix_path(void) {
-  if (stopper.unix_path != NULL)
-    unlink(stopper.unix_path);
-}
-
-/* The first asks for a good end, the second does not wait for it. */
-static void on_stop_signal(int number) {
-  int error = errno;
-  (void)number;
-  if (__atomic_fetch_add(&stopper.signals, 1, __ATOMIC_RELAXED) > 0) {
-    remove_unix_path();
-    _exit(MUX_EXIT_INTERRUPTED);
-  }
-  request_stop();
-  errno = error;
-}
-
-static void on_alarm(int number) {
-  (void)number;
-  ssize_t written = write(STDERR_FILENO, stopper.complaint, strlen(stopper.complaint));
-  (void)written;
-  remove_unix_path();
-  _exit(MUX_EXIT_FAILED);
-}
-
-static void do_nothing(int number) {
-  (void)number;
-}
-
-static void handle(int number, void (*handler)(int)) {
-  struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, number);
-  sigaction(number, &action, NULL);
-  pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-}
-
-static void handle_signals(const struct server *server) {
-  const struct mux_serve_config *config = server->config;
-  stopper.give_up_s = (unsigned)(config->drain_ns / MUX_S) + 2;
-  if (server->addr.kind == MUX_ADDR_UNIX)
-    stopper.unix_path = ((const struct sockaddr_un *)&server->addr.socket.storage)->sun_path;
-  snprintf(stopper.complaint, sizeof stopper.complaint,
-           "muxbench: %s: a worker did not end within the drain time\n", config->backend->name);
-  handle(SIGPIPE, SIG_IGN);
-  handle(SIGALRM, on_alarm);
-  handle(SIGTERM, on_stop_signal);
-  handle(SIGINT, on_stop_signal);
-  /* Interrupts whatever call a thread is in, and does nothing else: check's eintr-storm. */
-  sigaction(SIGUSR1, &(struct sigaction){.sa_handler = do_nothing}, NULL);
-}
-
 /* ---- Setting up ----------------------------------------------------------------------------- */
-
-static void *map_shared(size_t bytes, int fd) {
-  void *memory =
-      mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
-  if (memory == MAP_FAILED)
-    mux_die(MUX_EXIT_FAILED, "cannot map %zu bytes of shared memory: %s", bytes, strerror(errno));
-  return memory;
-}
 
 static void open_memory(struct server *server) {
   const struct mux_serve_config *config = server->config;
   size_t bytes = config->workers * sizeof *server->counters;
-  if (config->counters_fd >= 0 && ftruncate(config->counters_fd, (off_t)bytes) != 0)
-    mux_die(MUX_EXIT_USAGE, "--counters-fd: %d: %s", config->counters_fd, strerror(errno));
-  server->counters = map_shared(bytes, config->counters_fd);
-  if (config->counters_fd >= 0)
-    close(config->counters_fd);
-  stopper.shared = map_shared(sizeof *stopper.shared, -1);
+  int fd = config->counters_fd;
+  if (fd >= 0 && ftruncate(fd, (off_t)bytes) != 0)
+    mux_die(MUX_EXIT_USAGE, "--counters-fd: %d: %s", fd, strerror(errno));
+  server->counters =
+      mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
+  if (server->counters == MAP_FAILED)
+    mux_die(MUX_EXIT_FAILED, "cannot map %zu bytes of shared memory: %s", bytes, strerror(errno));
+  if (fd >= 0)
+    close(fd);
   server->workers = calloc(config->workers, sizeof *server->workers);
-  if (server->workers == NULL)
+  server->listeners = calloc(config->workers, sizeof *server->listeners);
+  if (server->workers == NULL || server->listeners == NULL)
     mux_die(MUX_EXIT_FAILED, "no memory for %u workers", config->workers);
 }
 
@@ -169,6 +83,13 @@ static int listen_once(struct server *server, bool reuseport) {
   if (fd < 0)
     mux_die(MUX_EXIT_USAGE, "--listen: cannot listen on %s: %s",
             mux_addr_print(shown, &server->addr), strerror(-fd));
+  mux_stop_remove_path(&server->addr);
+  int error = server->addr.kind == MUX_ADDR_UDP
+                  ? mux_guard_datagrams(fd, server->addr.socket.any.sa_family)
+                  : 0;
+  if (error != 0)
+    mux_die(MUX_EXIT_FAILED, "--listen: cannot filter the datagrams of other echo servers: %s",
+            strerror(-error));
   mux_sock_congestion(fd, server->congestion);
   if (config->congestion_asked && server->addr.kind == MUX_ADDR_TCP &&
       strcmp(server->congestion, config->sock_options.congestion) != 0)
@@ -177,7 +98,8 @@ static int listen_once(struct server *server, bool reuseport) {
   uint32_t limit = mux_backend_fd_limit(config->backend, config->options);
   if (limit != 0 && fd >= (int)limit)
     mux_die(MUX_EXIT_USAGE,
-            "%s holds descriptors below %u only and the listener got %d: close those inherited",
+            "%s can only hold descriptors below %u, and the listener got %d: close those that "
+            "muxbench inherits",
             config->backend->name, limit, fd);
   return fd;
 }
@@ -185,28 +107,23 @@ static int listen_once(struct server *server, bool reuseport) {
 /* Who takes which connection (see enum mux_accept). */
 static void open_listeners(struct server *server) {
   const struct mux_serve_config *config = server->config;
-  int ends[2]; /* an eventfd would do, but for sigio: it sends no signals */
-  if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
-    mux_die(MUX_EXIT_FAILED, "cannot open a pipe: %s", strerror(errno));
-  stopper.stop_fd = ends[0];
-  stopper.wake_fd = ends[1];
   bool reuseport = config->accept == MUX_ACCEPT_REUSEPORT && config->workers > 1;
   int first = listen_once(server, false);
-  if (reuseport) { /* the port is free, or this would not be reached: with REUSEPORT nobody can tell
-                    */
+  if (reuseport) { /* SO_REUSEPORT would hide that the port is in use, so it was tried without */
     close(first);
     first = listen_once(server, true);
   }
+  server->listeners[server->listener_count++] = first;
+  while (reuseport && server->listener_count < config->workers)
+    server->listeners[server->listener_count++] = listen_once(server, true);
   if (config->accept == MUX_ACCEPT_HANDOFF)
-    server->dealer = mux_dealer_open(first, stopper.stop_fd, config->workers,
-                                     (config->backend->flags & MUX_PROCESSES) != 0);
-  for (uint32_t i = 0; i < config->workers; i++) {
-    int *fd = &server->workers[i].core.worker.listen_fd;
-    if (server->dealer != NULL)
-      *fd = mux_dealer_fd(server->dealer, i);
-    else
-      *fd = reuseport && i > 0 ? listen_once(server, true) : first;
-  }
+    server->dispatcher = mux_dispatcher_open(first, mux_stop_fd(), config->workers,
+                                             (config->backend->flags & MUX_PROCESSES) != 0);
+}
+
+static int listen_fd_of(const struct server *server, uint32_t index) {
+  return server->dispatcher != NULL ? mux_dispatcher_fd(server->dispatcher, index)
+                                    : server->listeners[index % server->listener_count];
 }
 
 static void fill_worker(struct server *server, uint32_t index) {
@@ -214,17 +131,17 @@ static void fill_worker(struct server *server, uint32_t index) {
   struct server_worker *own = &server->workers[index];
   own->server = server;
   mux_pool_init(&own->core.pool, config->buffer_bytes);
-  own->core.shared = stopper.shared;
+  own->core.shared = mux_stop_shared();
   own->core.addr = &server->addr;
   own->core.sock_options = &config->sock_options;
   own->core.worker = (struct mux_worker){
       .struct_bytes = sizeof(struct mux_worker),
       .index = index,
       .workers = config->workers,
-      .listen_fd = own->core.worker.listen_fd,
-      .stop_fd = stopper.stop_fd,
+      .listen_fd = listen_fd_of(server, index),
+      .stop_fd = mux_stop_fd(),
       .accept = config->accept,
-      /* The rest of the time is for closing what is left and for ending the process. */
+      /* The rest of the time is for closing what is left and ending the process. */
       .drain_ns = config->drain_ns / 5 * 4,
       .work_ns = config->work_ns,
       .buffer_bytes = config->buffer_bytes,
@@ -238,7 +155,7 @@ static void fill_worker(struct server *server, uint32_t index) {
 
 /* ---- Workers -------------------------------------------------------------------------------- */
 
-/* A worker that ends by itself has failed, and ends the server. */
+/* A worker that ends unasked has failed, and ends the server. */
 static void *worker_main(void *argument) {
   struct server_worker *own = argument;
   struct mux_worker *worker = &own->core.worker;
@@ -253,33 +170,27 @@ static void *worker_main(void *argument) {
   mux_pool_free(&own->core.pool);
   free(own->core.datagram);
   if (!mux_draining(worker))
-    request_stop();
+    mux_stop_request();
   return NULL;
 }
 
 static void start_thread(pthread_t *thread, void *(*main)(void *), void *argument) {
   int error = pthread_create(thread, NULL, main, argument);
-  if (error == 0)
-    return;
-  remove_unix_path();
-  mux_die(MUX_EXIT_FAILED, "cannot start a thread: %s", strerror(error));
+  if (error != 0)
+    mux_die(MUX_EXIT_FAILED, "cannot start a thread: %s", strerror(error));
 }
 
-/* A process shares the counters, the listener and what stops it; it does not outlive the main one.
- */
+/* A process shares the counters, the listener and the stop, and does not outlive the main one. */
 static void start_process(struct server_worker *own) {
   pid_t parent = getpid();
   own->pid = fork();
-  if (own->pid < 0) {
-    int error = errno;
-    remove_unix_path();
-    mux_die(MUX_EXIT_FAILED, "cannot start a process: %s", strerror(error));
-  }
+  if (own->pid < 0)
+    mux_die(MUX_EXIT_FAILED, "cannot start a process: %s", strerror(errno));
   if (own->pid > 0)
     return;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (own->server->dealer != NULL)
-    mux_dealer_leave(own->server->dealer, own->core.worker.index);
+  if (own->server->dispatcher != NULL)
+    mux_dispatcher_leave(own->server->dispatcher, own->core.worker.index);
   if (getppid() == parent)
     worker_main(own);
   _exit(-own->result);
@@ -297,7 +208,7 @@ static void join_worker(struct server_worker *own) {
     pthread_join(own->thread, NULL);
     return;
   }
-  /* ThreadSanitizer holds signals back until a call that it knows to block: waitpid is none. */
+  /* ThreadSanitizer holds signals back until a call that it knows to block; waitpid is not one. */
   struct pollfd end = {.fd = mux_pidfd_open(own->pid), .events = POLLIN};
   while (end.fd >= 0 && poll(&end, 1, -1) < 0 && errno == EINTR)
     ;
@@ -309,11 +220,12 @@ static void join_worker(struct server_worker *own) {
   own->result = WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
 }
 
-/* Before any other thread: a process that is forked must not inherit a lock that nobody holds. */
+/* Before any other thread starts: a forked process must not inherit a lock that another thread
+ * holds. */
 static void start_workers(struct server *server) {
   uint32_t workers = server->config->workers;
   bool processes = (server->config->backend->flags & MUX_PROCESSES) != 0;
-  server->first_apart = processes && (workers > 1 || server->dealer != NULL) ? 0 : 1;
+  server->first_apart = processes && (workers > 1 || server->dispatcher != NULL) ? 0 : 1;
   for (uint32_t i = server->first_apart; i < workers; i++)
     start_worker(&server->workers[i]);
 }
@@ -321,12 +233,12 @@ static void start_workers(struct server *server) {
 /* Returns the exit status once all have ended. */
 static int run_workers(struct server *server) {
   int status = MUX_EXIT_OK;
-  if (server->dealer != NULL)
-    mux_dealer_start(server->dealer);
+  if (server->dispatcher != NULL)
+    mux_dispatcher_start(server->dispatcher);
   if (server->first_apart > 0)
     worker_main(&server->workers[0]);
-  if (server->dealer != NULL)
-    mux_dealer_close(server->dealer);
+  if (server->dispatcher != NULL)
+    mux_dispatcher_close(server->dispatcher);
   for (uint32_t i = 0; i < server->config->workers; i++) {
     struct server_worker *own = &server->workers[i];
     if (i >= server->first_apart)
@@ -339,89 +251,60 @@ static int run_workers(struct server *server) {
   return status;
 }
 
-/* ---- Telling -------------------------------------------------------------------------------- */
-
-static int write_stats(const struct server *server) {
-  const struct mux_serve_config *config = server->config;
-  double uptime_s = (double)(mux_now_ns() - server->started_ns) / (double)MUX_S;
-  return mux_serve_write_stats(config->stats_path, config, &server->addr, server->congestion,
-                               server->counters, uptime_s);
-}
-
-static void *stats_main(void *argument) {
-  struct server *server = argument;
-  pthread_mutex_lock(&server->stats_lock);
-  while (!server->stats_ended) {
-    struct timespec next = mux_ns_timespec(mux_clock_ns(CLOCK_REALTIME) + STATS_EVERY_NS);
-    pthread_cond_timedwait(&server->stats_end, &server->stats_lock, &next);
-    write_stats(server);
-  }
-  pthread_mutex_unlock(&server->stats_lock);
-  return NULL;
-}
+/* ---- Output --------------------------------------------------------------------------------- */
 
 static void announce(const struct server *server) {
   char text[MUX_ADDR_TEXT];
   printf("listening %s\n", mux_addr_print(text, &server->addr));
-  if (fflush(stdout) != 0) {
-    remove_unix_path();
+  if (fflush(stdout) != 0)
     mux_die(MUX_EXIT_FAILED, "cannot write to standard output: %s", strerror(errno));
-  }
 }
 
-/* The thread takes no signals: they are for workers, who may wait for them (sigio). */
-static int run_with_stats(struct server *server) {
-  pthread_t thread;
-  sigset_t all;
-  sigset_t before;
-  pthread_mutex_init(&server->stats_lock, NULL);
-  pthread_cond_init(&server->stats_end, NULL);
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  start_thread(&thread, stats_main, server);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
+static int run_with_stats(struct server *server, struct mux_stats *stats) {
+  int rc = mux_stats_start(stats);
+  if (rc != 0)
+    mux_die(MUX_EXIT_FAILED, "--stats: cannot start a thread: %s", strerror(-rc));
   int status = run_workers(server);
-  pthread_mutex_lock(&server->stats_lock);
-  server->stats_ended = true;
-  pthread_cond_signal(&server->stats_end);
-  pthread_mutex_unlock(&server->stats_lock);
-  pthread_join(thread, NULL);
-  int rc = write_stats(server);
-  if (rc != 0) {
-    mux_note("--stats: cannot write %s: %s", server->config->stats_path, strerror(-rc));
-    status = MUX_EXIT_FAILED;
-  }
-  return status;
+  rc = mux_stats_end(stats);
+  if (rc == 0)
+    return status;
+  mux_note("--stats: cannot write %s: %s", server->config->stats_path, strerror(-rc));
+  return MUX_EXIT_FAILED;
 }
 
-/* So that what valgrind finds open at the end is a leak. */
+/* So that whatever valgrind finds open at the end is a leak. */
 static void close_descriptors(struct server *server) {
-  for (uint32_t i = 0; i < server->config->workers; i++) {
-    int fd = server->workers[i].core.worker.listen_fd;
-    if (i == 0 || fd != server->workers[i - 1].core.worker.listen_fd)
-      close(fd);
-  }
-  close(stopper.stop_fd);
-  close(stopper.wake_fd);
+  mux_stop_close();
+  for (uint32_t i = 0; i < server->listener_count; i++)
+    close(server->listeners[i]);
+  bool handoff = server->config->accept == MUX_ACCEPT_HANDOFF;
+  for (uint32_t i = 0; handoff && i < server->config->workers; i++)
+    close(server->workers[i].core.worker.listen_fd); /* a channel from the dispatcher */
 }
 
 int mux_serve(const struct mux_serve_config *config) {
-  struct server server = {.config = config, .addr = config->listen, .started_ns = mux_now_ns()};
+  struct server server = {.config = config, .addr = config->listen};
   open_memory(&server);
+  mux_stop_open(config->backend->name, config->drain_ns);
   open_listeners(&server);
-  handle_signals(&server);
   for (uint32_t i = 0; i < config->workers; i++)
     fill_worker(&server, i);
-  int rc = config->stats_path != NULL ? write_stats(&server) : 0;
-  if (rc != 0) {
-    remove_unix_path();
+  struct mux_stats stats = {.config = config,
+                            .addr = &server.addr,
+                            .congestion = server.congestion,
+                            .counters = server.counters,
+                            .listeners = server.listeners,
+                            .listener_count = server.listener_count,
+                            .started_ns = mux_now_ns()};
+  bool with_stats = config->stats_path != NULL;
+  int rc = with_stats ? mux_stats_write(&stats) : 0;
+  if (rc != 0)
     mux_die(MUX_EXIT_USAGE, "--stats: cannot write %s: %s", config->stats_path, strerror(-rc));
-  }
   announce(&server);
   start_workers(&server);
-  int status = config->stats_path != NULL ? run_with_stats(&server) : run_workers(&server);
-  remove_unix_path();
+  int status = with_stats ? run_with_stats(&server, &stats) : run_workers(&server);
   close_descriptors(&server);
+  free(server.listeners);
   free(server.workers);
   return status;
 }

@@ -16,7 +16,7 @@ struct mux_serve_config {
   int64_t options[MUX_MAX_OPTIONS];
   struct mux_addr listen;
   struct mux_sock_options sock_options;
-  bool congestion_asked; /* on the command line: an error if it cannot be had */
+  bool congestion_asked; /* given on the command line: an error if it cannot be set */
   int backlog;           /* 0: somaxconn */
   uint32_t workers;
   enum mux_accept accept; /* resolved: never MUX_ACCEPT_DEFAULT */
@@ -25,17 +25,11 @@ struct mux_serve_config {
   int64_t work_ns;
   uint32_t buffer_bytes;
   const char *stats_path; /* or NULL */
-  int counters_fd;        /* of a memory file, to be grown and mapped; -1: private memory */
+  int counters_fd;        /* of a memory file, which is grown and mapped; -1: private memory */
 };
 
-/* Serves until SIGTERM or SIGINT, prints "listening ADDR" on stdout. Returns an exit status, having
- * said why on stderr unless it is 0. To be called once, in the main thread. */
+/* Serves until SIGTERM or SIGINT; prints "listening ADDR" on stdout. Returns an exit status, after
+ * saying why on stderr unless it is 0. To be called once, in the main thread. */
 int mux_serve(const struct mux_serve_config *config);
-
-/* Writes the counters as JSON, under a temporary name first. congestion: the control in force, ""
- * for none. Returns 0 or -errno. */
-int mux_serve_write_stats(const char *path, const struct mux_serve_config *config,
-                          const struct mux_addr *addr, const char *congestion,
-                          const struct mux_counters *counters, double uptime_s);
 
 #endif

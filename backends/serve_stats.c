@@ -1,10 +1,19 @@
-/* serve_stats.c: the counters of a running server as JSON, for --stats. */
-#include "backends/serve.h"
+/* serve_stats.c: see serve_stats.h. */
+#include "backends/serve_stats.h"
 
 #include <errno.h>
 #include <jansson.h>
+#include <linux/sock_diag.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "common/cli.h"
+#include "common/clock.h"
+
+enum { EVERY_MS = 250 };
 
 static const struct field {
   const char *name;
@@ -37,20 +46,36 @@ static json_t *totals_of(const struct mux_counters *counters, uint32_t workers) 
   return totals;
 }
 
-int mux_serve_write_stats(const char *path, const struct mux_serve_config *config,
-                          const struct mux_addr *addr, const char *congestion,
-                          const struct mux_counters *counters, double uptime_s) {
+/* Datagrams that the kernel dropped at the listeners: their queue was full, or they must not be
+ * echoed (echo_datagram.c). */
+static json_t *dropped_of(const struct mux_stats *stats) {
+  json_int_t sum = 0;
+  if (stats->addr->kind != MUX_ADDR_UDP)
+    return json_null();
+  for (uint32_t i = 0; i < stats->listener_count; i++) {
+    uint32_t info[SK_MEMINFO_VARS] = {0};
+    socklen_t length = sizeof info;
+    getsockopt(stats->listeners[i], SOL_SOCKET, SO_MEMINFO, info, &length);
+    sum += info[SK_MEMINFO_DROPS];
+  }
+  return json_integer(sum);
+}
+
+int mux_stats_write(const struct mux_stats *stats) {
+  const struct mux_serve_config *config = stats->config;
   char address[MUX_ADDR_TEXT];
+  double uptime_s = (double)(mux_now_ns() - stats->started_ns) / (double)MUX_S;
   json_t *workers = json_array();
   for (uint32_t i = 0; i < config->workers; i++)
-    json_array_append_new(workers, totals_of(&counters[i], 1));
+    json_array_append_new(workers, totals_of(&stats->counters[i], 1));
   json_t *root =
-      json_pack("{s:s, s:s, s:o, s:f, s:o, s:o}", "backend", config->backend->name, "address",
-                mux_addr_print(address, addr), "congestion",
-                *congestion != 0 ? json_string(congestion) : json_null(), "uptime_s", uptime_s,
-                "totals", totals_of(counters, config->workers), "workers", workers);
+      json_pack("{s:s, s:s, s:o, s:f, s:o, s:o, s:o}", "backend", config->backend->name, "address",
+                mux_addr_print(address, stats->addr), "congestion",
+                *stats->congestion != 0 ? json_string(stats->congestion) : json_null(), "uptime_s",
+                uptime_s, "totals", totals_of(stats->counters, config->workers), "workers", workers,
+                "dropped", dropped_of(stats));
   struct mux_output out;
-  int rc = root == NULL ? -ENOMEM : mux_output_open(&out, path);
+  int rc = root == NULL ? -ENOMEM : mux_output_open(&out, config->stats_path);
   if (rc == 0) {
     json_dumpf(root, out.stream, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     fputc('\n', out.stream);
@@ -58,4 +83,34 @@ int mux_serve_write_stats(const char *path, const struct mux_serve_config *confi
   }
   json_decref(root);
   return rc;
+}
+
+/* Errors are reported by the last write, in mux_stats_end(). */
+static void *stats_main(void *argument) {
+  const struct mux_stats *stats = argument;
+  struct pollfd end = {.fd = stats->end_fd, .events = POLLIN};
+  while (poll(&end, 1, EVERY_MS) <= 0)
+    mux_stats_write(stats);
+  return NULL;
+}
+
+/* The thread takes no signals: they are for the workers, which may wait for them (sigio). */
+int mux_stats_start(struct mux_stats *stats) {
+  sigset_t all;
+  sigset_t before;
+  stats->end_fd = eventfd(0, EFD_CLOEXEC);
+  if (stats->end_fd < 0)
+    return -errno;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int error = pthread_create(&stats->thread, NULL, stats_main, stats);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return -error;
+}
+
+int mux_stats_end(struct mux_stats *stats) {
+  eventfd_write(stats->end_fd, 1);
+  pthread_join(stats->thread, NULL);
+  close(stats->end_fd);
+  return mux_stats_write(stats);
 }

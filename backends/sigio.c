@@ -1,22 +1,23 @@
-/* sigio.c: signal-driven I/O with a queued signal per event, the way of Linux 2.4 before there was
- * epoll (fcntl(2), "Signal-driven I/O"; the "C10K problem" essay). The kernel remembers the
- * descriptors (O_ASYNC) and appends a real-time signal to the worker's queue whenever something
- * becomes possible on one; siginfo says which and what. So a wait costs what is ready, not what is
- * watched, as with epoll. But the queue holds events, not descriptors: sigtimedwait(2) takes them
- * one by one, a call for each, and a descriptor may stand in it many times.
+/* sigio.c: signal-driven I/O with a queued signal per event, as used on Linux 2.4 before epoll
+ * (fcntl(2), "Signal-driven I/O"; the "C10K problem" essay). The kernel remembers the descriptors
+ * (O_ASYNC) and appends a real-time signal to the worker's queue whenever something becomes
+ * possible on one; siginfo says which and what. As with epoll, the cost of a wait depends on how
+ * many are ready, not on how many are watched. But the queue holds events, not descriptors:
+ * sigtimedwait(2) takes them one by one, with a call for each, and a descriptor may be in it many
+ * times.
  *
- * A signal tells of a change, once: this is edge-triggered. What was ready before O_ASYNC sent no
- * signal, so a descriptor is in doubt when it is added, and is reported as ready once, unasked.
+ * A signal reports a change, once: this is edge-triggered. What was ready before O_ASYNC was set
+ * sent no signal, so a descriptor is in doubt when it is added, and is reported as ready once.
  *
- * The queue is bounded (RLIMIT_SIGPENDING, per user). What does not fit is lost, and plain SIGIO
- * comes instead, before all that is queued. Then every descriptor is in doubt again.
+ * The queue is bounded (RLIMIT_SIGPENDING, per user). Signals that do not fit are lost, and plain
+ * SIGIO arrives instead, ahead of everything queued. Then every descriptor is in doubt again.
  *
- * A descriptor signals one owner. A connection's is its worker's thread. A listener that workers
- * share belongs to the process, and whoever waits gets the signal. stop_fd is a pipe whose reading
- * end can be opened anew in /proc, so that each worker has one of its own.
+ * A descriptor signals one owner. For a connection, that is its worker's thread. A listener that
+ * workers share belongs to the process, and any waiting thread gets the signal. stop_fd is a pipe
+ * whose reading end each worker opens again through /proc, to have one of its own.
  *
- * Invariant: signals of descriptors that are not watched, such as those of one that was closed with
- * signals in the queue, are dropped; one for its number's next owner is a false alarm. */
+ * Invariant: signals for descriptors that are not watched, such as one that was closed with signals
+ * still queued, are dropped; for a new descriptor of the same number they are a false alarm. */
 #include "backends/mux_backend.h"
 
 #include <errno.h>
@@ -29,7 +30,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-/* Signals dropped after an overflow at most; more than any queue in practice holds. */
+/* Most signals dropped after an overflow; more than any queue holds in practice. */
 enum { QUEUE_MAX = 1 << 20 };
 
 struct watch {
@@ -42,14 +43,14 @@ struct state {
   const struct mux_worker *worker;
   sigset_t signals;      /* SIGRTMIN and SIGIO, blocked in this thread */
   struct watch *watches; /* [size], by descriptor */
-  int *doubts;           /* [size], of which `doubted` are to be reported unasked */
+  int *doubts;           /* [size], of which `doubted` will be reported without a signal */
   int size;
   int doubted;
-  int own_stop_fd; /* stop_fd, opened anew; -1: none */
+  int own_stop_fd; /* stop_fd, opened again; -1: none */
 };
 
-/* For the process's signals (of a shared listener) to a worker that has not blocked them yet: it
- * will find by its doubts what it ignores here. */
+/* For signals to the process (from a shared listener) that reach a worker which has not blocked
+ * them yet. It finds out by its doubts what it ignores here. */
 static void ignore(int number) {
   (void)number;
 }
@@ -103,7 +104,7 @@ static int signal_for(const struct state *state, int fd) {
   return done ? 0 : -errno;
 }
 
-/* The stop's descriptor in this thread's name. */
+/* A descriptor for the stop that this thread owns. */
 static int reopen_stop(struct state *state) {
   char path[64];
   snprintf(path, sizeof path, "/proc/self/fd/%d", state->worker->stop_fd);
@@ -146,7 +147,7 @@ static int report_doubts(struct state *state, struct mux_event *out, int max) {
   return count;
 }
 
-/* A signal was lost. Those in the queue are of no use then: every descriptor will be tried. */
+/* A signal was lost. The queued ones are then useless: every descriptor is tried. */
 static void doubt_all(struct state *state) {
   const struct timespec now = {0};
   for (int i = 0; i < QUEUE_MAX && sigtimedwait(&state->signals, NULL, &now) >= 0; i++)
@@ -156,10 +157,10 @@ static void doubt_all(struct state *state) {
       doubt(state, fd);
 }
 
-/* si_band has the bits of poll(2), but of the change alone, where epoll tells the whole state. What
- * came in while a connection could not take it sent its signal in vain: so whoever can send again
- * is to read as well, to the end. For a peer's end alone no MUX_HUP is needed: it has a signal of
- * its own, and a receive is tried for each. */
+/* si_band has the bits of poll(2), but only for the change, while epoll reports the whole state.
+ * The signal for bytes that arrived while the connection could not take them is gone, so a
+ * connection that can send again also has to read to the end. For the peer's EOF alone, no MUX_HUP
+ * is needed: it has a signal of its own, and a receive is tried for each. */
 static uint32_t ready_of(long band) {
   if ((band & ~(EPOLLIN | EPOLLRDNORM)) == 0)
     return MUX_READ;
@@ -189,7 +190,7 @@ static int sigio_wait(void *self, int64_t timeout_ns, struct mux_event *out, int
   return count + 1;
 }
 
-/* The signals stay blocked: some may be pending. */
+/* The signals stay blocked, as some may be pending. */
 static void sigio_close(void *self) {
   struct state *state = self;
   if (state == NULL)
@@ -205,10 +206,9 @@ static const struct mux_poller poller = {
     .open = sigio_open, .set = sigio_set, .wait = sigio_wait, .close = sigio_close};
 
 static const struct mux_backend sigio = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "sigio",
-    .summary = "a real-time signal per event, taken by sigtimedwait(2) one by one",
+    .summary = "a real-time signal per event, taken one by one with sigtimedwait(2)",
     .flags = MUX_EDGE_TRIGGERED,
     .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .poller = &poller,

@@ -1,7 +1,7 @@
 /* skeleton.c: a backend to copy. Complete and correct as it stands: it waits with poll(2).
  *
- * It is a poller, the smaller of the two depths of mux_backend.h: four callbacks that only wait.
- * Accepting, echoing, back-pressure, draining and counting are done around it, so this file is all
+ * It is a poller, the smaller of the two depths in mux_backend.h: four callbacks that only wait.
+ * Accepting, echoing, back-pressure, draining and counting are done for it, so this file is all
  * there is to write. Build and try it outside the source tree:
  *
  *     cc -std=gnu17 -D_GNU_SOURCE -O2 -fPIC -shared -I<prefix>/include/muxbench \
@@ -17,26 +17,27 @@
 #include <poll.h>
 #include <stdlib.h>
 
-/* Whatever your mechanism has to remember. One per worker and used by its thread alone: no locks.
- * Here: the array that poll() takes, and beside it the token of each entry. */
+/* Whatever your mechanism has to remember. One per worker, used only by its thread: no locks. Here:
+ * the array that poll() takes, and the token of each entry. */
 struct skeleton {
   struct pollfd *fds;
   uint64_t *tokens;
-  size_t used;   /* entries, the vacant ones among them */
+  size_t used;   /* entries, including vacant ones */
   size_t vacant; /* entries with fd -1, which poll() skips */
   size_t size;   /* entries there is memory for */
   size_t next;   /* where the next scan begins */
 };
 
-/* Make the state and store it in *self. After a failure close() is called with what was stored.
- * worker->options holds the values of your options table, if you declare one. */
+/* Create the state and store it in *self. After a failure close() is called with what was stored.
+ * worker->options has the values of your options table, if you declare one. */
 static int skeleton_open(void **self, const struct mux_worker *worker) {
   (void)worker;
   *self = calloc(1, sizeof(struct skeleton));
   return *self != NULL ? 0 : -ENOMEM;
 }
 
-/* A place in the arrays for one more descriptor, a vacant one first. Returns 0 or -ENOMEM. */
+/* Finds a place in the arrays for one more descriptor, preferably a vacant one. Returns 0 or
+ * -ENOMEM. */
 static int find_place(struct skeleton *skeleton, uint64_t *place) {
   for (size_t i = 0; i < skeleton->used && skeleton->vacant > 0; i++)
     if (skeleton->fds[i].fd < 0) {
@@ -60,10 +61,10 @@ static int find_place(struct skeleton *skeleton, uint64_t *place) {
   return 0;
 }
 
-/* Called for every change of interest: old == 0 adds the descriptor, want == 0 removes it, else it
- * was waited for `old` and now for `want`. *slot is 8 bytes of your own for this descriptor, zero
- * when it is added: store there what finds it again, here its place. Returning -errno refuses the
- * descriptor; the connection is then closed and counted as refused. */
+/* Called for every change of interest: old == 0 adds the descriptor, want == 0 removes it,
+ * otherwise it was watched for `old` and now is for `want`. *slot is 8 bytes of your own for this
+ * descriptor, zero when it is added: store what you need to find it again, here its place. Return
+ * -errno to refuse the descriptor; the connection is then closed and counted as refused. */
 static int skeleton_set(void *self, int fd, uint64_t token, unsigned old, unsigned want,
                         uint64_t *slot) {
   struct skeleton *skeleton = self;
@@ -77,13 +78,13 @@ static int skeleton_set(void *self, int fd, uint64_t token, unsigned old, unsign
   skeleton->vacant += want == 0;
   entry->events =
       (short)(((want & MUX_READ) != 0 ? POLLIN : 0) | ((want & MUX_WRITE) != 0 ? POLLOUT : 0));
-  skeleton->tokens[*slot] = token; /* handed back by wait(), never looked into */
+  skeleton->tokens[*slot] = token; /* wait() hands it back unchanged */
   return 0;
 }
 
-/* Wait, and report at most `max` descriptors: token and what it is ready for. A descriptor may be
- * reported ready when it is not; it costs a system call and does no harm. One that is ready and
- * never reported is a connection that hangs, which is why the scan goes on where it stopped. */
+/* Wait, and report at most `max` descriptors: the token and what each is ready for. Reporting one
+ * that is not ready costs a system call and does no harm. Never reporting one that is ready hangs a
+ * connection, which is why the scan continues where it stopped. */
 static int skeleton_wait(void *self, int64_t timeout_ns, struct mux_event *out, int max) {
   struct skeleton *skeleton = self;
   int timeout_ms = timeout_ns < 0 ? -1 : (int)((timeout_ns + 999999) / 1000000);
@@ -110,7 +111,7 @@ static int skeleton_wait(void *self, int64_t timeout_ns, struct mux_event *out, 
   return count;
 }
 
-/* Free everything; self is NULL or half made after a failed open(). */
+/* Free everything; self may be NULL or half initialised after a failed open(). */
 static void skeleton_close(void *self) {
   struct skeleton *skeleton = self;
   if (skeleton != NULL) {
@@ -124,8 +125,7 @@ static const struct mux_poller poller = {
     .open = skeleton_open, .set = skeleton_set, .wait = skeleton_wait, .close = skeleton_close};
 
 static const struct mux_backend skeleton = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "skeleton", /* the backend's name in every table and file of results */
     .summary = "the backend to copy: poll(2)",
     .transports = MUX_TCP | MUX_UNIX | MUX_UDP,

@@ -1,6 +1,6 @@
-/* spin.c: non-blocking sockets without any waiting: every one is tried in turn, for ever. It
- * answers at once, burns a core while nothing happens, and the cost of a message grows with the
- * number of connections that are silent. What select(2) was invented against. */
+/* spin.c: non-blocking sockets without any waiting: each is tried in turn, again and again. It
+ * answers at once, uses a whole core even when idle, and a message costs more the more connections
+ * are silent. This is what select(2) was invented to avoid. */
 #include "backends/mux_backend.h"
 
 #include <errno.h>
@@ -57,7 +57,7 @@ static int spin_set(void *self, int fd, uint64_t token, unsigned old, unsigned w
   return 0;
 }
 
-/* Every socket is as good as ready: who tries will learn. */
+/* Reports every socket as ready: trying will tell. */
 static int spin_wait(void *self, int64_t timeout_ns, struct mux_event *out, int max) {
   struct state *state = self;
   (void)timeout_ns;
@@ -82,8 +82,7 @@ static const struct mux_poller poller = {
     .open = spin_open, .set = spin_set, .wait = spin_wait, .close = spin_close};
 
 static const struct mux_backend spin = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "spin",
     .summary = "no waiting at all: every socket is tried in turn",
     .flags = MUX_SPINS,

@@ -1,19 +1,18 @@
 /* threads.c: a thread per connection, blocking. The scheduler is the multiplexer.
  *
- * The worker's thread accepts; each connection's thread serves it with a small stack and ends with
- * it. A thread that ends joins the one that ended before it, so at most one is unjoined at any time
- * and nobody has to wake up for it.
+ * The worker's thread accepts. Each connection has a thread with a small stack, which ends with it.
+ * A thread that ends joins the one that ended before it, so at most one is unjoined at any time and
+ * the acceptor need not wake up for it.
  *
  * To stop: shutdown(SHUT_RD) makes a blocked receive return what the queue holds and then EOF; at
- * the deadline SHUT_RDWR wakes those who are stuck in a send.
+ * the deadline SHUT_RDWR wakes threads that are stuck in a send.
  *
  * Invariant: a connection is in the list from before its thread starts until just before its
- * descriptor is closed, both under the lock; so the stopper never shuts down a descriptor that
- * belongs to somebody else by now. */
-#include "backends/mux_backend.h"
+ * descriptor is closed, both under the lock, so the acceptor never shuts down a descriptor that
+ * belongs to another connection. */
+#include "backends/blocking.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -37,7 +36,7 @@ struct acceptor {
   pthread_attr_t attributes; /* of the connections' threads */
   pthread_mutex_t lock;
   pthread_cond_t all_ended;
-  struct connection *first; /* list of those alive */
+  struct connection *first; /* list of live connections */
   size_t alive;
   bool has_ended;
   pthread_t last_ended; /* not joined yet */
@@ -72,7 +71,7 @@ static void unlink_connection(struct connection *connection) {
     acceptor->first = connection->next;
 }
 
-/* With the lock held: the very last that a connection does to its acceptor. */
+/* With the lock held: the last thing that a connection does to its acceptor. */
 static void count_ended(struct acceptor *acceptor) {
   if (--acceptor->alive == 0)
     pthread_cond_signal(&acceptor->all_ended);
@@ -105,7 +104,7 @@ static void *connection_main(void *argument) {
   return NULL;
 }
 
-/* Returns 0, or -EAGAIN when there can be no more threads for now (pthread_create(3): limits on
+/* Returns 0, or -EAGAIN when no more threads can be started for now (pthread_create(3): limits on
  * threads, or no memory for a stack). */
 static int start_connection(struct acceptor *acceptor, int fd) {
   struct connection *connection = calloc(1, sizeof *connection);
@@ -126,8 +125,8 @@ static int start_connection(struct acceptor *acceptor, int fd) {
   return -EAGAIN;
 }
 
-/* Takes everything that waits. *held is a connection that is accepted but has no thread yet, or -1.
- * Returns 0, -EMFILE to pause, or the listener's -errno. */
+/* Accepts everything that waits. *held is a connection that is accepted but has no thread yet, or
+ * -1. Returns 0, -EMFILE to pause, or the listener's -errno. */
 static int accept_all(struct acceptor *acceptor, int *held) {
   struct mux_worker *worker = acceptor->worker;
   for (;;) {
@@ -140,7 +139,7 @@ static int accept_all(struct acceptor *acceptor, int *held) {
       MUX_COUNT(worker, paused, 1);
       return -EMFILE;
     }
-    /* A crowd of newcomers must not keep the stop from being seen. */
+    /* A stream of newcomers must not hide the stop. */
     if (worker->host->draining(worker))
       return 0;
   }
@@ -148,16 +147,11 @@ static int accept_all(struct acceptor *acceptor, int *held) {
 
 static int accept_until_stopped(struct acceptor *acceptor, int *held) {
   struct mux_worker *worker = acceptor->worker;
-  struct pollfd fds[] = {{.fd = worker->stop_fd, .events = POLLIN},
-                         {.fd = worker->listen_fd, .events = POLLIN}};
   bool paused = false;
   while (!worker->host->draining(worker)) {
-    int n = poll(fds, paused ? 1 : 2, paused ? (int)(MUX_ACCEPT_PAUSE_NS / 1000000) : -1);
-    if (n < 0 && errno != EINTR)
-      return -errno;
-    MUX_COUNT(worker, waits, 1);
-    MUX_COUNT(worker, events, n > 0 ? n : 0);
-    int rc = accept_all(acceptor, held);
+    int rc = mux_blocking_wait(worker, paused);
+    if (rc == 0)
+      rc = accept_all(acceptor, held);
     if (rc != 0 && rc != -EMFILE)
       return rc;
     paused = rc == -EMFILE;
@@ -165,7 +159,7 @@ static int accept_until_stopped(struct acceptor *acceptor, int *held) {
   return 0;
 }
 
-/* Those who connected before the signal. */
+/* Connections from before the signal. */
 static void accept_the_rest(struct acceptor *acceptor, int *held, int64_t deadline_ns) {
   struct mux_worker *worker = acceptor->worker;
   while (worker->host->now_ns() < deadline_ns) {
@@ -187,7 +181,7 @@ static void shutdown_all(struct acceptor *acceptor, int how) {
   pthread_mutex_unlock(&acceptor->lock);
 }
 
-/* True if all have ended by then; deadline_ns < 0: for ever. */
+/* True if all have ended by then; deadline_ns < 0: wait without limit. */
 static bool wait_for_all(struct acceptor *acceptor, int64_t deadline_ns) {
   struct timespec until = {.tv_sec = deadline_ns / 1000000000, .tv_nsec = deadline_ns % 1000000000};
   int error = 0;
@@ -238,8 +232,7 @@ static int threads_run(struct mux_worker *worker) {
 }
 
 static const struct mux_backend backend = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "threads",
     .summary = "a thread per connection, blocking",
     .flags = MUX_THREAD_PER_CONNECTION,

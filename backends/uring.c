@@ -1,12 +1,11 @@
 /* uring.c: echo by completion instead of readiness, as two backends.
  *
  *   uring            one accept, one receive and one send request at a time
- *   uring-multishot  one accept request for all connections and one receive request for all
- *                    messages of a connection: only sends are submitted
+ *   uring-multishot  one accept request for all connections, and one receive request for all
+ *                    messages of a connection: only sends are submitted; over UDP, one receive
+ *                    request for all datagrams
  *
- * Over UDP the second has one receive request for all datagrams.
- *
- * Both are one engine (uring_engine.h), so that they differ in those requests alone.
+ * Both use one engine (uring_engine.h) and differ in those requests only.
  *
  * mux-library: liburing.h -luring liburing-dev */
 #include "backends/mux_backend.h"
@@ -50,8 +49,7 @@ static int run_multishot(struct mux_worker *worker) {
   return run(worker, true);
 }
 
-/* Opens a ring as the worker will, because a kernel may have io_uring and a policy may forbid it.
- */
+/* Opens a ring as the worker will: a kernel may have io_uring and a policy may forbid it. */
 static int probe_single(char *why, size_t why_bytes) {
   struct mux_uring uring;
   struct mux_uring_config config = {
@@ -66,16 +64,16 @@ static int probe_multishot(char *why, size_t why_bytes) {
   int error = probe_single(why, why_bytes);
   if (error < 0)
     return error;
-  if (mux_uring_knows(IORING_OP_SEND_ZC)) /* with which multishot receive came */
+  if (mux_uring_knows(IORING_OP_SEND_ZC)) /* multishot receive came with it */
     return 0;
-  snprintf(why, why_bytes, "this kernel's io_uring has no multishot receive (Linux 6.0 has)");
+  snprintf(why, why_bytes, "this kernel's io_uring has no multishot receive (Linux 6.0 has it)");
   return -ENOSYS;
 }
 
 #else /* built without liburing */
 
 static int probe_single(char *why, size_t why_bytes) {
-  snprintf(why, why_bytes, "built without liburing (Debian: liburing-dev)");
+  snprintf(why, why_bytes, "built without liburing (install liburing-dev, then make)");
   return -ENOSYS;
 }
 #define probe_multishot probe_single
@@ -90,27 +88,27 @@ static int run_single(struct mux_worker *worker) {
 
 static const struct mux_option options_table[] = {
     [OPT_ENTRIES] = {"entries", "submission queue entries", "1024", MUX_OPT_COUNT, 8, 32768},
-    [OPT_COMPLETIONS] = {"completions", "completion queue entries; overflow costs, but loses none",
-                         "16384", MUX_OPT_COUNT, 16, 65536},
+    [OPT_COMPLETIONS] = {"completions",
+                         "completion queue entries; overflow costs time, but loses none", "16384",
+                         MUX_OPT_COUNT, 16, 65536},
     [OPT_BUFFERS] = {"buffers", "most receive buffers provided at a time", "1024", MUX_OPT_COUNT,
                      64, 32768},
     [OPT_BUFFER] = {"buffer", "size of a receive buffer; for UDP 64 KiB", "4KiB", MUX_OPT_SIZE, 64,
                     1 << 20},
     [OPT_DEFER_TASKRUN] = {"defer-taskrun", "complete only when asked to (Linux 6.1)", "on",
                            MUX_OPT_FLAG},
-    [OPT_SQPOLL] = {"sqpoll", "a kernel thread submits; it spins, and defer-taskrun is off", "off",
-                    MUX_OPT_FLAG},
+    [OPT_SQPOLL] = {"sqpoll", "a kernel thread submits; it spins, and turns defer-taskrun off",
+                    "off", MUX_OPT_FLAG},
     [OPT_DIRECT] = {"direct", "direct descriptors: TCP connections without an fd", "on",
                     MUX_OPT_FLAG},
     {NULL},
 };
 
 static const struct mux_backend uring = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "uring",
     .summary = "io_uring: one receive and one send request per message, provided buffers",
-    .flags = MUX_COMPLETION | MUX_WAKES_ONE, /* as the kernel has it for every accept request */
+    .flags = MUX_COMPLETION | MUX_WAKES_ONE, /* the kernel does so for every accept request */
     .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .options = options_table,
     .probe = probe_single,
@@ -119,10 +117,9 @@ static const struct mux_backend uring = {
 MUX_BACKEND(uring);
 
 static const struct mux_backend uring_multishot = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "uring-multishot",
-    .summary = "io_uring: one accept and one receive request for everything to come",
+    .summary = "io_uring: one accept and one receive request for all that arrives",
     .flags = MUX_COMPLETION | MUX_WAKES_ONE,
     .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .options = options_table,

@@ -1,4 +1,4 @@
-/* uring_connection.c: the connections of uring_engine.h, and what each asks of the kernel next. */
+/* uring_connection.c: the connections of uring_engine.h, and what each submits next. */
 #if __has_include(<liburing.h>)
 
 #include "backends/uring_engine.h"
@@ -11,14 +11,14 @@
 
 static void submit_receive(struct uring_engine *engine, struct uring_connection *conn) {
   struct io_uring_sqe *sqe = mux_uring_sqe(&engine->uring);
-  if (engine->draining) { /* no longer waits: an empty queue is the end */
+  if (engine->draining) { /* does not wait: an empty queue is the end */
     io_uring_prep_recv(sqe, conn->fd, NULL, 0, MSG_DONTWAIT);
   } else if (engine->multishot) {
     io_uring_prep_recv_multishot(sqe, conn->fd, NULL, 0, 0);
-    sqe->file_index = engine->receive_bytes; /* the same word as `optlen` of newer headers */
+    sqe->file_index = engine->receive_bytes; /* `optlen` in newer headers */
   } else {
     io_uring_prep_recv(sqe, conn->fd, NULL, 0, 0);
-    /* A peer that awaits its echo cannot have sent more: do not try before it is readable. */
+    /* A peer that waits for its echo has sent no more: do not try before it is readable. */
     if (!conn->more)
       sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
   }
@@ -45,8 +45,8 @@ void uring_cancel(struct uring_engine *engine, const void *object, enum uring_op
   uring_tag(sqe, NULL, OP_IGNORE);
 }
 
-/* Closes a direct descriptor; an fd is closed by the core, which counts both. Returns the fd that
- * is left to close, or -1. */
+/* Closes a direct descriptor; the core closes an fd, and counts both. Returns the fd that is left
+ * to close, or -1. */
 static int close_direct(struct uring_engine *engine, int fd, uint8_t fixed) {
   if (!fixed)
     return fd;
@@ -73,10 +73,10 @@ static void finish(struct uring_engine *engine, struct uring_connection *conn) {
     engine->connections = conn->next;
   free(conn);
   if (engine->resume_ns != 0)
-    engine->resume_ns = 1; /* there is room for another: at once */
+    engine->resume_ns = 1; /* there is room for another one: resume at once */
 }
 
-/* Asks the kernel for whatever the connection needs next, or ends it. The one place for that. */
+/* Submits whatever the connection needs next, or ends it. The only place that does. */
 static void advance(struct uring_engine *engine, struct uring_connection *conn) {
   if (conn->error != 0 || (conn->eof && conn->first == NULL)) {
     if (!conn->receiving && !conn->sending) {
@@ -103,7 +103,7 @@ static void advance(struct uring_engine *engine, struct uring_connection *conn) 
   }
 }
 
-/* Appends received bytes to what waits. The chunk is kept, or packed into the last one. */
+/* Appends received bytes to what waits: keeps the chunk, or packs it into the last one. */
 static void enqueue(struct uring_engine *engine, struct uring_connection *conn,
                     struct mux_uring_chunk *chunk, uint32_t bytes) {
   struct mux_uring_chunk *last = conn->last;

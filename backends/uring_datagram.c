@@ -1,10 +1,9 @@
 /* uring_datagram.c: UDP for uring_engine.h (RFC 862: a datagram goes back to where it came from).
  *
- * There are no connections. What is asked of the listener is a receive instead of an accept, one
- * for all datagrams to come or one for each; either takes a provided buffer that any datagram fits
+ * There are no connections. Instead of an accept, a receive is submitted for the listener, either
+ * one for all datagrams to come or one for each. Both take a provided buffer that any datagram fits
  * into. The echo is sent from that buffer by a request that does not wait: if the network refuses
- * it, or if the datagram claims to come from this very socket, which would be an echo without end,
- * it is lost, as in echo_datagram.c. So no more is held than a batch or two.
+ * it, it is lost, as in echo_datagram.c. So no more than a batch or two is held.
  *
  * Sources: RFC 768; io_uring_prep_recvmsg_multishot(3), io_uring_prep_send_set_addr(3). */
 #if __has_include(<liburing.h>)
@@ -14,33 +13,29 @@
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <string.h>
 
-/* UDP's length field has 16 bits. In front, a receive for many puts a header and the sender. */
+/* UDP's length field has 16 bits. A multishot receive puts a header and the sender in front. */
 enum {
   SENDER_BYTES = sizeof(struct sockaddr_in6),
   BUFFER_BYTES = 65536 + sizeof(struct io_uring_recvmsg_out) + SENDER_BYTES,
-  BUFFERS = 64,     /* most that are received before the first of them is looked at */
+  BUFFERS = 64,     /* datagrams received before the first of them is handled */
   SENDS_MOST = 512, /* in flight; a kernel thread (sqpoll) may be late */
 };
 
 int uring_prepare_datagrams(struct uring_engine *engine, struct mux_uring_config *config) {
-  if (!mux_uring_knows(IORING_OP_SEND_ZC)) { /* with which sending to an address came */
+  if (!mux_uring_knows(IORING_OP_SEND_ZC)) { /* sending to an address came with it */
     engine->worker->host->log(engine->worker, "UDP needs Linux 6.0 here");
     return -ENOSYS;
   }
   config->buffer_bytes = BUFFER_BYTES;
   config->buffers = BUFFERS;
-  engine->own_bytes = sizeof engine->own;
-  if (getsockname(engine->worker->listen_fd, &engine->own.any, &engine->own_bytes) < 0)
-    return -errno;
   engine->message.msg_name = &engine->sender;
   return 0;
 }
 
 void uring_receive_datagrams(struct uring_engine *engine) {
   struct io_uring_sqe *sqe = mux_uring_sqe(&engine->uring);
-  engine->message.msg_namelen = SENDER_BYTES; /* a receive for one has overwritten it */
+  engine->message.msg_namelen = SENDER_BYTES; /* a single-shot receive has overwritten it */
   if (engine->multishot)
     io_uring_prep_recvmsg_multishot(sqe, engine->worker->listen_fd, &engine->message, 0);
   else
@@ -51,14 +46,14 @@ void uring_receive_datagrams(struct uring_engine *engine) {
   engine->accepting = true;
 }
 
-/* An empty datagram may come without a buffer. */
+/* An empty datagram may arrive without a buffer. */
 static void put(struct uring_engine *engine, struct mux_uring_chunk *chunk) {
   if (chunk != NULL)
     mux_uring_put(&engine->uring, chunk);
 }
 
-/* The requests are carried out in the order in which they were queued: the sender's address has
- * been read before the next receive for one overwrites it. */
+/* Requests are carried out in the order in which they were queued: the sender's address has been
+ * read before the next single-shot receive overwrites it. */
 static void send_back(struct uring_engine *engine, struct mux_uring_chunk *chunk,
                       const void *payload, size_t bytes, const struct sockaddr *to,
                       socklen_t to_bytes) {
@@ -66,8 +61,7 @@ static void send_back(struct uring_engine *engine, struct mux_uring_chunk *chunk
   MUX_COUNT(worker, datagrams, 1);
   if (worker->work_ns > 0)
     worker->host->work(worker);
-  bool is_own = to_bytes == engine->own_bytes && memcmp(to, &engine->own, to_bytes) == 0;
-  if (is_own || engine->echoes >= SENDS_MOST) {
+  if (engine->echoes >= SENDS_MOST) {
     put(engine, chunk);
     return;
   }

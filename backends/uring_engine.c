@@ -10,8 +10,11 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-/* No completion needs more submissions than this. */
-enum { SQES_PER_COMPLETION = 4 };
+enum {
+  SQES_PER_COMPLETION = 4, /* no completion needs more submissions than that */
+  ACCEPT_BATCH = 256,      /* accepted by accept4() before the others get a turn */
+  LAST_BATCH = 1 << 16,    /* ... by a server that stops */
+};
 
 /* ---- Accepting ------------------------------------------------------------------------------ */
 
@@ -22,22 +25,26 @@ static void set_listener_nonblocking(const struct uring_engine *engine, bool on)
   fcntl(fd, F_SETFL, flags | (on ? O_NONBLOCK : 0));
 }
 
-/* Takes what waits in the queue without asking io_uring. Returns why no more: accept()'s -errno. */
+/* Accepts what waits in the queue without io_uring. Returns 0 after a full batch, or accept()'s
+ * -errno. */
 static int accept_waiting(struct uring_engine *engine) {
   struct mux_worker *worker = engine->worker;
-  int fd;
-  while ((fd = worker->host->accept(worker, 0)) >= 0)
+  for (int left = engine->draining ? LAST_BATCH : ACCEPT_BATCH; left > 0; left--) {
+    int fd = worker->host->accept(worker, 0);
+    if (fd < 0)
+      return fd;
     uring_add_connection(engine, fd, 0);
-  return fd;
+  }
+  return 0;
 }
 
-/* No more connections for a while, or until one ends. */
+/* Accepts no more for a while, or until a connection ends. */
 static void pause_accepting(struct uring_engine *engine) {
   engine->resume_ns = engine->worker->host->now_ns() + MUX_ACCEPT_PAUSE_NS;
 }
 
 /* Direct descriptors are accepted one by one: when their table is full the kernel would close the
- * newcomer, instead of leaving it in the queue as it does for want of an fd. */
+ * newcomer, instead of leaving it in the queue as it does when there is no fd. */
 static void submit_accept(struct uring_engine *engine) {
   int listener = engine->worker->listen_fd;
   if (engine->direct && engine->free_files == 0) {
@@ -51,7 +58,7 @@ static void submit_accept(struct uring_engine *engine) {
     return;
   }
   struct io_uring_sqe *sqe = mux_uring_sqe(&engine->uring);
-  if (engine->worker->accept == MUX_ACCEPT_HANDOFF) /* of a pipe: see there is something to take */
+  if (engine->worker->accept == MUX_ACCEPT_HANDOFF) /* a pipe: wait until it is readable */
     io_uring_prep_poll_add(sqe, listener, POLLIN);
   else if (engine->multishot && !engine->direct)
     io_uring_prep_multishot_accept(sqe, listener, NULL, NULL, SOCK_CLOEXEC);
@@ -63,14 +70,14 @@ static void submit_accept(struct uring_engine *engine) {
   engine->accepting = true;
 }
 
-/* After a pause. Whether there are descriptors again is tried by hand: requests in vain would keep
- * the kernel thread of sqpoll spinning. */
+/* After a pause. Whether there are descriptors again is tried with accept4(): requests that fail
+ * would keep the kernel thread of sqpoll spinning. */
 static void resume_accepting(struct uring_engine *engine) {
   if (!engine->direct && !engine->datagrams) {
     set_listener_nonblocking(engine, true);
     int error = accept_waiting(engine);
     set_listener_nonblocking(engine, engine->worker->accept == MUX_ACCEPT_HANDOFF);
-    if (error == -EMFILE) { /* which accept() has counted */
+    if (error == -EMFILE) { /* accept() has counted it */
       pause_accepting(engine);
       return;
     }
@@ -78,8 +85,8 @@ static void resume_accepting(struct uring_engine *engine) {
   submit_accept(engine);
 }
 
-/* When the server stops, those who wait in the queue are served like those accepted before. For
- * UDP, accept() of the host echoes them all. */
+/* When the server stops, connections that wait in the queue are served like those accepted before.
+ * For UDP, the host's accept() echoes what waits. */
 static void accept_leftovers(struct uring_engine *engine) {
   set_listener_nonblocking(engine, true);
   accept_waiting(engine);
@@ -93,7 +100,7 @@ static void on_accept(struct uring_engine *engine, const struct io_uring_cqe *cq
   } else if (cqe->res >= 0 && worker->accept == MUX_ACCEPT_HANDOFF) {
     accept_waiting(engine);
   } else if (cqe->res >= 0) {
-    if (engine->direct) { /* there is no fd to set options of: they are the listener's */
+    if (engine->direct) { /* no fd to set options on: they are inherited from the listener */
       MUX_COUNT(worker, accepted, 1);
       engine->free_files--;
       uring_add_connection(engine, cqe->res, IOSQE_FIXED_FILE);
@@ -153,7 +160,7 @@ static void handle(struct uring_engine *engine, const struct io_uring_cqe *cqe) 
   }
 }
 
-/* Handles what has completed, as far as the submission queue has room for what follows from it. */
+/* Handles completions for as long as the submission queue has room for what follows from them. */
 static void handle_batch(struct uring_engine *engine) {
   struct io_uring *ring = &engine->uring.ring;
   struct io_uring_cqe *cqe;
@@ -170,7 +177,7 @@ static void handle_batch(struct uring_engine *engine) {
   MUX_COUNT(engine->worker, events, handled);
 }
 
-/* Does what is due by the clock. Returns how long to wait at most, -1 for ever. */
+/* Does what is due. Returns how long to wait at most, -1 for no limit. */
 static int64_t run_timers(struct uring_engine *engine) {
   int64_t due_ns = engine->draining ? engine->deadline_ns : engine->resume_ns;
   if (due_ns == 0 || engine->expired)
@@ -224,7 +231,7 @@ int uring_serve(struct mux_worker *worker, struct mux_uring_config *config, bool
       .worker = worker,
       .multishot = multishot,
       .datagrams = socket_is(worker->listen_fd, SO_TYPE, SOCK_DGRAM),
-      /* As much as other backends hold; without multishot the model is a receive at a time. */
+      /* As much as other backends hold; without multishot, one receive at a time. */
       .limit = multishot ? (uint32_t)(worker->buffer_bytes / config->buffer_bytes) + 1 : 1,
   };
   if (multishot)
@@ -232,7 +239,7 @@ int uring_serve(struct mux_worker *worker, struct mux_uring_config *config, bool
   int error = engine.datagrams ? uring_prepare_datagrams(&engine, config) : 0;
   if (error < 0)
     return error;
-  /* Connections of a Unix socket inherit no options of the listener: direct ones had none. */
+  /* Connections of a Unix socket inherit no options from the listener, so they need an fd. */
   engine.direct = direct && !engine.datagrams && worker->accept != MUX_ACCEPT_HANDOFF &&
                   !socket_is(worker->listen_fd, SO_DOMAIN, AF_UNIX);
   struct rlimit files;

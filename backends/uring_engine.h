@@ -1,17 +1,17 @@
-/* uring_engine.h: an echo server on one io_uring, behind all io_uring backends.
+/* uring_engine.h: an echo server on one io_uring, for all io_uring backends.
  *
  * Received bytes stay in the buffer that the kernel chose for them (common/ring.h) and are sent
  * from there. A connection's chunks wait in a queue with one send in flight, because two could
- * overtake each other. Bytes that come meanwhile are packed into the last chunk when they fit, so
- * that small messages hold few buffers. Idle connections hold none.
+ * overtake each other. Bytes that arrive in the meantime are packed into the last chunk if they
+ * fit, so that small messages hold few buffers. Idle connections hold none.
  *
- * Back-pressure: a connection that holds `limit` chunks is received from no more until half have
- * gone. A multishot receive is cancelled for that; what the kernel has received by then is at most
- * a batch more.
+ * Back-pressure: nothing is received from a connection that holds `limit` chunks until half of them
+ * have gone. A multishot receive is cancelled for that; what the kernel has received by then is at
+ * most one more batch.
  *
- * A connection is freed only when the kernel holds no request of it, so a completion's pointer is
- * always good. Its fd is closed only then, too: a request keeps the socket open, so that close()
- * would send no FIN. */
+ * A connection is freed only when the kernel holds none of its requests, so a completion's pointer
+ * is always valid. Its fd is closed only then, too: a request keeps the socket open, so that
+ * close() would send no FIN. */
 #ifndef MUX_URING_ENGINE_H
 #define MUX_URING_ENGINE_H
 
@@ -22,14 +22,14 @@
 #include "backends/mux_backend.h"
 #include "common/ring.h"
 
-/* In the low bits of user_data; above them the connection, if it is one's. */
+/* In the low bits of user_data; the high bits hold the connection, if there is one. */
 enum uring_op {
   OP_IGNORE,
-  OP_ACCEPT, /* or what takes its place for UDP */
+  OP_ACCEPT, /* for UDP: the receive of datagrams */
   OP_STOP,
   OP_RECEIVE,
   OP_SEND,
-  OP_SEND_DATAGRAM, /* above it the chunk */
+  OP_SEND_DATAGRAM, /* with the chunk in the high bits */
   OP_MASK = 7,
 };
 
@@ -42,7 +42,7 @@ struct uring_connection {
   uint8_t fixed;  /* IOSQE_FIXED_FILE if fd is such an index, else 0 */
   bool receiving; /* the kernel holds a receive request ... */
   bool sending;   /* ... a send of first's bytes */
-  bool cancelled; /* it has been asked to give the receive back */
+  bool cancelled; /* it has been asked to cancel the receive */
   bool eof;
   bool more; /* the receive queue was not empty after the last receive */
 };
@@ -54,54 +54,53 @@ struct uring_engine {
   bool direct;
   unsigned free_files; /* of the table of direct descriptors */
   uint32_t limit;      /* chunks of a connection at which receiving stops */
-  /* After so many a multishot receive ends by itself and is asked for anew, so that little comes
-   * after the limit is reached. 0: this kernel cannot (Linux 6.17 can). */
+  /* After this many bytes a multishot receive ends by itself and is submitted again, so that little
+   * arrives beyond the limit. 0: this kernel cannot do it (Linux 6.17 can). */
   uint32_t receive_bytes;
   struct uring_connection *connections;
   bool accepting; /* the kernel holds an accept request, or a receive request of UDP */
   bool draining;
   bool expired;        /* the drain's deadline has passed */
-  int64_t resume_ns;   /* when accepting is tried again; 0: it is not paused */
+  int64_t resume_ns;   /* when to accept again; 0: not paused */
   int64_t deadline_ns; /* of the drain */
   int error;           /* of the listener */
 
   /* UDP only. */
   bool datagrams;
-  uint32_t echoes; /* that are being sent */
+  uint32_t echoes; /* being sent */
   struct msghdr message;
   union uring_address {
     struct sockaddr any;
     struct sockaddr_in6 v6;
-  } own, sender;
-  socklen_t own_bytes;
+  } sender;
 };
 
-/* Says whose completion it will be. */
+/* Says what the completion will belong to. */
 static inline void uring_tag(struct io_uring_sqe *sqe, const void *object, enum uring_op op) {
   io_uring_sqe_set_data64(sqe, (uintptr_t)object | op);
 }
 
-/* Takes the request (object, op) back. It completes with -ECANCELED, or with what it had done. */
+/* Cancels the request (object, op). It completes with -ECANCELED, or with what it has done. */
 void uring_cancel(struct uring_engine *engine, const void *object, enum uring_op op);
 
 /* ---- uring_connection.c */
 
-/* Takes over an accepted connection that is counted already. */
+/* Takes over an accepted connection that has been counted. */
 void uring_add_connection(struct uring_engine *engine, int fd, uint8_t fixed);
 /* Completions. The connection may be gone afterwards. */
 void uring_on_receive(struct uring_engine *engine, struct uring_connection *conn,
                       const struct io_uring_cqe *cqe);
 void uring_on_send(struct uring_engine *engine, struct uring_connection *conn,
                    const struct io_uring_cqe *cqe);
-/* `draining` has been set: from now on receives do not wait, and an empty queue is the end. Takes
- * back those that do wait. */
+/* `draining` has been set: from now on receives do not wait, and an empty queue is the end. Cancels
+ * those that are waiting. */
 void uring_drain_connections(struct uring_engine *engine);
-/* Ends every connection as soon as the kernel has let go of it. */
+/* Ends every connection as soon as the kernel holds none of its requests. */
 void uring_abort_connections(struct uring_engine *engine, int error);
 
 /* ---- uring_datagram.c */
 
-/* Before the ring is opened: what it needs for UDP. Returns 0 or -errno. */
+/* Before the ring is opened: configures it for UDP. Returns 0 or -errno. */
 int uring_prepare_datagrams(struct uring_engine *engine, struct mux_uring_config *config);
 void uring_receive_datagrams(struct uring_engine *engine);
 /* Completions. */

@@ -13,7 +13,13 @@
 
 #include "common/clock.h"
 
-enum { CACHE_LINE = 64, CHUNKS_PER_SLAB = 64, FIRST_LIVE = 64, SQPOLL_IDLE_MS = 10 };
+enum {
+  CACHE_LINE = 64,
+  CHUNKS_PER_SLAB = 64,
+  FIRST_LIVE = 64,
+  SQPOLL_IDLE_MS = 10,
+  SUBMIT_TRIES = 1000, /* for one submission, of a kernel that is short of requests */
+};
 
 struct mux_uring_slab {
   struct mux_uring_slab *next;
@@ -93,18 +99,37 @@ bool mux_uring_provide_more(struct mux_uring *uring) {
   return uring->vacant < uring->live;
 }
 
-struct io_uring_sqe *mux_uring_sqe(struct mux_uring *uring) {
-  struct io_uring_sqe *sqe;
-  while ((sqe = io_uring_get_sqe(&uring->ring)) == NULL) {
-    io_uring_submit(&uring->ring);
-    if (uring->sqpoll)
+/* The call may be tried again: EAGAIN and EBUSY mean that the kernel is short of requests until
+ * completions have been taken. */
+static bool is_passing(int error) {
+  return error == -EINTR || error == -EAGAIN || error == -EBUSY;
+}
+
+/* Submits until there is room again. Apart, because it is rare. */
+static __attribute__((noinline)) struct io_uring_sqe *make_room(struct mux_uring *uring) {
+  struct io_uring_sqe *sqe = NULL;
+  for (int tries = 0; sqe == NULL && uring->error == 0; tries++) {
+    int submitted = io_uring_submit(&uring->ring);
+    if (submitted < 0 && !is_passing(submitted))
+      uring->error = submitted;
+    else if (tries == SUBMIT_TRIES)
+      uring->error = -EBUSY;
+    else if (uring->sqpoll)
       io_uring_sqring_wait(&uring->ring);
+    sqe = io_uring_get_sqe(&uring->ring);
   }
-  return sqe;
+  return sqe != NULL ? sqe : &uring->unused;
+}
+
+struct io_uring_sqe *mux_uring_sqe(struct mux_uring *uring) {
+  struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
+  return sqe != NULL ? sqe : make_room(uring);
 }
 
 int mux_uring_wait(struct mux_uring *uring, int64_t timeout_ns) {
   int result;
+  if (uring->error != 0)
+    return uring->error;
   if (timeout_ns < 0) {
     result = io_uring_submit_and_wait(&uring->ring, 1);
   } else {
@@ -112,10 +137,7 @@ int mux_uring_wait(struct mux_uring *uring, int64_t timeout_ns) {
     struct io_uring_cqe *cqe;
     result = io_uring_submit_and_wait_timeout(&uring->ring, &cqe, 1, &limit, NULL);
   }
-  /* EAGAIN and EBUSY: the kernel is short of requests until completions have been taken. */
-  if (result >= 0 || result == -ETIME || result == -EINTR || result == -EAGAIN || result == -EBUSY)
-    return 0;
-  return result;
+  return result >= 0 || result == -ETIME || is_passing(result) ? 0 : result;
 }
 
 static int open_ring(struct mux_uring *uring, const struct mux_uring_config *config) {

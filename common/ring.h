@@ -51,6 +51,8 @@ struct mux_uring {
   uint32_t chunk_bytes;
   struct mux_uring_chunk *free;
   struct mux_uring_slab *slabs;
+  int error;                  /* -errno; the ring takes no more */
+  struct io_uring_sqe unused; /* what is given out then */
 };
 
 enum { MUX_URING_BUFFER_GROUP = 0 };
@@ -64,11 +66,13 @@ void mux_uring_close(struct mux_uring *uring);
  * with them. */
 bool mux_uring_knows(int operation);
 
-/* The next submission, never NULL; queued ones are submitted when there is no room. */
+/* The next submission, never NULL; queued ones are submitted when there is no room. If the kernel
+ * takes none of them, the ring is broken: what is written then is lost, and the next wait returns
+ * the error. */
 struct io_uring_sqe *mux_uring_sqe(struct mux_uring *uring);
 
 /* Submits, and waits for a completion, or up to timeout_ns (-1: for ever). Returns 0 or -errno;
- * a timeout and a signal are 0. */
+ * a timeout and a signal are 0. After an error the ring is of no more use. */
 int mux_uring_wait(struct mux_uring *uring, int64_t timeout_ns);
 
 /* The chunk of a completion with IORING_CQE_F_BUFFER. Another takes its place. */

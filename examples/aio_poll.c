@@ -1,20 +1,20 @@
-/* aio_poll.c: waits with IOCB_CMD_POLL of Linux's asynchronous I/O (io_submit(2), Linux 4.18): the
- * half-forgotten forerunner of io_uring's poll, and an example of a poller with options and a
- * probe. Built outside the tree, against the installed header alone:
+/* aio_poll.c: waits with IOCB_CMD_POLL of Linux's asynchronous I/O (io_submit(2), Linux 4.18), the
+ * half-forgotten forerunner of io_uring's poll. An example of a poller with options and a probe,
+ * built outside the tree with only the installed header:
  *
  *     cc -std=gnu17 -D_GNU_SOURCE -O2 -fPIC -shared -I<prefix>/include/muxbench \
  *       -o aio_poll.so aio_poll.c
  *     muxbench check --backend ./aio_poll.so
  *
- * A request polls one descriptor once. What was reported is asked for again by the next wait(), all
- * of it in one io_submit(), so a wake-up costs two system calls however many are ready; to the
- * reactor that looks level-triggered, as a request for a socket that is still ready completes at
- * once. The price is that every event is a request made anew, where epoll keeps its set.
+ * A request polls one descriptor once. The next wait() submits those that were reported again, all
+ * with one io_submit(), so a wake-up costs two system calls however many are ready. To the reactor
+ * this is level-triggered, as a request for a socket that is still ready completes at once. The
+ * price is a new request for every event, where epoll keeps its set.
  *
- * Invariant: a watch is free, pending (to be submitted), in flight, or orphaned: in flight, but
- * nobody's. Every request in flight completes once, a cancelled one too, and only then is its watch
- * free: the kernel knows it by its address. So the watches bound the completions, and the ring the
- * kernel was asked for never overflows. */
+ * Invariant: a watch is free, pending (to be submitted), in flight, or orphaned (in flight, but no
+ * longer wanted). Every request in flight completes once, even if cancelled, and only then is its
+ * watch free, because the kernel knows it by its address. So the number of watches bounds the
+ * completions, and the kernel's ring never overflows. */
 #include "mux_backend.h"
 
 #include <errno.h>
@@ -31,7 +31,7 @@ enum { OPTION_WATCHES };
 
 static const struct mux_option options[] = {
     [OPTION_WATCHES] = {.key = "watches",
-                        .help = "descriptors per worker; /proc/sys/fs/aio-max-nr is for all",
+                        .help = "descriptors per worker; /proc/sys/fs/aio-max-nr limits the host",
                         .fallback = "20k",
                         .kind = MUX_OPT_COUNT,
                         .min = 64,
@@ -44,12 +44,12 @@ enum stage { FREE, PENDING, IN_FLIGHT, ORPHANED };
 struct watch {
   struct iocb iocb;
   enum stage stage;
-  uint32_t place; /* among the pending; of a free one: the next free one */
+  uint32_t place; /* among the pending; if free: the next free one */
 };
 
 struct state {
   aio_context_t context;
-  struct watch *watches; /* never moves; slot 0 ends the free list and is not used */
+  struct watch *watches; /* never moves; slot 0 is unused and ends the free list */
   struct iocb **pending;
   struct io_event *events;
   uint32_t pending_count;
@@ -112,8 +112,8 @@ static void make_pending(struct state *state, struct watch *watch) {
   state->pending[state->pending_count++] = &watch->iocb;
 }
 
-/* Ends a watch. One in flight holds a reference to its socket, which close() would then not close:
- * no FIN. io_cancel() does not say what has become of the request; its completion does. */
+/* Ends a watch. A request in flight holds a reference to its socket, so that close() would send no
+ * FIN. io_cancel() does not tell what became of the request; its completion does. */
 static void end_watch(struct state *state, struct watch *watch) {
   if (watch->stage == PENDING) {
     struct watch *last = (struct watch *)state->pending[--state->pending_count];
@@ -127,7 +127,7 @@ static void end_watch(struct state *state, struct watch *watch) {
   syscall(SYS_io_cancel, state->context, &watch->iocb, &unused);
 }
 
-/* A change of interest is an end and a beginning. */
+/* A change of interest ends one watch and begins another. */
 static int aio_set(void *self, int fd, uint64_t token, unsigned old, unsigned want,
                    uint64_t *slot) {
   struct state *state = self;
@@ -208,7 +208,7 @@ static void aio_close(void *self) {
   if (state == NULL)
     return;
   if (state->context != 0)
-    syscall(SYS_io_destroy, state->context); /* waits for what is in flight */
+    syscall(SYS_io_destroy, state->context); /* waits for requests in flight */
   free(state->watches);
   free(state->pending);
   free(state->events);
@@ -230,10 +230,9 @@ static const struct mux_poller poller = {
     .open = aio_open, .set = aio_set, .wait = aio_wait, .close = aio_close};
 
 static const struct mux_backend aio_poll = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "aio-poll",
-    .summary = "io_submit(2) with IOCB_CMD_POLL, asked anew for every event",
+    .summary = "io_submit(2) with IOCB_CMD_POLL, a new request for every event",
     .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .options = options,
     .probe = aio_probe,

@@ -1,18 +1,18 @@
 /* splice.c: echoes without the bytes ever entering the program: splice(2) moves them from the
  * socket into a pipe and from the pipe back into the socket. An example of a whole worker, `run`,
- * with epoll to wait with. Built outside the tree, against the installed header alone:
+ * that waits with epoll, built outside the tree with only the installed header:
  *
  *     cc -std=gnu17 -D_GNU_SOURCE -O2 -fPIC -shared -I<prefix>/include/muxbench \
  *       -o splice.so splice.c
  *     muxbench check --backend ./splice.so
  *
- * A connection has a pipe only while bytes of it wait to be sent; else the pipes lie in a stack,
- * and the one used last is used next. Nothing is received while bytes wait, so what a connection
- * can hold is bounded by its pipe, and each connection waits for one direction at a time.
+ * A connection has a pipe only while bytes of it wait to be sent. Otherwise the pipes are kept in a
+ * stack, and the one used last is used next. Nothing is received while bytes wait, so a connection
+ * holds at most what its pipe holds, and waits for one direction at a time.
  *
  * Invariant: between turns a connection owns a pipe exactly while waiting_bytes > 0. It is starved
- * (watched == 0) while it may not receive, as there was no pipe to be had; one pipe is made before
- * the first connection, so there is always somebody who will give one back. */
+ * (watched == 0) while it cannot receive because there is no pipe. One pipe is opened before the
+ * first connection, so that there is always one to be given back. */
 #include "mux_backend.h"
 
 #include <errno.h>
@@ -25,10 +25,10 @@
 
 enum {
   WAIT_EVENTS = 256,
-  BUDGET = 8,           /* receives per wake-up, so that a firehose starves nobody */
+  BUDGET = 8,           /* receives per wake-up, so that a firehose does not starve others */
   ACCEPT_BATCH = 256,   /* accepts before the others get a turn */
   PIPE_BYTES = 1 << 16, /* pipe(7), "Pipe capacity" */
-  KEPT_PIPES = 64,      /* beyond them, a pipe that is given back is closed */
+  KEPT_PIPES = 64,      /* any more that are given back are closed */
 };
 
 struct pipe {
@@ -88,7 +88,7 @@ static void feed_starved(struct server *server) {
       watch(server, each, EPOLLIN);
 }
 
-/* One with bytes in it cannot be used again. */
+/* A pipe with bytes in it cannot be used again. */
 static void give_pipe(struct server *server, struct pipe pipe, bool empty) {
   if (empty && server->pipe_count < KEPT_PIPES) {
     server->pipes[server->pipe_count++] = pipe;
@@ -111,7 +111,7 @@ static void end_connection(struct server *server, struct connection *connection,
   free(connection);
   feed_starved(server);
   if (server->resume_at_ns != 0)
-    server->resume_at_ns = 1; /* there is room for another: at once */
+    server->resume_at_ns = 1; /* there is room for another one: resume at once */
 }
 
 static void add_connection(struct server *server, int fd) {
@@ -138,7 +138,7 @@ static ssize_t move(int from, int to, size_t bytes) {
   return n >= 0 ? n : -errno;
 }
 
-/* Echoes what there is. Returns what to wait for, 0 when the connection is finished, or -errno. */
+/* Echoes what is there. Returns what to wait for, 0 when the connection is finished, or -errno. */
 static int echo(struct server *server, struct connection *connection) {
   for (int budget = BUDGET; budget > 0; budget--) {
     if (connection->waiting_bytes == 0) {
@@ -206,7 +206,7 @@ static int accept_batch(struct server *server) {
 
 /* ---- The worker ----------------------------------------------------------------------------- */
 
-/* Waits until until_ns (0: for ever) and serves what is ready. Returns 0 or -errno. */
+/* Waits until until_ns (0: without limit) and serves what is ready. Returns 0 or -errno. */
 static int turn(struct server *server, int64_t until_ns) {
   struct epoll_event events[WAIT_EVENTS];
   int timeout_ms = -1;
@@ -215,10 +215,10 @@ static int turn(struct server *server, int64_t until_ns) {
     timeout_ms = left_ns > 0 ? (int)((left_ns + 999999) / 1000000) : 0;
   }
   int n = epoll_wait(server->epoll_fd, events, WAIT_EVENTS, server->accept_more ? 0 : timeout_ms);
-  if (n < 0)
-    return errno == EINTR ? 0 : -errno;
+  if (n < 0 && errno != EINTR)
+    return -errno;
   MUX_COUNT(server->worker, waits, 1);
-  MUX_COUNT(server->worker, events, n);
+  MUX_COUNT(server->worker, events, n > 0 ? n : 0);
   for (int i = 0; i < n; i++) {
     void *who = events[i].data.ptr;
     if (who == &server->worker->listen_fd)
@@ -243,7 +243,7 @@ static int serve_until_stopped(struct server *server) {
   return rc;
 }
 
-/* Whoever is in the queue has connected before the stop, and is served; nobody after that. */
+/* Whatever is in the queue connected before the stop and is served; later connections are not. */
 static int drain(struct server *server) {
   int64_t deadline_ns = server->host->now_ns() + server->worker->drain_ns;
   struct epoll_event unused = {0};
@@ -295,8 +295,7 @@ static int splice_run(struct mux_worker *worker) {
 }
 
 static const struct mux_backend splice_backend = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "splice",
     .summary = "epoll_wait(2) and splice(2): the bytes stay in the kernel",
     .transports = MUX_TCP | MUX_UNIX,

@@ -47,8 +47,7 @@ static int run(struct mux_worker *worker) {
   return worker->host->draining(worker) ? 0 : -1;
 }
 static const struct mux_backend plus = {
-    .abi_version = MUX_ABI_VERSION, .struct_bytes = sizeof(struct mux_backend), .name = "plus",
-    .summary = "-", .transports = MUX_TCP, .run = run};
+    .abi = MUX_ABI, .name = "plus", .summary = "-", .transports = MUX_TCP, .run = run};
 MUX_BACKEND(plus);
 CC
   c++ -std=c++20 -Wall -Wextra -Wno-missing-field-initializers -Werror -fPIC -shared \

@@ -61,7 +61,7 @@ static json_t *plugins_json(const struct experiment *e) {
       continue;
     json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:i, s:o}", "label", server->label,
                                           "path", server->backend, "name", backend->name,
-                                          "abi_version", (int)backend->abi_version, "file",
+                                          "abi_version", (int)backend->abi.version, "file",
                                           fingerprint(server->backend)));
   }
   return list;

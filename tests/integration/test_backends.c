@@ -1,5 +1,5 @@
 /* test_backends.c: every available backend under 10,000 connections that all carry traffic, or as
- * many as its model holds, as `load` sees it. Single properties are what `muxbench check` tests. */
+ * many as it can hold, as seen by `load`. `muxbench check` tests single properties. */
 #include "tests/support.h"
 
 #include <jansson.h>
@@ -24,7 +24,7 @@ static int forget_backends(void **state) {
   return test_remove_directory(state);
 }
 
-/* Loads a server and returns what `load` says, which it says also when it fails. */
+/* Loads a server. Returns what `load` prints, which it does even when it fails. */
 static json_t *load(const struct test_server *server, int connections) {
   test_command(&result,
                "load --target %s --connections %d --duration 200ms --warmup 0 --timeout 30s --json",
@@ -32,8 +32,8 @@ static json_t *load(const struct test_server *server, int connections) {
   return test_json(&result);
 }
 
-/* Every connection is established and nothing goes wrong on any of them. That each has its turn is
- * not asserted: a thread per connection waits for the scheduler's, and that can be seconds. */
+/* Every connection is established and no error occurs. That each is served is not asserted: a
+ * thread per connection may have to wait for the scheduler for seconds. */
 static void assert_all_served(const char *name, const json_t *json, int connections) {
   static const char *const errors[] = {"errors.connect", "errors.reset", "errors.timeout",
                                        "errors.mismatch", "errors.closed"};
@@ -44,7 +44,7 @@ static void assert_all_served(const char *name, const json_t *json, int connecti
     if (test_json_int(json, errors[i]) != 0)
       fail_msg("%s with %d connections: %s %lld", name, connections, errors[i],
                test_json_int(json, errors[i]));
-  /* Messages are sent from the start, and those are waited for. */
+  /* Every connection sends a message at the start, and those are waited for. */
   if (test_json_int(json, "completed") == 0)
     fail_msg("%s with %d connections: not one echo", name, connections);
 }
@@ -54,7 +54,7 @@ static int limit_of(const json_t *backend) {
   return (int)json_integer_value(json_object_get(backend, "fd_limit"));
 }
 
-/* One at a time is the nature of some. They say so in their exemptions. */
+/* Some serve one connection at a time, and declare an exemption for it. */
 static bool serves_many(const json_t *backend) {
   return json_is_true(json_object_get(backend, "available")) &&
          json_object_get(json_object_get(backend, "exemptions"), "ten-thousand-idle") == NULL;
@@ -105,8 +105,8 @@ static void ten_thousand_connections_over_unix(void **state) {
   all_serve(test_connections(10000), listen);
 }
 
-/* At a rate that a receive buffer can take. A machine busy with others may still lose some of it:
- * loss is counted and no error of the server's; damage, doubles and ICMP errors are. */
+/* At a rate that a receive buffer can take. A busy machine may still lose datagrams, which is not
+ * an error of the server; damaged and duplicate datagrams and ICMP errors are. */
 static void ten_thousand_peers_over_udp(void **state) {
   (void)state;
   static const char *const wrong[] = {"errors.connect", "errors.reset", "errors.mismatch",
@@ -147,8 +147,8 @@ static long long refused(const char *path) {
   return count;
 }
 
-/* A backend with a limit closes what it cannot hold, says so once, counts every one, and serves the
- * others as if nothing had happened. */
+/* A backend with a limit closes the connections that it cannot hold, says so once, counts them all,
+ * and serves the others as usual. */
 static void assert_refuses_beyond(int limit, const char *backend) {
   char stats[128];
   struct test_server server;
@@ -201,7 +201,7 @@ static void beyond_its_limit_a_backend_refuses(void **state) {
   }
 }
 
-/* Libraries that can wait by select: one beyond 1,024 descriptors, the other up to there. */
+/* Libraries that can wait with select: libev beyond 1,024 descriptors, libevent up to that. */
 static void libraries_wait_as_they_are_told(void **state) {
   (void)state;
   static const char *const names[] = {"libev", "libevent"};

@@ -1,12 +1,13 @@
-/* test_mechanisms.c: does a backend wait by the system call that it is named for, by no other, and
- * as often as its mechanism asks for? A wrong fallback would still echo, and be compared under a
- * false name. The server's calls are seen by ptrace(2), which works where strace and tracepoints
- * are not to be had. */
+/* test_mechanisms.c: does a backend wait with the system call that it is named after, with no
+ * other, and as often as its mechanism requires? A wrong fallback would still echo, and be measured
+ * under a false name. The server's calls are traced with ptrace(2), which works where strace and
+ * tracepoints are not available. */
 #include "tests/support.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
+#include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -65,7 +66,7 @@ struct tally {
   long retries;  /* receives that would have blocked */
   long sends;
   long changes; /* EPOLL_CTL_MOD */
-  int loads;    /* that it took for so many */
+  int loads;    /* runs of `load` that it took */
 };
 
 static void count_call(void *arg, const struct test_call *call) {
@@ -103,8 +104,9 @@ static void trace_load(struct tally *tally, const struct test_server *server, co
   json_decref(json);
 }
 
-/* Counts what a server, "NAME OPTION…", calls under `load LOAD`, which is repeated until it has
- * sent `sends` times: a busy machine may do little in the time. False if it cannot be had. */
+/* Counts the calls of a server, "NAME OPTION…", under `load LOAD`, which is repeated until the
+ * server has sent `sends` times: a busy machine may do little each time. False if the backend is
+ * not available. */
 static bool tally_calls(struct tally *tally, const char *backend, const char *load, long sends) {
   struct test_server server;
   *tally = (struct tally){0};
@@ -121,7 +123,7 @@ static bool tally_calls(struct tally *tally, const char *backend, const char *lo
   return true;
 }
 
-/* What the beginning and the end of each connection may add to a count. */
+/* What the start and the end of each connection may add to a count. */
 static long edges_of(const struct tally *tally) {
   return (long)tally->loads * CONNECTIONS;
 }
@@ -134,7 +136,19 @@ enum { POLL_CALL = POLL };
 enum { POLL_CALL = PPOLL };
 #endif
 
-static void each_waits_by_its_own_call_alone(void **state) {
+static void assert_waits_with(const char *backend, int expected) {
+  struct tally tally;
+  char load[64];
+  snprintf(load, sizeof load, "--connections %d --duration 100ms", CONNECTIONS);
+  if (!tally_calls(&tally, backend, load, 20))
+    return;
+  for (int way = NONE + 1; way < WAYS; way++)
+    if ((tally.waits[way] > 0) != (way == expected))
+      fail_msg("%s makes %ld waits of the kind %s, but should wait with %s only", backend,
+               tally.waits[way], way_names[way], way_names[expected]);
+}
+
+static void each_waits_with_its_own_call_only(void **state) {
   (void)state;
   static const struct {
     const char *backend;
@@ -158,23 +172,30 @@ static void each_waits_by_its_own_call_alone(void **state) {
       {"libevent-buffer", EPOLL},
       {"libuv", EPOLL},
   };
-  char load[64];
-  snprintf(load, sizeof load, "--connections %d --duration 100ms", CONNECTIONS);
-  for (size_t i = 0; i < TEST_COUNT(rows); i++) {
-    struct tally tally;
-    if (!tally_calls(&tally, rows[i].backend, load, 20))
-      continue;
-    for (int way = NONE + 1; way < WAYS; way++)
-      if ((tally.waits[way] > 0) != (way == rows[i].way))
-        fail_msg("%s makes %ld waits of the kind %s, and should wait by %s alone", rows[i].backend,
-                 tally.waits[way], way_names[way], way_names[rows[i].way]);
-  }
+  for (size_t i = 0; i < TEST_COUNT(rows); i++)
+    assert_waits_with(rows[i].backend, rows[i].way);
+}
+
+/* With these a user may choose another mechanism for every program that uses the library. */
+static void the_environment_changes_no_mechanism(void **state) {
+  (void)state;
+  static const char *const variables[][2] = {{"EVENT_NOEPOLL", "1"},
+                                             {"EVENT_EPOLL_USE_CHANGELIST", "1"},
+                                             {"LIBEV_FLAGS", "1"},
+                                             {"UV_USE_IO_URING", "1"}};
+  static const char *const backends[] = {"libev", "libevent", "libevent-buffer", "libuv"};
+  for (size_t i = 0; i < TEST_COUNT(variables); i++)
+    setenv(variables[i][0], variables[i][1], 1);
+  for (size_t i = 0; i < TEST_COUNT(backends); i++)
+    assert_waits_with(backends[i], EPOLL);
+  for (size_t i = 0; i < TEST_COUNT(variables); i++)
+    unsetenv(variables[i][0]);
 }
 
 /* ---- How often ------------------------------------------------------------------------------ */
 
-/* One receive and one send for a message, and no wait between: it waits in recv(). What poll(2)
- * there is waits for connections. */
+/* One receive and one send per message and no wait in between: these wait in recv(). They call
+ * poll(2) only to wait for connections. */
 static void blocking_models_make_two_calls_a_message(void **state) {
   (void)state;
   static const char *const names[] = {"threads", "fork", "pool --workers 10"};
@@ -193,8 +214,8 @@ static void blocking_models_make_two_calls_a_message(void **state) {
   }
 }
 
-/* A message costs a receive and a send, and no receive is tried in vain: neither needs one to know
- * that the socket is empty. */
+/* A message costs one receive and one send. No further receive is needed to find out that the
+ * socket is empty. */
 static void epoll_receives_once_a_message(void **state) {
   (void)state;
   static const char *const names[] = {"epoll-lt", "epoll-et", "epoll-oneshot"};
@@ -207,14 +228,14 @@ static void epoll_receives_once_a_message(void **state) {
     if (tally.retries > edges_of(&tally))
       fail_msg("%s: %ld receives would have blocked, %ld sends", names[i], tally.retries,
                tally.sends);
-    /* One-shot, each event is asked for anew; the others were told once. */
+    /* One-shot: re-armed for every event; the others are told once. */
     if (oneshot ? labs(tally.changes - tally.sends) > edges_of(&tally) : tally.changes > 0)
       fail_msg("%s: %ld epoll_ctl for %ld messages", names[i], tally.changes, tally.sends);
   }
 }
 
-/* A socket that takes no more: level-triggered, its readiness to be written to is asked for, and no
- * more once all is sent, else every wait would report it. Edge-triggered, nothing is asked. */
+/* When a socket takes no more bytes, a level-triggered backend starts to watch for writability and
+ * stops when all is sent, as every wait would report it. An edge-triggered one changes nothing. */
 static void only_level_triggers_ask_to_write(void **state) {
   (void)state;
   static const char load[] = "--connections 2 --payload 1MiB --duration 200ms --timeout 30s";
@@ -233,12 +254,60 @@ static void spinners_wait_without_sleeping(void **state) {
   assert_true(tally.waits[EPOLL] > 10);
   assert_int_equal(tally.sleepy, 0);
   assert_true(tally_calls(&tally, "spin", "--connections 1 --idle 9 --duration 100ms", 20));
-  assert_true(tally.retries > tally.receives); /* it asks the silent ones, too */
+  assert_true(tally.retries > tally.receives); /* it tries silent connections, too */
+}
+
+/* ---- Statistics ----------------------------------------------------------------------------- */
+
+struct timing {
+  int files;    /* written by --stats and renamed into place */
+  int realtime; /* waits that would end early or late when the clock is set */
+};
+
+static bool is_rename(long number) {
+#ifdef SYS_rename /* newer architectures have the others only */
+  if (number == SYS_rename)
+    return true;
+#endif
+  return number == SYS_renameat || number == SYS_renameat2;
+}
+
+static void count_timing(void *arg, const struct test_call *call) {
+  struct timing *timing = arg;
+  timing->files += is_rename(call->number) && call->result == 0;
+  timing->realtime += call->number == SYS_futex && call->args[3] != 0 &&
+                      (call->args[1] & FUTEX_CLOCK_REALTIME) != 0;
+}
+
+static void statistics_do_not_follow_the_wall_clock(void **state) {
+  (void)state;
+  static struct test_result result;
+  static struct test_trace trace;
+  struct timing timing = {0};
+  struct test_server server;
+  char command[256];
+  test_serve(&server, "--backend epoll-lt --stats %s/stats", test_directory());
+  for (int i = 0; i < 20 && timing.files < 2; i++) {
+    struct test_process loader;
+    if (!test_trace_begin(&trace, server.process.pid, count_timing, &timing)) {
+      print_message("no ptrace(2) of a child here: nothing can be counted\n");
+      test_stop(&server);
+      skip();
+    }
+    snprintf(command, sizeof command, "load --target %s --duration 600ms --warmup 0s --json",
+             server.target);
+    test_start(&loader, command);
+    test_trace_until(&trace, loader.pid);
+    test_wait(&loader, &result);
+  }
+  test_stop(&server);
+  assert_true(timing.files >= 2);
+  assert_int_equal(timing.realtime, 0);
 }
 
 /* ---- What is lost, what is inherited -------------------------------------------------------- */
 
-/* Without room for a single queued signal, every event is lost and found by trying all. */
+/* Without room for a single queued signal, every event is lost, and found by trying all. */
 static void sigio_survives_a_full_queue(void **state) {
   (void)state;
   static struct test_result result;
@@ -253,7 +322,7 @@ static void sigio_survives_a_full_queue(void **state) {
                  server.target);
     json_t *json = test_json(&result);
     assert_int_equal(test_json_int(json, "established"), 100);
-    assert_int_equal(test_json_int(json, "in_flight_end"), 0); /* each has got its last answer */
+    assert_int_equal(test_json_int(json, "in_flight_end"), 0); /* each has got its last echo */
     assert_int_equal(test_json_int(json, "errors.timeout"), 0);
     assert_int_equal(test_json_int(json, "errors.mismatch"), 0);
     assert_int_equal(test_json_int(json, "errors.closed"), 0);
@@ -302,7 +371,7 @@ static bool has_children(void *arg) {
   return count == parent->children && parent->held == count;
 }
 
-/* One that a child inherited would keep another's connection open after its end. */
+/* An inherited socket would keep another connection open after its end. */
 static void a_forked_child_holds_its_connection_alone(void **state) {
   (void)state;
   int fds[CONNECTIONS];
@@ -323,11 +392,13 @@ static void a_forked_child_holds_its_connection_alone(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(each_waits_by_its_own_call_alone),
+      cmocka_unit_test(each_waits_with_its_own_call_only),
+      cmocka_unit_test(the_environment_changes_no_mechanism),
       cmocka_unit_test(blocking_models_make_two_calls_a_message),
       cmocka_unit_test(epoll_receives_once_a_message),
       cmocka_unit_test(only_level_triggers_ask_to_write),
       cmocka_unit_test(spinners_wait_without_sleeping),
+      cmocka_unit_test(statistics_do_not_follow_the_wall_clock),
       cmocka_unit_test(sigio_survives_a_full_queue),
       cmocka_unit_test(a_forked_child_holds_its_connection_alone),
   };

@@ -1,6 +1,6 @@
-/* test_models.c: is the mechanism that a backend is named for really at work? A wrong fallback
- * would still echo, and be compared under a false name. Counted from outside: system calls per
- * request by tracepoint (the runner's own account), sleeps and children as /proc tells them. */
+/* test_models.c: does a backend really use the mechanism that it is named after? A wrong fallback
+ * would still echo, and be measured under a false name. Counted from outside: system calls per
+ * request by tracepoints (the runner's accounting), sleeps and children from /proc. */
 #include "tests/support.h"
 
 #include <dirent.h>
@@ -22,14 +22,14 @@ static struct test_result result;
 enum { SERVERS = 5 };
 static const struct {
   const char *name;
-  /* System calls per request, 100 connections, one message under way on each. A tenth of tolerance:
-   * calls and requests are not counted from the very same moment. */
+  /* System calls per request with 100 connections and one message in flight on each. A tenth of
+   * tolerance, as calls and requests are not counted over exactly the same time. */
   double least, most;
 } servers[SERVERS] = {
     {"epoll-lt", 1.8, 3.0},        /* recv, send, and a share of a wait */
     {"epoll-et", 1.8, 3.0},        /* as few: no recv that would block */
-    {"epoll-oneshot", 2.7, 4.0},   /* and epoll_ctl to be told again */
-    {"uring", 0.0, 0.7},           /* only waits, which submit as well: no recv, no send */
+    {"epoll-oneshot", 2.7, 4.0},   /* and an epoll_ctl to re-arm */
+    {"uring", 0.0, 0.7},           /* only waits, which also submit: no recv, no send */
     {"uring-multishot", 0.0, 0.7}, /* the same */
 };
 
@@ -116,7 +116,7 @@ static bool has_burnt(void *arg) {
   return mux_process_cpu_ns(watched->pid) >= watched->cpu_ns;
 }
 
-/* It is idle, burns CPU time, and never sleeps meanwhile. */
+/* An idle spinner uses CPU time and never sleeps. */
 static void spinners_never_sleep(void **state) {
   (void)state;
   static const char *const names[] = {"spin", "epoll-spin"};
@@ -170,7 +170,7 @@ static void fork_has_a_process_per_connection(void **state) {
   assert_true(test_wait_until(has_children, &parent));
   for (int i = 0; i < CONNECTIONS; i++)
     close(fds[i]);
-  parent.children = 0; /* reaped, every one */
+  parent.children = 0; /* all reaped */
   assert_true(test_wait_until(has_children, &parent));
   test_stop(&server);
 }
@@ -186,7 +186,7 @@ static void prefork_has_its_processes_beforehand(void **state) {
 
 /* ---- Accepting ------------------------------------------------------------------------------ */
 
-static void handoff_deals_in_turn(void **state) {
+static void handoff_goes_round_robin(void **state) {
   (void)state;
   char stats[160];
   snprintf(stats, sizeof stats, "%s/stats", test_directory());
@@ -195,7 +195,7 @@ static void handoff_deals_in_turn(void **state) {
     struct test_server server;
     test_serve(&server, "--backend %s --workers 3 --accept handoff --stats %s", names[i], stats);
     test_command(&result, "load --target %s --connections 30 --duration 100ms --warmup 0s --json",
-                 server.target); /* which may say that figures are void; they do not matter here */
+                 server.target); /* it may declare its figures void; they do not matter here */
     json_t *load = test_json(&result);
     assert_int_equal(test_json_int(load, "established"), 30);
     json_decref(load);
@@ -217,7 +217,7 @@ int main(void) {
       cmocka_unit_test(spinners_never_sleep),
       cmocka_unit_test(fork_has_a_process_per_connection),
       cmocka_unit_test(prefork_has_its_processes_beforehand),
-      cmocka_unit_test(handoff_deals_in_turn),
+      cmocka_unit_test(handoff_goes_round_robin),
   };
   return cmocka_run_group_tests(tests, test_make_directory, test_remove_directory);
 }

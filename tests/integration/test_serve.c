@@ -1,5 +1,5 @@
-/* test_serve.c: the commands serve and list from the outside. What the served bytes must look like
- * is the matter of `muxbench check`. */
+/* test_serve.c: the commands serve and list from the outside. That the bytes are right is for
+ * `muxbench check` to test. */
 #include "tests/support.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@
 
 static struct test_result result;
 
-/* Sends a few bytes and has them back. */
+/* Sends a few bytes and gets them back. */
 static void assert_echo(const struct mux_addr *addr) {
   struct mux_sock_options options = MUX_SOCK_DEFAULTS;
   int fd = mux_sock_connect_within(addr, &options, MUX_S);
@@ -88,8 +88,8 @@ static void list_writes_its_json_to_a_file(void **state) {
   json_decref(list);
 }
 
-/* Every backend, on every transport it claims: says where it listens in one line, echoes, ends with
- * 0 at SIGTERM and can be started again on the same address at once. */
+/* Every backend, on every transport it claims: says where it listens in one line, echoes, exits
+ * with 0 on SIGTERM, and can be started again on the same address at once. */
 static void every_backend_serves_what_it_claims(void **state) {
   (void)state;
   json_t *list = load_list();
@@ -147,6 +147,30 @@ static void a_unix_path_goes_with_its_server(void **state) {
   assert_int_equal(stat(server.target + strlen("unix://"), &status), 0);
   test_stop(&server);
   assert_int_equal(stat(server.target + strlen("unix://"), &status), -1);
+}
+
+/* A server removes the path that it bound, not whatever is there when it ends. */
+static void a_path_that_is_no_longer_its_own_stays(void **state) {
+  (void)state;
+  struct test_server first;
+  struct test_server second;
+  char path[128];
+  snprintf(path, sizeof path, "%s/taken", test_directory());
+  test_serve(&first, "--backend epoll-lt --listen unix://%s", path);
+  assert_int_equal(unlink(path), 0);
+  FILE *file = fopen(path, "wxe");
+  assert_non_null(file);
+  assert_int_equal(fclose(file), 0);
+  test_stop(&first);
+  assert_int_equal(access(path, F_OK), 0);
+  assert_int_equal(unlink(path), 0);
+
+  test_serve(&first, "--backend epoll-lt --listen unix://%s", path);
+  assert_int_equal(unlink(path), 0);
+  test_serve(&second, "--backend epoll-lt --listen unix://%s", path);
+  test_stop(&first);
+  assert_echo(&second.addr);
+  test_stop(&second);
 }
 
 static void a_port_in_use_is_an_error(void **state) {
@@ -219,7 +243,7 @@ static void the_soft_fd_limit_is_raised(void **state) {
   test_stop(&server);
 }
 
-/* Bad input: one line that names what is wrong, exit 2, nothing left. */
+/* Bad input: one line that names what is wrong, exit 2, nothing left behind. */
 static void bad_options_are_named(void **state) {
   (void)state;
   static const struct {
@@ -264,6 +288,18 @@ static void a_failed_start_leaves_no_unix_path(void **state) {
   test_command(&result, "serve --backend epoll-lt --listen unix://%s --stats /nonesuch/x", path);
   test_expect_error(&result, 2, "--stats: ");
   assert_int_equal(access(path, F_OK), -1);
+
+  /* The listener gets a descriptor that select cannot hold: an error after bind(). */
+  enum { INHERITED = 1100 };
+  static int fds[INHERITED];
+  assert_true(mux_raise_nofile() > INHERITED + 100);
+  for (int i = 0; i < INHERITED; i++)
+    fds[i] = dup(STDERR_FILENO);
+  test_command(&result, "serve --backend select --listen unix://%s", path);
+  for (int i = 0; i < INHERITED; i++)
+    close(fds[i]);
+  test_expect_error(&result, 2, "descriptors below 1024");
+  assert_int_equal(access(path, F_OK), -1);
 }
 
 static void unknown_words_end_with_2(void **state) {
@@ -306,6 +342,7 @@ int main(void) {
       cmocka_unit_test(every_backend_serves_what_it_claims),
       cmocka_unit_test(stdout_is_one_line),
       cmocka_unit_test(a_unix_path_goes_with_its_server),
+      cmocka_unit_test(a_path_that_is_no_longer_its_own_stays),
       cmocka_unit_test(a_port_in_use_is_an_error),
       cmocka_unit_test(workers_share_the_load),
       cmocka_unit_test(the_soft_fd_limit_is_raised),

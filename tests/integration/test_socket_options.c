@@ -1,6 +1,7 @@
-/* test_socket_options.c: what `serve` is asked to set on its sockets is what the kernel then says
- * of them. The sockets are the server's own, borrowed by pidfd_getfd(2) and asked by getsockopt(2):
- * of a poller, of a library and of io_uring, as a connection takes another way into each. */
+/* test_socket_options.c: the socket options that `serve` is given are those that the kernel
+ * reports. The sockets are the server's own, borrowed with pidfd_getfd(2) and queried with
+ * getsockopt(2): of pollers, of libraries and of io_uring, as connections reach each in a different
+ * way. */
 #include "tests/support.h"
 
 #include <dirent.h>
@@ -22,7 +23,7 @@
 static const char *const servers[] = {
     "epoll-lt",        "sigio",
     "threads",         "libuv",
-    "libevent-buffer", "uring --options direct=off", /* a direct descriptor is nobody's to borrow */
+    "libevent-buffer", "uring --options direct=off", /* a direct descriptor cannot be borrowed */
 };
 
 /* ---- A server's sockets --------------------------------------------------------------------- */
@@ -72,8 +73,8 @@ static struct sockets borrow(const struct test_server *server) {
   return found;
 }
 
-/* Starts a server, serves one connection once, and borrows both sockets. False: it is not to be had
- * here. */
+/* Starts a server, uses one connection, and borrows both sockets. False if the backend is not
+ * available. */
 static bool open_server(struct test_server *server, struct sockets *sockets, int *client,
                         const char *backend, const char *options) {
   if (!test_has_backend(backend))
@@ -112,7 +113,7 @@ static void assert_value(const char *server, const char *option, int value, int 
     fail_msg("%s: %s is %d, not %d", server, option, value, expected);
 }
 
-/* listen(2)'s backlog, as TCP_INFO tells of a listening socket. */
+/* listen(2)'s backlog, from TCP_INFO of the listening socket. */
 static int backlog_of(int fd) {
   struct tcp_info info;
   socklen_t length = sizeof info;
@@ -131,7 +132,7 @@ static void options_are_set_as_asked(void **state) {
                      "--sndbuf 32KiB --rcvbuf 48KiB --rcvlowat 100 --nagle --congestion reno "
                      "--backlog 17 --defer-accept 3s"))
       continue;
-    /* The kernel doubles what it is given, for its own account (socket(7)). */
+    /* The kernel doubles the value, for its bookkeeping (socket(7)). */
     int fd = sockets.connection;
     assert_value(name, "SO_SNDBUF", ask(fd, SOL_SOCKET, SO_SNDBUF), 2 * 32 * 1024);
     assert_value(name, "SO_RCVBUF", ask(fd, SOL_SOCKET, SO_RCVBUF), 2 * 48 * 1024);
@@ -140,7 +141,7 @@ static void options_are_set_as_asked(void **state) {
     char congestion[MUX_CONGESTION_TEXT];
     assert_string_equal(mux_sock_congestion(fd, congestion), "reno");
     assert_value(name, "backlog", backlog_of(sockets.listener), 17);
-    /* Rounded up to what the retransmission of a SYN-ACK lasts. */
+    /* Rounded up to a number of SYN-ACK retransmissions. */
     assert_in_range(ask(sockets.listener, IPPROTO_TCP, TCP_DEFER_ACCEPT), 3, 7);
     close_server(&server, &sockets, client);
   }
@@ -166,7 +167,7 @@ static void options_not_asked_for_are_the_systems(void **state) {
   }
 }
 
-/* More than net.core.busy_poll is for root alone. */
+/* Only root may set more than net.core.busy_poll. */
 static void busy_polling_is_set_as_asked(void **state) {
   (void)state;
   if (geteuid() != 0) {
@@ -184,8 +185,8 @@ static void busy_polling_is_set_as_asked(void **state) {
   }
 }
 
-/* Calls of setsockopt() that set TCP_QUICKACK. The kernel changes its value as it goes (tcp(7)), so
- * the connection cannot be asked. */
+/* Calls of setsockopt() that set TCP_QUICKACK. The kernel changes its value at will (tcp(7)), so
+ * getsockopt() would prove nothing. */
 static void count_quickacks(void *arg, const struct test_call *call) {
   int *count = arg;
   *count += call->number == SYS_setsockopt && call->args[1] == IPPROTO_TCP &&

@@ -1,6 +1,6 @@
-/* test_uring.c: do the io_uring backends ask the kernel for what they are named for? Seen from
- * outside: the requests that went into the ring (proc(5), fdinfo of its descriptor), descriptors,
- * and whose CPU time the kernel's own thread is. Skipped where there is no io_uring. */
+/* test_uring.c: do the io_uring backends submit what they are named after? Seen from outside: the
+ * requests that went into the ring (proc(5), fdinfo of its descriptor), the descriptors, and who is
+ * charged for the CPU time of the kernel's own thread. Skipped without io_uring. */
 #include "tests/support.h"
 
 #include <dirent.h>
@@ -83,7 +83,7 @@ static void requests_per_message_are_the_models(void **state) {
     long long made = requests_of(server.process.pid) - before;
     close(fd);
     test_stop(&server);
-    /* What the last message brought about may not be in the ring yet, the first one's neither. */
+    /* The requests that follow the first or the last message may not be in the ring yet. */
     if (llabs(made - (long long)servers[i].requests * MESSAGES) > 1)
       fail_msg("%s makes %lld requests for %d messages", servers[i].name, made, MESSAGES);
   }
@@ -109,7 +109,7 @@ static void direct_connections_have_no_descriptor(void **state) {
     for (int k = 0; k < CONNECTIONS; k++) {
       fds[k] = connect_to(&server);
       echo(fds[k]);
-      if (k == 0) /* now the server has all that it opens for itself */
+      if (k == 0) /* now the server has opened all its own descriptors */
         before = descriptors_of(server.process.pid);
     }
     assert_int_equal(descriptors_of(server.process.pid), before + (direct ? 0 : CONNECTIONS - 1));
@@ -145,7 +145,7 @@ static int64_t thread_cpu_ns(pid_t pid, const char *prefix) {
   return cpu_ns;
 }
 
-/* The thread spins for a while after every message, the server itself sleeps. */
+/* The thread spins for a while after every message, while the server itself sleeps. */
 static void polling_thread_is_in_the_account(void **state) {
   (void)state;
   need_uring();
@@ -169,7 +169,7 @@ static void polling_thread_is_in_the_account(void **state) {
   close(fd);
   test_stop(&server);
   assert_true(thread_ns >= 50 * MUX_MS);
-  /* schedstat is brought up to date by the tick only */
+  /* schedstat is only updated by the tick */
   assert_true(after.total_ns - before.total_ns >= thread_ns - 20 * MUX_MS);
 }
 

@@ -76,7 +76,7 @@ static void mistakes_are_named(void **state) {
   assert_int_equal(mux_options_parse(NULL, NULL, values, why, sizeof why), 0);
 }
 
-/* What is recorded is what was meant. */
+/* What is recorded is what was parsed. */
 static void print_and_parse_agree(void **state) {
   (void)state;
   for (int run = 0; run < 2000; run++) {
@@ -95,6 +95,7 @@ static void print_and_parse_agree(void **state) {
 static void a_broken_table_is_refused(void **state) {
   (void)state;
   static const char *const words[] = {"a", "b", NULL};
+  static const char *const spaced[] = {"a", "b c", NULL};
   static const struct mux_option good = {
       .key = "one", .help = "-", .fallback = "b", .kind = MUX_OPT_CHOICE, .choices = words};
   static const struct {
@@ -103,10 +104,13 @@ static void a_broken_table_is_refused(void **state) {
   } cases[] = {
       {{.key = "", .help = "-", .fallback = "off"}, "its key"},
       {{.key = "a=b", .help = "-", .fallback = "off"}, "its key"},
-      {{.key = "one", .help = "-", .fallback = "off"}, "there are two"},
-      {{.key = "two", .help = "-", .fallback = "off", .kind = 99}, "no known kind"},
-      {{.key = "two", .fallback = "off"}, "no help"},
-      {{.key = "two", .help = "-", .fallback = "a", .kind = MUX_OPT_CHOICE}, "no choices"},
+      {{.key = "one", .help = "-", .fallback = "off"}, "it is there twice"},
+      {{.key = "two", .help = "-", .fallback = "off", .kind = 99}, "its kind is unknown"},
+      {{.key = "two", .fallback = "off"}, "its help"},
+      {{.key = "two", .help = "a\nb", .fallback = "off"}, "its help"},
+      {{.key = "two", .help = "-", .fallback = "a", .kind = MUX_OPT_CHOICE}, "its choices"},
+      {{.key = "two", .help = "-", .fallback = "a", .kind = MUX_OPT_CHOICE, .choices = spaced},
+       "its choices"},
       {{.key = "two", .help = "-"}, "fallback"},
       {{.key = "two", .help = "-", .fallback = "5", .kind = MUX_OPT_COUNT, .max = 4}, "fallback"},
   };
@@ -118,7 +122,7 @@ static void a_broken_table_is_refused(void **state) {
         strstr(why, cases[i].says) == NULL)
       fail_msg("case %zu: '%s'; expected '%s'", i, why, cases[i].says);
   }
-  /* Without its last row it would be read to wherever a NULL happens to lie. */
+  /* Without its last row, reading would go on until it meets a NULL by chance. */
   struct mux_option endless[MUX_MAX_OPTIONS + 1];
   char keys[MUX_MAX_OPTIONS + 1][8];
   for (size_t i = 0; i < TEST_COUNT(endless); i++) {
@@ -127,7 +131,7 @@ static void a_broken_table_is_refused(void **state) {
     endless[i].key = keys[i];
   }
   assert_int_equal(mux_options_validate(endless, why, sizeof why), -EINVAL);
-  assert_non_null(strstr(why, "more than 32"));
+  assert_non_null(strstr(why, "more than 32 options"));
 }
 
 static void every_backend_has_a_sound_table(void **state) {

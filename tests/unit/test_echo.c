@@ -1,5 +1,5 @@
-/* test_echo.c: the echo core against the simplest model there is, a queue of bytes, in random
- * orders of events (backends/echo.h). */
+/* test_echo.c: the echo core against the simplest model, a queue of bytes, with events in random
+ * order (backends/echo.h). */
 #include "tests/support.h"
 
 #include <errno.h>
@@ -76,7 +76,7 @@ static void feed_some(struct mux_pool *pool, struct mux_echo *echo, struct model
     model_take_in(model, data, n);
 }
 
-/* While bytes wait they stay where they are, so that a send in flight stays good. */
+/* Waiting bytes do not move, so that a send in flight stays valid. */
 static void send_some(struct mux_pool *pool, struct mux_echo *echo, struct model *model) {
   size_t bytes;
   const unsigned char *data = mux_echo_data(echo, &bytes);

@@ -1,17 +1,18 @@
-/* in_turn.c: blocking, one connection at a time from its first byte to its last, as the textbook's
- * first server does it. The others wait in the listen queue, connected.
+/* iterative.c: blocking, one connection at a time from its first byte to its last: the iterative
+ * server of the textbooks. Other connections are established and wait in the accept queue.
  *
  *   iterative  one worker
- *   pool       a fixed pool of threads, each of them iterative, on one listener
+ *   pool       a fixed pool of threads on one listener, each of them iterative
  *   prefork    the same with processes
  *
- * More connections than workers wait; that is the lesson. A worker that blocks in recv() or send()
- * cannot look at stop_fd, so each has a second thread that sleeps until the server stops:
- * shutdown(SHUT_RD) then makes a blocked receive return what the queue holds and then the end, and
- * at the deadline SHUT_RDWR wakes those who are stuck in a send.
+ * Connections beyond the number of workers have to wait; that is the lesson. A worker that blocks
+ * in recv() or send() cannot watch stop_fd, so each has a second thread that sleeps until the
+ * server stops: shutdown(SHUT_RD) then makes a blocked receive return what the queue holds and then
+ * EOF, and at the deadline SHUT_RDWR wakes workers that are stuck in a send.
  *
- * Invariant: under the lock, serving_fd is the descriptor being served, not closed yet, or -1. */
-#include "backends/mux_backend.h"
+ * Invariant: under the lock, serving_fd is the descriptor being served, which is still open, or -1.
+ */
+#include "backends/blocking.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -23,13 +24,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { OPEN = -1 }; /* not shut down, beside SHUT_RD and SHUT_RDWR */
+enum { OPEN = -1 }; /* not shut down; else SHUT_RD or SHUT_RDWR */
 
 struct server {
   struct mux_worker *worker;
   pthread_mutex_t lock;
   int serving_fd;
-  int shut;   /* how connections are shut down by now */
+  int shut;   /* how connections are shut down at present */
   int end_fd; /* eventfd: the worker has ended */
 };
 
@@ -43,7 +44,7 @@ static void shut_down(struct server *server, int how) {
   pthread_mutex_unlock(&server->lock);
 }
 
-/* True when the worker has ended. False when fd (unless -1) is readable or the time has come. */
+/* True if the worker has ended. False if fd (unless -1) is readable or the time is up. */
 static bool wait_for_end(const struct server *server, int fd, int64_t until_ns) {
   const struct mux_host *host = server->worker->host;
   struct pollfd fds[] = {{.fd = server->end_fd, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
@@ -89,26 +90,22 @@ static void serve(struct server *server, int fd) {
 /* Returns 0 after the stop, or the listener's -errno. */
 static int serve_until_stopped(struct server *server) {
   struct mux_worker *worker = server->worker;
-  struct pollfd fds[] = {{.fd = worker->stop_fd, .events = POLLIN},
-                         {.fd = worker->listen_fd, .events = POLLIN}};
   bool paused = false;
   while (!worker->host->draining(worker)) {
-    int n = poll(fds, paused ? 1 : 2, paused ? (int)(MUX_ACCEPT_PAUSE_NS / 1000000) : -1);
-    if (n < 0 && errno != EINTR)
-      return -errno;
-    MUX_COUNT(worker, waits, 1);
-    MUX_COUNT(worker, events, n > 0 ? n : 0);
+    int rc = mux_blocking_wait(worker, paused);
+    if (rc != 0)
+      return rc;
     int fd = worker->host->accept(worker, 0);
     paused = fd == -EMFILE;
     if (fd >= 0)
       serve(server, fd);
-    else if (fd != -EAGAIN && !paused)
+    else if (fd != -EAGAIN && fd != -EBUSY && !paused)
       return fd;
   }
   return 0;
 }
 
-/* Those who connected before the stop get back what they have sent. */
+/* Connections from before the stop get back what they have sent. */
 static void serve_the_rest(struct server *server) {
   struct mux_worker *worker = server->worker;
   int64_t deadline_ns = worker->host->now_ns() + worker->drain_ns;
@@ -117,7 +114,7 @@ static void serve_the_rest(struct server *server) {
     serve(server, fd);
 }
 
-static int in_turn_run(struct mux_worker *worker) {
+static int iterative_run(struct mux_worker *worker) {
   struct server server = {.worker = worker, .serving_fd = -1, .shut = OPEN};
   server.end_fd = eventfd(0, EFD_CLOEXEC);
   if (server.end_fd < 0)
@@ -131,7 +128,7 @@ static int in_turn_run(struct mux_worker *worker) {
   sigaddset(&stop, SIGTERM);
   sigaddset(&stop, SIGINT);
   if (rc == 0) {
-    /* The stopper's business: ThreadSanitizer runs no handler in a thread that blocks in recv(). */
+    /* Left to the stopper: ThreadSanitizer runs no handler in a thread that blocks in recv(). */
     pthread_sigmask(SIG_BLOCK, &stop, &before);
     rc = serve_until_stopped(&server);
     serve_the_rest(&server);
@@ -168,40 +165,37 @@ static const struct mux_exemption exempt_processes[] = {
     {NULL}};
 
 static const struct mux_backend iterative = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "iterative",
     .summary = "blocking, one connection after the other",
     .flags = MUX_ONE_AT_A_TIME,
     .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .max_workers = 1,
     .exemptions = exempt_one,
-    .run = in_turn_run,
+    .run = iterative_run,
 };
 MUX_BACKEND(iterative);
 
 static const struct mux_backend pool = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "pool",
     .summary = "a fixed pool of threads, each blocking on one connection at a time",
     .flags = MUX_ONE_AT_A_TIME | MUX_SHARED_LISTENER,
     .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .default_workers = 4,
     .exemptions = exempt_threads,
-    .run = in_turn_run,
+    .run = iterative_run,
 };
 MUX_BACKEND(pool);
 
 static const struct mux_backend prefork = {
-    .abi_version = MUX_ABI_VERSION,
-    .struct_bytes = sizeof(struct mux_backend),
+    .abi = MUX_ABI,
     .name = "prefork",
-    .summary = "processes started beforehand, each blocking on one connection at a time",
+    .summary = "processes started in advance, each blocking on one connection at a time",
     .flags = MUX_ONE_AT_A_TIME | MUX_SHARED_LISTENER | MUX_PROCESSES,
     .transports = MUX_TCP | MUX_UNIX | MUX_UDP,
     .default_workers = 4,
     .exemptions = exempt_processes,
-    .run = in_turn_run,
+    .run = iterative_run,
 };
 MUX_BACKEND(prefork);
