@@ -3,7 +3,8 @@
 # commands to run join TEST_COMMANDS, each one quoted for the shell: tests/run_tests.c runs them
 # all, two at a time, counts their cases and prints the closing line. Those that measure join
 # ALONE_COMMANDS and have the machine to themselves.
-TEST_HELPERS := $(addprefix $(BUILD)/tests/,support.o spawn.o run_experiment.o trace.o udp_peer.o)
+TEST_HELPERS := $(addprefix $(BUILD)/tests/,support.o spawn.o run_experiment.o trace.o udp_peer.o \
+  slice_model.o rates.o earlier.o)
 TEST_OBJECTS := $(filter-out $(BUILD)/muxbench.o,$(OBJECTS)) $(TEST_HELPERS)
 UNIT_TESTS   := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/test_*.c)))
 INTEGRATION_TESTS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/integration/test_*.c)))
@@ -29,7 +30,7 @@ $(RUN_TESTS): $(RUN_TESTS).o
 -include $(TEST_PROGRAMS:=.d) $(RUN_TESTS).d $(TEST_HELPERS:.o=.d)
 .SECONDARY: $(TEST_PROGRAMS:=.o) $(RUN_TESTS).o
 
--include tests/results.mk tests/plugins.mk tests/conformance.mk tests/report.mk tests/load.mk tests/fuzz.mk
+-include tests/results.mk tests/plugins.mk tests/conformance.mk tests/report.mk tests/load.mk tests/fuzz.mk tests/simulate.mk
 
 .PHONY: unit integration test-programs run-tests
 unit: $(RUN_TESTS) $(UNIT_TESTS)
