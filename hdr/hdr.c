@@ -1,7 +1,7 @@
 /* hdr.c: see hdr.h. Layout and percentile rule after HdrHistogram's AbstractHistogram (Gil Tene).
  *
- * Everything that walks the counters stays between those of min and max: latencies fill a small
- * part of the range, and intervals are merged and cleared while a measurement runs. */
+ * Loops over counters stay between those of min and max, as latencies fill a small part of the
+ * range, and intervals are merged and cleared while a measurement runs. */
 #include "hdr/hdr.h"
 
 #include <errno.h>
@@ -77,6 +77,9 @@ void mux_hdr_reset(struct mux_hdr *h) {
 int mux_hdr_add(struct mux_hdr *to, const struct mux_hdr *from) {
   if (to->lowest != from->lowest || to->highest != from->highest || to->digits != from->digits)
     return -EINVAL;
+  /* No counter exceeds its total. */
+  if (from->total > INT64_MAX - to->total)
+    return -EOVERFLOW;
   int32_t first;
   int32_t end;
   used_range(from, &first, &end);
@@ -110,11 +113,10 @@ int64_t mux_hdr_highest_at(const struct mux_hdr *h, int32_t index) {
 }
 
 static int64_t rank_of(const struct mux_hdr *h, double percentile) {
-  /* One ulp down, so that 99.9 % of 1000 is 999 although 99.9/100·1000 rounds above it. */
+  /* One ulp down, so that 99.9 % of 1000 is 999, although 99.9/100·1000 rounds to more. */
   double p = nextafter(percentile, -INFINITY);
-  p = p < 0 ? 0 : p > 100 ? 100 : p;
-  int64_t rank = (int64_t)ceil(p / 100 * (double)h->total);
-  return rank < 1 ? 1 : rank > h->total ? h->total : rank;
+  double rank = ceil(p / 100 * (double)h->total);
+  return rank < 1 ? 1 : rank >= (double)h->total ? h->total : (int64_t)rank;
 }
 
 int64_t mux_hdr_percentile(const struct mux_hdr *h, double percentile) {
@@ -138,11 +140,12 @@ double mux_hdr_mean(const struct mux_hdr *h) {
   return h->total > 0 ? (double)h->sum / (double)h->total : 0;
 }
 
-/* The next level of a distribution whose resolution doubles each time the distance to 100 % has
- * halved: `ticks` rows per halving. */
+/* The next level of a distribution with `ticks` rows for each halving of the distance to 100 %. 100
+ * when a double can get no closer. */
 static double next_level(double level, int ticks) {
   double halvings = floor(log2(100 / (100 - level))) + 1;
-  return level + 100 / (ticks * exp2(halvings));
+  double next = level + 100 / (ticks * exp2(halvings));
+  return next > level ? next : 100;
 }
 
 int mux_hdr_print_hgrm(const struct mux_hdr *h, FILE *to, int ticks_per_half, double value_scale) {
@@ -158,7 +161,7 @@ int mux_hdr_print_hgrm(const struct mux_hdr *h, FILE *to, int ticks_per_half, do
       continue;
     double reached = 100.0 * (double)seen / (double)h->total;
     int64_t value = mux_hdr_highest_at(h, i);
-    for (; level <= reached; level = next_level(level, ticks_per_half))
+    for (; level <= reached && level < 100; level = next_level(level, ticks_per_half))
       fprintf(to, "%12.3f %2.12f %10lld %14.2f\n", (double)value / value_scale, level / 100,
               (long long)seen, 100 / (100 - level));
   }

@@ -1,10 +1,10 @@
-/* hdr.h: high dynamic range histograms, single writer, made for the hot path.
+/* hdr.h: high dynamic range histograms with a single writer, made for the hot path.
  *
  * Values are integers (ns here) from 0 to `highest`, kept to `digits` significant decimal digits in
  * counters whose width grows with the value. The layout is that of HdrHistogram (Gil Tene), so that
- * its tools read what is written here; the oracles of the tests are HdrHistogram's Java and
- * JavaScript implementations. Words: `unit_magnitude` = floor(log2 lowest); `sub_bucket_count` is
- * the number of counters of the first bucket, every further one halves the resolution. */
+ * its tools read what is written here; its Java and JavaScript implementations are the oracles of
+ * the tests. `unit_magnitude` is floor(log2 lowest), `sub_bucket_count` the number of counters of
+ * the first bucket; each further bucket halves the resolution. */
 #ifndef MUX_HDR_H
 #define MUX_HDR_H
 
@@ -20,14 +20,15 @@ struct mux_hdr {
   int32_t sub_bucket_half_count_magnitude;
   int32_t counts_length;
   int64_t sub_bucket_mask;
-  int64_t total;    /* values recorded */
-  int64_t clamped;  /* of these, above `highest`: recorded as highest */
+  int64_t total; /* values recorded */
+  int64_t
+      clamped; /* of these, above `highest` and recorded as that; after decoding an upper bound */
   int64_t min, max; /* exact; min is INT64_MAX and max 0 while total is 0 */
   __int128 sum;     /* exact */
   int64_t counts[];
 };
 
-/* What latencies are recorded with: 1 ns … 60 s (and a lower bound past it), 3 digits, 221 KB. */
+/* For latencies: 1 ns to 60 s with 3 digits, 221 KB. */
 #define MUX_HDR_LOWEST_NS  INT64_C(1)
 #define MUX_HDR_HIGHEST_NS INT64_C(60000000000)
 #define MUX_HDR_DIGITS     3
@@ -46,9 +47,11 @@ static inline int32_t mux_hdr_index(const struct mux_hdr *h, int64_t value) {
                    ((int64_t)1 << h->sub_bucket_half_count_magnitude));
 }
 
-/* Records count values. Negative ones count as 0, those above highest as highest (and `clamped`).
- */
+/* Records a value count times (0: changes nothing). A negative value counts as 0, one above highest
+ * as highest, and in `clamped`. */
 static inline void mux_hdr_record_n(struct mux_hdr *h, int64_t value, int64_t count) {
+  if (count == 0)
+    return;
   if (__builtin_expect((uint64_t)value > (uint64_t)h->highest, 0)) {
     h->clamped += value > 0 ? count : 0;
     value = value < 0 ? 0 : h->highest;
@@ -65,14 +68,14 @@ static inline void mux_hdr_record(struct mux_hdr *h, int64_t value) {
   mux_hdr_record_n(h, value, 1);
 }
 
-/* Adds all of `from` to `to`; both have the same layout, else -EINVAL. */
+/* Adds all of `from` to `to`. Returns 0, or an error and `to` is unchanged: -EINVAL the layouts
+ * differ, -EOVERFLOW the sum of the counts does not fit. */
 int mux_hdr_add(struct mux_hdr *to, const struct mux_hdr *from);
 
-/* The value at rank ceil(p/100·n), at least 1, as HdrHistogram's Java has it: the highest value
- * that its counter stands for, but never more than max. 0 when empty. */
+/* The value at rank ceil(p/100·n), at least 1, as in HdrHistogram's Java: the highest value that
+ * the counter stands for, but not more than max. 0 when empty. */
 int64_t mux_hdr_percentile(const struct mux_hdr *h, double percentile);
-/* How many recorded values are beyond that percentile; a percentile with fewer than 10 is not
- * reported. */
+/* How many recorded values are beyond the percentile. With fewer than 10 it is not reported. */
 int64_t mux_hdr_beyond(const struct mux_hdr *h, double percentile);
 double mux_hdr_mean(const struct mux_hdr *h); /* 0 when empty */
 
@@ -83,8 +86,9 @@ int64_t mux_hdr_highest_at(const struct mux_hdr *h, int32_t index);
 /* HdrHistogram V2 wire form, zlib-compressed and in base64 ("HISTF…"). Caller frees; NULL: no
  * memory. */
 char *mux_hdr_encode(const struct mux_hdr *h);
-/* Reads it back. The text is not trusted. NULL with errno EINVAL (malformed) or ENOMEM. min, max
- * and sum are then those of the counters. */
+/* Reads it back. The text is not trusted. NULL with errno EINVAL (malformed) or ENOMEM. The form
+ * has counters only: min, max and sum are derived from them, and `clamped` is what the counter of
+ * `highest` holds, an upper bound. */
 struct mux_hdr *mux_hdr_decode(const char *text, size_t length);
 
 /* Percentile distribution rows: value, percentile, count, 1/(1-p) (.hgrm). value_scale divides. */

@@ -1,6 +1,6 @@
 /* hdr_codec.c: a histogram as text, the V2 form of HdrHistogram: big-endian header, counters as
- * ZigZag LEB128 with runs of zeros folded, zlib, base64. Decoding trusts nothing: what it allocates
- * follows from a checked header, what it inflates is bounded by it. */
+ * ZigZag LEB128 with runs of zeros folded, zlib, base64. Decoding trusts nothing: a checked header
+ * bounds what is allocated and inflated. */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@ enum {
   COOKIE_COMPRESSED = 0x1c849314, /* the wrapper around the zlib stream */
   HEADER_BYTES = 40,
   WRAPPER_BYTES = 8,
-  COUNTER_BYTES = 9, /* the most one takes: the ninth byte carries 8 bits */
+  COUNTER_BYTES = 9, /* of a counter at most: the ninth byte carries 8 bits */
 };
 
 static unsigned char *put_big_endian(unsigned char *to, uint64_t value, int bytes) {
@@ -44,7 +44,7 @@ static unsigned char *put_zigzag(unsigned char *to, int64_t value) {
   return to;
 }
 
-/* Returns the bytes read, 0 if they are cut short. */
+/* Returns the bytes read; 0: the input ends too early. */
 static size_t get_zigzag(const unsigned char *from, size_t bytes, int64_t *value) {
   uint64_t u = 0;
   for (size_t i = 0; i < bytes && i < COUNTER_BYTES; i++) {
@@ -78,7 +78,7 @@ static char *base64_encode(const unsigned char *from, size_t bytes) {
   return text;
 }
 
-/* Returns the bytes written (at most length/4·3), or 0 if it is not base64. */
+/* Returns the bytes written (at most length/4·3); 0: not base64. */
 static size_t base64_decode(unsigned char *to, const char *text, size_t length) {
   size_t bytes = 0;
   if (length % 4 != 0)
@@ -148,8 +148,7 @@ out:
   return text;
 }
 
-/* Fills the counters from the payload. false: more counters than there are, a count below zero, or
- * a total that does not fit. */
+/* Fills the counters from the payload. False if there are too many, or their total does not fit. */
 static bool get_counters(struct mux_hdr *h, const unsigned char *from, size_t bytes) {
   int64_t i = 0;
   while (bytes > 0) {
@@ -178,10 +177,11 @@ static bool get_counters(struct mux_hdr *h, const unsigned char *from, size_t by
     }
     i++;
   }
+  h->clamped = h->counts[mux_hdr_index(h, h->highest)];
   return true;
 }
 
-/* Inflates exactly `bytes`; false if the stream has fewer or is damaged. */
+/* Inflates exactly `bytes`. False if the stream has fewer or is damaged. */
 static bool inflate_exactly(z_stream *stream, unsigned char *to, size_t bytes) {
   stream->next_out = to;
   stream->avail_out = (uInt)bytes;

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-/* A line longer than this holds no histogram that mux_hdr_new makes in practice. */
+/* No histogram in practical use takes a longer line. */
 enum { LINE_BYTES_MAX = 16 << 20 };
 
 int mux_hdr_log_begin(FILE *to, double start_epoch_s) {
@@ -29,13 +29,13 @@ int mux_hdr_log_write(FILE *to, const char *tag, double start_s, double length_s
   char *text = mux_hdr_encode(h);
   if (text == NULL)
     return -ENOMEM;
-  /* Interval_Max is in milliseconds, as HdrHistogram's writer has it for nanosecond values. */
+  /* Interval_Max is in milliseconds, as HdrHistogram writes it for nanosecond values. */
   fprintf(to, "Tag=%s,%.3f,%.3f,%.3f,%s\n", tag, start_s, length_s, (double)h->max / 1e6, text);
   free(text);
   return ferror(to) ? -EIO : 0;
 }
 
-/* One line without its end in *text, which grows as needed. 1, 0 at the end, or -errno. */
+/* Reads a line, without its end, into *text, which grows. Returns 1, 0 at the end, or -errno. */
 static int read_line(FILE *from, char **text, size_t *capacity, size_t *length) {
   *length = 0;
   for (;;) {
@@ -66,7 +66,7 @@ static int read_line(FILE *from, char **text, size_t *capacity, size_t *length) 
   return 1;
 }
 
-/* A finite number followed by a comma; moves *at behind it. */
+/* Reads a finite number and a comma, and moves *at past them. */
 static bool take_number(char **at, double *value) {
   char *end;
   *value = strtod(*at, &end);

@@ -6,9 +6,9 @@
 
 #include "hdr/hdr.h"
 
-/* Header and legend. start: seconds since the epoch, of the run. Returns 0 or -errno. */
+/* Writes header and legend; start of the run in seconds since the epoch. Returns 0 or -errno. */
 int mux_hdr_log_begin(FILE *to, double start_epoch_s);
-/* One interval. Times in seconds since the start; tag without comma, space or newline. */
+/* Writes an interval; times in seconds since the start, tag without comma, space or newline. */
 int mux_hdr_log_write(FILE *to, const char *tag, double start_s, double length_s,
                       const struct mux_hdr *h);
 
@@ -17,9 +17,9 @@ struct mux_hdr_log_line {
   double start_s, length_s;
   struct mux_hdr *histogram; /* caller frees */
 };
-/* Reads the next interval line, skipping comments and the legend. The file is not trusted. Returns
- * 1 with *line filled, 0 at the end, or -errno with the file's line number in *number (-EINVAL:
- * malformed). Start *number at 0. */
+/* Reads the next interval, skipping comments and the legend. The file is not trusted. Returns 1
+ * with *line filled in, 0 at the end, or -errno (-EINVAL: malformed). *number counts lines; start
+ * at 0. */
 int mux_hdr_log_next(FILE *from, struct mux_hdr_log_line *line, long *number);
 
 #endif

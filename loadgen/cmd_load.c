@@ -1,4 +1,4 @@
-/* cmd_load.c: `muxbench load`: options to configuration, the run, the result. */
+/* cmd_load.c: `muxbench load`: reads options, runs, writes the result. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 #include "loadgen/load_options.h"
 #include "loadgen/selftest.h"
 
-/* Rows per halving of the distance to 100 %, as HdrHistogram's tools have it. */
+/* Rows per halving of the distance to 100 %, as in HdrHistogram's tools. */
 enum { HGRM_TICKS = 5 };
 
 static void check_descriptors(const struct load_config *config) {
@@ -32,7 +32,7 @@ static void abort_all(struct outputs *outputs) {
   mux_output_abort(&outputs->json);
 }
 
-/* When one cannot be opened, those opened before are taken back. */
+/* If one cannot be opened, those opened before are removed. */
 static FILE *open_output(struct outputs *outputs, struct mux_output *output, const char *option,
                          const char *path) {
   char shown[160];
@@ -54,7 +54,7 @@ static int commit(struct mux_output *output, const char *option) {
   return rc;
 }
 
-/* One run, its result in every form that was asked for. */
+/* One run, and its result in every form asked for. */
 static int run_once(const struct load_options *options, struct outputs *outputs) {
   const struct load_config *config = &options->config;
   struct load_result result;
@@ -70,9 +70,9 @@ static int run_once(const struct load_options *options, struct outputs *outputs)
     mux_hdr_print_hgrm(result.hdr[LOAD_RESPONSE], outputs->hgrm.stream, HGRM_TICKS, 1e3);
   if (!options->json || options->json_path != NULL)
     load_result_text(config, &result, stdout);
-  int status = result.interrupted ? MUX_EXIT_INTERRUPTED
-               : result.valid     ? MUX_EXIT_OK
-                                  : MUX_EXIT_FAILED;
+  int status = result.interrupted     ? MUX_EXIT_INTERRUPTED
+               : load_failed(&result) ? MUX_EXIT_FAILED
+                                      : MUX_EXIT_OK;
   load_result_free(&result);
   return status;
 }
@@ -93,13 +93,13 @@ int cmd_load(int argc, char **argv) {
   if (options.json)
     open_output(&outputs, &outputs.json, "--json", options.json_path);
 
-  /* Where JSON goes to stdout, what is for people does not. */
+  /* If JSON goes to stdout, text does not. */
   FILE *text = options.json && options.json_path == NULL ? stderr : stdout;
   int status = options.selftest ? load_selftest(config, options.quick, text, outputs.json.stream)
                : options.find_rate
                    ? load_find_rate(config, &options.objective, text, outputs.json.stream)
                    : run_once(&options, &outputs);
-  /* What could not be written, a stream remembers. */
+  /* A stream remembers failed writes. */
   int rc = commit(&outputs.json, "--json") + commit(&outputs.hgrm, "--hgrm") +
            commit(&outputs.hlog, "--hlog");
   if ((rc != 0 || fflush(stdout) != 0) && status == MUX_EXIT_OK)

@@ -47,7 +47,7 @@ static void write_log(struct load_collector *c, enum load_kind kind) {
     c->error = rc;
 }
 
-/* NaN unless ten samples lie beyond. */
+/* NaN with fewer than ten samples beyond it. */
 static double percentile_us(const struct mux_hdr *h, double p) {
   return mux_hdr_beyond(h, p) >= 10 ? (double)mux_hdr_percentile(h, p) / 1e3 : NAN;
 }
@@ -65,7 +65,6 @@ static void add_point(struct load_collector *c) {
     c->points_capacity = wider;
   }
   const struct mux_hdr *response = m->hdr[LOAD_RESPONSE];
-  c->completed = m->completed;
   c->p99_us = percentile_us(response, 99);
   c->points[c->points_count++] = (struct load_point){
       .t_s = to_s(m->end_ns - c->window_start_ns),
@@ -77,7 +76,7 @@ static void add_point(struct load_collector *c) {
   };
 }
 
-/* In a closed loop a message is sent when it is meant to be: service is response, slip is 0. */
+/* In a closed loop messages are sent as intended: service is response, slip is 0. */
 static void derive(struct load_collector *c) {
   struct mux_hdr *const *hdr = c->merged.hdr;
   if (c->config->rate_per_s > 0)
@@ -101,12 +100,12 @@ static void take(struct load_collector *c, struct load_interval *from) {
   from->errors = 0;
 }
 
-/* The merged interval is complete: into the totals, the time series and the log. What ends before
- * the window begins is connecting and warm-up. */
+/* Adds the merged interval to the totals, the time series and the log. Intervals that end before
+ * the window begins are connecting and warm-up. */
 static void emit(struct load_collector *c) {
   struct load_interval *m = &c->merged;
   bool measured = m->end_ns > c->window_start_ns;
-  /* What drains behind the window is no point of the series, unless the window is in it. */
+  /* Draining is no point of the series, unless part of the window is in the interval. */
   bool drained = m->start_ns >= c->window_end_ns && m->completed == 0 && m->errors == 0;
   derive(c);
   if (measured && !drained)
@@ -125,28 +124,28 @@ static void emit(struct load_collector *c) {
   m->completed = m->errors = 0;
 }
 
-/* Emits one interval if every worker that still runs has ended one. Those that ended late (a worker
- * was kept from running) wait for their turn. */
+/* Emits one interval if every worker with traffic has ended one. Those of a worker that was kept
+ * from running end later, and wait for their turn. */
 static bool gather_one(struct load_collector *c, bool final) {
   int64_t earliest = INT64_MAX;
   for (int i = 0; i < c->config->threads; i++) {
     struct load_worker *w = &c->workers[i];
-    const struct load_interval *filled = atomic_load(&w->filled);
+    const struct load_interval *filled = atomic_load(&w->told.filled);
     if (filled != NULL)
       earliest = filled->end_ns < earliest ? filled->end_ns : earliest;
-    else if (!final && atomic_load(&w->told_stage) != LOAD_DONE)
+    else if (!final && atomic_load(&w->told.stage) < LOAD_DRAINED)
       return false;
   }
   if (earliest == INT64_MAX)
     return false;
   for (int i = 0; i < c->config->threads; i++) {
     struct load_worker *w = &c->workers[i];
-    struct load_interval *filled = atomic_load(&w->filled);
+    struct load_interval *filled = atomic_load(&w->told.filled);
     if (filled == NULL || filled->end_ns != earliest)
       continue;
     take(c, filled);
-    atomic_store(&w->filled, NULL);
-    atomic_store(&w->spare, filled);
+    atomic_store(&w->told.filled, NULL);
+    atomic_store(&w->told.spare, filled);
   }
   emit(c);
   return true;

@@ -1,6 +1,6 @@
-/* collector.h: gathers the interval histograms of all workers, on the coordinator's thread: merges
- * them into the totals and the time series, and writes the .hlog. No load thread ever encodes,
- * writes or waits for it. */
+/* collector.h: merges the interval histograms of all workers into the totals and the time series,
+ * and writes the .hlog. It runs on the coordinator's thread: load threads never encode, write or
+ * wait for it. */
 #ifndef MUX_COLLECTOR_H
 #define MUX_COLLECTOR_H
 
@@ -10,23 +10,22 @@ struct load_collector {
   const struct load_config *config;
   struct load_worker *workers;
   int64_t start_ns;        /* zero of the .hlog's times */
-  int64_t window_start_ns; /* zero of the time series; INT64_MAX before it is known */
+  int64_t window_start_ns; /* zero of the time series; INT64_MAX: not known yet */
   int64_t window_end_ns;
   struct load_interval merged;
   struct mux_hdr *total[LOAD_KINDS];
   struct load_point *points;
   int points_count, points_capacity;
-  uint64_t completed; /* of the last interval, for progress */
-  double p99_us;      /* ... NaN: too few */
-  int error;          /* the first -errno of writing or memory */
+  double p99_us; /* of the last interval, for progress; NaN: too few */
+  int error;     /* -errno of the first failure */
 };
 
 /* Returns 0 or -errno. */
 int load_collector_init(struct load_collector *collector, const struct load_config *config,
                         struct load_worker *workers, int64_t now);
-/* Takes the intervals that every worker has ended. */
+/* Takes the intervals that all workers have ended. */
 void load_collector_gather(struct load_collector *collector);
-/* After the workers have been joined: takes what is left. */
+/* Takes the rest, after the workers have been joined. */
 void load_collector_finish(struct load_collector *collector);
 void load_collector_free(struct load_collector *collector);
 

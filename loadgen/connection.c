@@ -1,5 +1,5 @@
-/* connection.c: what happens to messages, without any I/O: queued, sent, received and compared,
- * completed or lost. This is where everything is counted and recorded. */
+/* connection.c: the life of a message, without any I/O: queued, sent, received and compared,
+ * completed or lost. Everything is counted and recorded here. */
 #include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
@@ -9,11 +9,6 @@
 #include "common/clock.h"
 #include "loadgen/datagram.h"
 #include "loadgen/worker.h"
-
-const char *const load_error_names[LOAD_ERRORS] = {"connect", "reset", "timeout", "mismatch",
-                                                   "closed"};
-const char *const load_kind_names[LOAD_KINDS] = {"response",     "service", "slip",
-                                                 "backpressure", "connect", "wakeup"};
 
 static void record(struct load_worker *w, enum load_kind kind, int64_t ns) {
   mux_hdr_record(w->interval->hdr[kind], ns);
@@ -25,7 +20,7 @@ static uint32_t pool_take(struct load_pool *pool) {
     pool->free = pool->at[i].next;
     return i;
   }
-  /* Its capacity is that of the schedule (open loop) or of the depth (closed loop). */
+  /* It has room for the whole schedule (open loop) or depth (closed loop). */
   assert(pool->used < pool->capacity);
   return pool->used++;
 }
@@ -35,8 +30,8 @@ inline void load_pool_give(struct load_pool *pool, uint32_t i) {
   pool->free = i;
 }
 
-/* The worker now tries to send this message: if that is later than intended, it slipped. A closed
- * loop intends to send when it sends; crr begins with connecting. */
+/* The worker now tries to send this message; if that is later than intended, it slipped. In a
+ * closed loop the intended time is the actual one; in crr a send begins with connecting. */
 static void attempted(struct load_worker *w, const struct load_connection *c,
                       const struct load_message *m, int64_t now) {
   if (w->open_loop && load_in_window(w, m->intended_ns))
@@ -116,6 +111,7 @@ inline void load_message_echoed(struct load_worker *w, struct load_connection *c
     w->interval->completed++;
     c->served++;
   }
+  c->held = true;
 }
 
 inline void load_message_settled(struct load_worker *w, struct load_connection *c) {
@@ -124,7 +120,18 @@ inline void load_message_settled(struct load_worker *w, struct load_connection *
     load_worker_due(w, 0);
 }
 
-/* The head has come back in full. */
+void load_message_drop(struct load_worker *w, struct load_connection *c) {
+  uint32_t i = c->head;
+  const struct load_message *m = &w->pool.at[i];
+  c->head = m->next;
+  if (w->datagrams != NULL && m->actual_ns > 0)
+    load_datagram_forget(w, i);
+  load_pool_give(&w->pool, i);
+  c->outstanding--;
+  w->outstanding--;
+}
+
+/* The head is echoed in full. */
 static void complete(struct load_worker *w, struct load_connection *c, int64_t now) {
   uint32_t i = c->head;
   load_message_echoed(w, c, &w->pool.at[i], now);
@@ -139,8 +146,8 @@ static void tell_mismatch(struct load_worker *w, const struct load_connection *c
   if (atomic_exchange(&w->shared->mismatch_told, true))
     return;
   char text[200];
-  if (c->silent || c->received + n > c->sent) {
-    mux_note("load: connection %u got %llu bytes that it never sent, behind offset %llu", c->id,
+  if (c->received + n > c->sent) {
+    mux_note("load: connection %u got %llu bytes that it never sent, after offset %llu", c->id,
              (unsigned long long)(c->received + n - c->sent), (unsigned long long)c->sent);
     return;
   }
@@ -152,7 +159,7 @@ static void tell_mismatch(struct load_worker *w, const struct load_connection *c
 }
 
 void load_connection_next(struct load_worker *w, struct load_connection *c, int64_t now) {
-  if (now >= w->traffic_end_ns)
+  if (now >= w->window.end_ns)
     return;
   if (w->crr)
     load_connect_request(w, c, now, now);
@@ -169,11 +176,12 @@ inline void load_connection_go_on(struct load_worker *w, struct load_connection 
   } else if (w->config->think_ns == 0) {
     load_connection_next(w, c, now);
   } else {
-    assert(w->think_count < w->think_capacity);
-    uint32_t slot = (w->think_head + w->think_count++) % w->think_capacity;
-    w->thinkers[slot] = (struct load_thinker){.due_ns = now + w->config->think_ns,
+    struct load_timers *t = &w->timers;
+    assert(t->think_count < t->think_capacity);
+    uint32_t slot = (t->think_head + t->think_count++) % t->think_capacity;
+    t->thinkers[slot] = (struct load_thinker){.due_ns = now + w->config->think_ns,
                                               .index = (uint32_t)(c - w->connections)};
-    load_worker_due(w, w->thinkers[w->think_head].due_ns);
+    load_worker_due(w, t->thinkers[t->think_head].due_ns);
   }
 }
 
@@ -186,6 +194,8 @@ bool load_connection_received(struct load_worker *w, struct load_connection *c, 
     return false;
   }
   c->received += n;
+  if (c->head == LOAD_NONE)
+    load_proof_received(w, c);
   while (c->head != LOAD_NONE && c->received >= c->head_end) {
     complete(w, c, now);
     load_connection_go_on(w, c, now);
@@ -199,10 +209,12 @@ void load_connection_close(struct load_worker *w, struct load_connection *c) {
   if (c->state == LOAD_CLOSED)
     return;
   if (c->state == LOAD_CONNECTING)
-    w->connecting--;
+    w->connecting.under_way--;
   c->state = LOAD_CLOSED;
   c->generation++;
   c->blocked = false;
+  if (c->fd < 0) /* it waits for a place in the accept queue */
+    return;
   if (w->config->linger0) {
     struct linger reset = {.l_onoff = 1};
     setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
@@ -215,8 +227,8 @@ void load_live_add(struct load_worker *w, struct load_connection *c) {
   if (c->live || c->silent || c->over)
     return;
   c->live = true;
-  c->live_at = w->live_count;
-  w->live[w->live_count++] = (uint32_t)(c - w->connections);
+  c->live_at = w->live.count;
+  w->live.at[w->live.count++] = (uint32_t)(c - w->connections);
   if (w->crr && w->open_loop) /* a slot may be waiting for it */
     load_worker_due(w, 0);
 }
@@ -225,8 +237,8 @@ void load_live_remove(struct load_worker *w, struct load_connection *c) {
   if (!c->live)
     return;
   c->live = false;
-  uint32_t last = w->live[--w->live_count];
-  w->live[c->live_at] = last;
+  uint32_t last = w->live.at[--w->live.count];
+  w->live.at[c->live_at] = last;
   w->connections[last].live_at = c->live_at;
 }
 
@@ -234,29 +246,24 @@ void load_connection_end(struct load_worker *w, struct load_connection *c, enum 
                          int64_t now) {
   uint64_t lost = 0;
   while (c->head != LOAD_NONE) {
-    uint32_t i = c->head;
-    const struct load_message *m = &w->pool.at[i];
+    const struct load_message *m = &w->pool.at[c->head];
     bool sent = m->actual_ns > 0;
     bool counts = (sent || w->open_loop) && load_in_window(w, m->intended_ns);
     lost += counts && sent;
     w->count.unsent += counts && !sent;
     if (counts && (error == LOAD_ERR_TIMEOUT || !sent)) /* a lower bound */
       record(w, LOAD_RESPONSE, now - m->intended_ns);
-    c->head = m->next;
-    if (w->datagrams != NULL && sent)
-      load_datagram_forget(w, i);
-    load_pool_give(&w->pool, i);
+    load_message_drop(w, c);
   }
-  w->outstanding -= c->outstanding;
-  c->outstanding = 0;
   c->unsent = c->untried = LOAD_NONE;
-  /* Should the connection be made again (crr), its stream goes on behind what was lost. */
+  /* If it is made again (crr), its stream continues after what was lost. */
   c->sent = c->received = c->queued;
   w->count.errors[error] += lost > 0 ? lost : 1;
   w->count.lost += c->state == LOAD_OPEN;
   c->retry = w->crr && c->ever && !c->silent;
   c->over = !c->retry;
   load_live_remove(w, c);
+  load_proof_end(w, c);
   load_connection_close(w, c);
   load_worker_due(w, 0);
 }

@@ -1,9 +1,10 @@
-/* coordinator.c: the phases of a run: connect → (hold) → warm up → measure → drain → done.
+/* coordinator.c: the phases of a run: connect → (hold) → warm up → measure → drain → (linger) →
+ * prove → done.
  *
- * The start is stamped when every worker stands at the barrier with its connections made, and every
- * worker computes the same edges from that stamp; nobody tells a worker that a phase has begun. The
- * coordinator generates no load: it writes the phase edges for who listens, reads CPU clocks there,
- * collects interval histograms and shows progress. */
+ * When every worker is ready, the coordinator stamps the start, and all workers compute the same
+ * edges from that stamp: warm-up, measuring and draining begin without its telling them. It
+ * generates no load: it announces the phases on --events-fd, reads CPU clocks at the edges of the
+ * window, collects interval histograms and shows progress. */
 #include <errno.h>
 #include <math.h>
 #include <poll.h>
@@ -23,33 +24,44 @@
 #include "loadgen/target.h"
 
 enum { START_DELAY_NS = 1000000, PROGRESS_NS = 500000000 };
+/* How long a runner may keep the connections open after the window, to read the accounts of servers
+ * that have a process per connection. */
+#define LINGER_NS (10 * MUX_S)
 
-enum phase { CONNECT, HOLD, WARM, MEASURE, DRAIN, DONE };
+enum phase { CONNECT, HOLD, WARM, MEASURE, DRAIN, LINGER, PROVE, DONE };
 
 struct coordinator {
   const struct load_config *config;
   struct load_shared shared;
   struct load_worker *workers;
-  int started;
+  int made, started; /* workers with memory, workers with a thread */
+  int events_fd;     /* -1: none, or its reader has gone */
   struct load_collector collector;
   struct load_target server;
   enum phase phase;
   int signal_fd;
   sigset_t old_mask;
-  int64_t measure_ns, drain_ns;   /* planned edges */
-  int64_t server_cpu_ns, wall_ns; /* passed between the edges, as read */
+  int64_t measure_ns, drain_ns; /* planned edges */
+  int64_t linger_end_ns;
+  int64_t server_cpu_ns, wall_ns; /* between the readings at the edges */
   int64_t progress_ns;
   uint64_t progress_completed;
   bool interrupted;
 };
 
-static void announce(const struct coordinator *k, const char *edge) {
+/* If the reader has gone, the run continues: SIGPIPE is blocked, and consumed here. */
+static void announce(struct coordinator *k, const char *edge) {
   char line[64];
-  if (k->config->events_fd < 0)
+  if (k->events_fd < 0)
     return;
   int n = snprintf(line, sizeof line, "%s %lld\n", edge, (long long)mux_now_ns());
-  ssize_t written = write(k->config->events_fd, line, (size_t)n);
-  (void)written; /* nobody listens any more: the run goes on */
+  if (write(k->events_fd, line, (size_t)n) == n)
+    return;
+  sigset_t broken;
+  sigemptyset(&broken);
+  sigaddset(&broken, SIGPIPE);
+  sigtimedwait(&broken, NULL, &(struct timespec){0});
+  k->events_fd = -1;
 }
 
 static void wake_all(struct coordinator *k) {
@@ -57,24 +69,44 @@ static void wake_all(struct coordinator *k) {
     load_worker_wake(&k->workers[i]);
 }
 
-/* True when every worker has reached the stage. */
+/* Has every worker reached the stage? */
 static bool all_at(const struct coordinator *k, enum load_stage stage) {
   for (int i = 0; i < k->started; i++)
-    if (atomic_load(&k->workers[i].told_stage) < (int)stage)
+    if (atomic_load(&k->workers[i].told.stage) < (int)stage)
       return false;
   return true;
 }
 
-static void give_up(struct coordinator *k) {
-  atomic_store(&k->shared.give_up, true);
+static void allow(struct coordinator *k, enum load_stage stage) {
+  atomic_store(&k->shared.allowed, (int)stage);
   wake_all(k);
 }
 
-static bool anybody_connected(const struct coordinator *k) {
+static void give_up(struct coordinator *k) {
+  allow(k, LOAD_DONE);
+}
+
+/* The runner lets go: the last phase. */
+static void prove(struct coordinator *k) {
+  k->phase = PROVE;
+  allow(k, LOAD_PROOF);
+}
+
+static bool any_connected(const struct coordinator *k) {
   for (int i = 0; i < k->started; i++)
-    if (atomic_load(&k->workers[i].told_established) > 0)
+    if (atomic_load(&k->workers[i].told.established) > 0)
       return true;
   return k->config->mode == LOAD_CRR;
+}
+
+/* A worker that is done before it was allowed to has failed. */
+static bool any_failed(const struct coordinator *k) {
+  if (atomic_load(&k->shared.allowed) == LOAD_DONE)
+    return false;
+  for (int i = 0; i < k->started; i++)
+    if (atomic_load(&k->workers[i].told.stage) == LOAD_DONE)
+      return true;
+  return false;
 }
 
 static void start_traffic(struct coordinator *k) {
@@ -89,48 +121,61 @@ static void start_traffic(struct coordinator *k) {
   k->phase = WARM;
 }
 
-/* Clocks at an edge of the window: called with -1 at its start, with 1 at its end, it leaves what
- * has passed in between. */
+/* Reads the clocks at an edge of the window: with sign -1 at its start and 1 at its end the sums
+ * are what has passed in between. */
 static void read_clocks(struct coordinator *k, int sign) {
   k->server_cpu_ns += sign * load_target_cpu_ns(&k->server);
   k->wall_ns += sign * mux_now_ns();
 }
 
-/* Moves on as far as it goes now. Returns when to look again at the latest. */
+/* Enters the phases that can be entered now. Returns when to call again at the latest. */
 static int64_t advance(struct coordinator *k) {
+  if (any_failed(k))
+    give_up(k);
   if (k->phase == CONNECT && all_at(k, LOAD_READY)) {
     announce(k, "connected");
     k->phase = HOLD;
-    if (!anybody_connected(k))
+    if (!any_connected(k))
       give_up(k);
     else if (k->config->hold_fd < 0)
       start_traffic(k);
   }
   int64_t now = mux_now_ns();
-  bool all_done = all_at(k, LOAD_DONE);
-  if (k->phase == WARM && (now >= k->measure_ns || all_done)) {
+  bool drained = all_at(k, LOAD_DRAINED);
+  if (k->phase == WARM && (now >= k->measure_ns || drained)) {
     announce(k, "measure");
     k->phase = MEASURE;
     read_clocks(k, -1);
   }
-  if (k->phase == MEASURE && (now >= k->drain_ns || all_done)) {
-    if (now < k->drain_ns) /* every connection is lost: the window ended with the last */
+  if (k->phase == MEASURE && (now >= k->drain_ns || drained)) {
+    if (now < k->drain_ns) /* every connection is lost, and the window ended with the last */
       k->drain_ns = now;
     read_clocks(k, 1);
     announce(k, "drain");
     k->phase = DRAIN;
   }
-  if (all_done)
+  if (k->phase == DRAIN && drained) {
+    k->phase = LINGER;
+    k->linger_end_ns = now + LINGER_NS;
+  }
+  if (k->phase == LINGER && (k->config->hold_fd < 0 || now >= k->linger_end_ns))
+    prove(k);
+  if (k->phase == PROVE && all_at(k, LOAD_PROVED))
+    allow(k, LOAD_DONE);
+  if (all_at(k, LOAD_DONE))
     k->phase = DONE;
-  return k->phase == WARM ? k->measure_ns : k->phase == MEASURE ? k->drain_ns : INT64_MAX;
+  return k->phase == WARM      ? k->measure_ns
+         : k->phase == MEASURE ? k->drain_ns
+         : k->phase == LINGER  ? k->linger_end_ns
+                               : INT64_MAX;
 }
 
-/* SIGINT or SIGTERM: the window ends now; a second one gives up draining. */
+/* SIGINT or SIGTERM ends the window; a second one ends the run. */
 static void interrupt(struct coordinator *k) {
   struct signalfd_siginfo info;
   if (read(k->signal_fd, &info, sizeof info) != sizeof info)
     return;
-  if (k->interrupted || k->phase < WARM)
+  if (k->interrupted || k->phase < WARM || k->phase >= LINGER)
     give_up(k);
   k->interrupted = true;
   int64_t now = mux_now_ns();
@@ -144,29 +189,43 @@ static void show_progress(struct coordinator *k, int64_t now) {
   uint64_t completed = 0;
   uint32_t established = 0;
   for (int i = 0; i < k->started; i++) {
-    completed += atomic_load_explicit(&k->workers[i].told_completed, memory_order_relaxed);
-    established += atomic_load_explicit(&k->workers[i].told_established, memory_order_relaxed);
+    completed += atomic_load_explicit(&k->workers[i].told.completed, memory_order_relaxed);
+    established += atomic_load_explicit(&k->workers[i].told.established, memory_order_relaxed);
   }
-  static const char *const names[] = {"connecting", "holding",  "warming up",
-                                      "measuring",  "draining", "done"};
+  static const char *const names[] = {"connecting", "holding", "warming up", "measuring",
+                                      "draining",   "holding", "checking",   "done"};
   char rate[MUX_UNIT_TEXT];
   char p99[MUX_UNIT_TEXT] = "-";
   double seconds = (double)(now - k->progress_ns + PROGRESS_NS) / (double)MUX_S;
   mux_show_count(rate, (double)(completed - k->progress_completed) / seconds);
   if (!isnan(k->collector.p99_us))
     mux_show_time(p99, k->collector.p99_us * 1e3);
-  fprintf(stderr, "\r\033[K%s: %s, %u of %d connections, %s/s, p99 %s", k->config->label,
-          names[k->phase], established, k->config->connections, rate, p99);
+  fprintf(stderr, "\r\033[K%s: %s, %u of %d connection%s, %s/s, p99 %s", k->config->label,
+          names[k->phase], established, k->config->connections,
+          k->config->connections == 1 ? "" : "s", rate, p99);
   fflush(stderr);
   k->progress_completed = completed;
   k->progress_ns = now + PROGRESS_NS;
 }
 
+/* The runner has sent its byte, or closed its end. */
+static void released(struct coordinator *k) {
+  char go;
+  if (k->phase == LINGER)
+    prove(k);
+  else if (k->phase == HOLD && read(k->config->hold_fd, &go, 1) == 1)
+    start_traffic(k);
+  else
+    give_up(k);
+}
+
 /* Sleeps until something happens or `until`. */
 static void wait_for(struct coordinator *k, int64_t until) {
+  bool held =
+      (k->phase == HOLD || k->phase == LINGER) && atomic_load(&k->shared.allowed) != LOAD_DONE;
   struct pollfd fds[] = {{.fd = k->shared.poke_fd, .events = POLLIN},
                          {.fd = k->signal_fd, .events = POLLIN},
-                         {.fd = k->phase == HOLD ? k->config->hold_fd : -1, .events = POLLIN}};
+                         {.fd = held ? k->config->hold_fd : -1, .events = POLLIN}};
   if (k->config->label != NULL && k->progress_ns < until)
     until = k->progress_ns;
   int64_t left = until - mux_now_ns();
@@ -177,13 +236,8 @@ static void wait_for(struct coordinator *k, int64_t until) {
       k->collector.error = -errno;
     if (fds[1].revents != 0)
       interrupt(k);
-    char go;
-    if (fds[2].revents != 0 && !atomic_load(&k->shared.give_up)) {
-      if (read(k->config->hold_fd, &go, 1) == 1)
-        start_traffic(k);
-      else
-        give_up(k);
-    }
+    if (fds[2].revents != 0)
+      released(k);
   }
   load_collector_gather(&k->collector);
   int64_t now = mux_now_ns();
@@ -198,6 +252,10 @@ static int set_up(struct coordinator *k) {
   sigaddset(&mask, SIGINT);
   sigaddset(&mask, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &mask, &k->old_mask);
+  sigset_t broken;
+  sigemptyset(&broken);
+  sigaddset(&broken, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &broken, NULL);
   k->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
   k->shared.poke_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   k->workers = calloc((size_t)config->threads, sizeof *k->workers);
@@ -210,8 +268,8 @@ static int set_up(struct coordinator *k) {
     mux_cpus_pin(&config->cpus);
   load_target_find(&k->server, &config->target);
   int rc = load_collector_init(&k->collector, config, k->workers, mux_now_ns());
-  for (int i = 0; rc == 0 && i < config->threads; i++)
-    rc = load_worker_init(&k->workers[i], &k->shared, i);
+  for (; rc == 0 && k->made < config->threads; k->made++)
+    rc = load_worker_init(&k->workers[k->made], &k->shared, k->made);
   for (int i = 0; rc == 0 && i < config->threads; i++) {
     rc = -pthread_create(&k->workers[i].thread, NULL, load_worker_main, &k->workers[i]);
     k->started += rc == 0;
@@ -220,9 +278,8 @@ static int set_up(struct coordinator *k) {
 }
 
 static void tear_down(struct coordinator *k) {
-  if (k->workers != NULL)
-    for (int i = 0; i < k->config->threads; i++)
-      load_worker_destroy(&k->workers[i]);
+  for (int i = 0; i < k->made; i++)
+    load_worker_destroy(&k->workers[i]);
   free(k->workers);
   load_collector_free(&k->collector);
   if (k->shared.poke_fd >= 0)
@@ -233,7 +290,8 @@ static void tear_down(struct coordinator *k) {
 }
 
 int load_run(const struct load_config *config, struct load_result *result) {
-  struct coordinator k = {.config = config, .signal_fd = -1, .shared.poke_fd = -1};
+  struct coordinator k = {
+      .config = config, .events_fd = config->events_fd, .signal_fd = -1, .shared.poke_fd = -1};
   k.measure_ns = k.drain_ns = INT64_MAX;
   *result = (struct load_result){0};
   int rc = set_up(&k);
@@ -248,8 +306,11 @@ int load_run(const struct load_config *config, struct load_result *result) {
     pthread_join(k.workers[i].thread, NULL);
   if (config->label != NULL)
     fputs("\r\033[K", stderr);
-  for (int i = 0; rc == 0 && i < k.started; i++)
-    rc = k.workers[i].failure;
+  const char *why = NULL;
+  for (int i = 0; rc == 0 && i < k.started; i++) {
+    rc = k.workers[i].failure.error;
+    why = k.workers[i].failure.why;
+  }
   if (rc == 0) {
     announce(&k, "done");
     load_collector_finish(&k.collector);
@@ -265,10 +326,10 @@ int load_run(const struct load_config *config, struct load_result *result) {
   }
   if (rc == 0)
     rc = k.collector.error;
-  tear_down(&k);
   if (rc != 0) {
-    mux_note("load: %s", strerror(-rc));
+    mux_note("load: %s", why != NULL && why[0] != 0 ? why : strerror(-rc));
     load_result_free(result);
   }
+  tear_down(&k);
   return rc;
 }

@@ -11,7 +11,7 @@
 
 enum { REMEMBERED_MOST = 1 << 20, BUCKET_BITS_LEAST = 4, BUCKET_BITS_MOST = 20 };
 
-struct entry { /* of the message with the same index in the pool, while it is out or lost */
+struct entry { /* of the message with the same index in the pool, while that is out or lost */
   uint64_t offset;
   uint32_t chain; /* the next in the bucket, plus 1; 0: none */
   uint32_t connection;
@@ -24,7 +24,7 @@ struct load_datagrams {
   int shift;         /* 64 − log2(number of buckets) */
   size_t bytes;      /* of a datagram */
   int64_t timeout_ns;
-  /* Lost messages, in the order of losing them. */
+  /* Lost messages, oldest loss first. */
   uint32_t lost_head, lost_tail, lost_count, lost_most;
 };
 
@@ -56,7 +56,7 @@ int load_datagrams_init(struct load_worker *w) {
       .timeout_ns = config->timeout_ns,
       .lost_head = LOAD_NONE,
       .lost_tail = LOAD_NONE,
-      /* The schedule of an open loop has room for each message, so that none need be forgotten. */
+      /* The pool of an open loop has room for every message: none need be forgotten. */
       .lost_most = w->open_loop ? UINT32_MAX
                                 : (uint32_t)load_datagrams_remembered(
                                       config, (uint64_t)w->active * (uint64_t)config->depth),
@@ -130,7 +130,7 @@ static void take_out(struct load_worker *w, struct load_connection *c, uint32_t 
   load_message_settled(w, c);
 }
 
-/* It has come, right or wrong: its place is free. */
+/* Its echo has come, right or wrong: its place is free. */
 static void finish(struct load_worker *w, struct load_connection *c, uint32_t i, int64_t now) {
   take_out(w, c, i);
   load_datagram_forget(w, i);
@@ -138,7 +138,7 @@ static void finish(struct load_worker *w, struct load_connection *c, uint32_t i,
   load_connection_go_on(w, c, now);
 }
 
-/* A lost one that is waited for no longer. */
+/* Forgets a lost one. */
 static void drop_lost(struct load_worker *w, uint32_t i) {
   struct load_datagrams *d = w->datagrams;
   unlink_message(w->pool.at, &d->lost_head, &d->lost_tail, i);
@@ -161,8 +161,8 @@ static void remember_lost(struct load_worker *w, uint32_t i) {
 
 /* How much of [from, to] lies in the window. */
 static int64_t part_in_window(const struct load_worker *w, int64_t from, int64_t to) {
-  int64_t end = w->window_start_ns + (int64_t)w->window_ns;
-  from = from > w->window_start_ns ? from : w->window_start_ns;
+  int64_t end = w->window.start_ns + (int64_t)w->window.length_ns;
+  from = from > w->window.start_ns ? from : w->window.start_ns;
   to = to < end ? to : end;
   return to > from ? to - from : 0;
 }
@@ -182,7 +182,7 @@ static void lose(struct load_worker *w, struct load_connection *c, uint32_t i, i
 }
 
 void load_datagrams_expire(struct load_worker *w, struct load_connection *c, int64_t now) {
-  /* What is out stands in the order of sending. */
+  /* Messages out are in the order of sending. */
   while (load_datagrams_out(c) && now - w->pool.at[c->head].actual_ns >= w->datagrams->timeout_ns)
     lose(w, c, c->head, now);
   if (c->state == LOAD_OPEN && !c->blocked && c->sent < c->queued)
@@ -226,7 +226,7 @@ static void tell_mismatch(struct load_worker *w, const struct load_connection *c
            mux_diagnosis_print(text, sizeof text, &what));
 }
 
-/* What it names, if anything, is message i; LOAD_NONE: one that is done with. */
+/* It names message i, if `named`; LOAD_NONE: one that is neither out nor remembered. */
 static void mismatch(struct load_worker *w, struct load_connection *c, bool named, uint32_t i,
                      int64_t now) {
   w->count.errors[LOAD_ERR_MISMATCH]++;
@@ -236,13 +236,13 @@ static void mismatch(struct load_worker *w, struct load_connection *c, bool name
     finish(w, c, i, now);
 }
 
-/* Reads which place of this connection's stream a datagram names. False: none that was sent. */
+/* Reads the place in this connection's stream that a datagram names. False: nothing sent there. */
 static bool read_offset(const struct load_worker *w, const struct load_connection *c,
                         const void *data, size_t n, uint64_t *offset) {
   if (n < LOAD_DATAGRAM_LEAST)
     return false;
   struct mux_pattern_place place = mux_pattern_place(&w->pattern, data);
-  /* Places come round after MUX_PATTERN_BYTES: what is meant lies behind what was sent last. */
+  /* Places repeat after MUX_PATTERN_BYTES: take the last one before what is sent next. */
   uint64_t back = (c->sent - place.offset) & (MUX_PATTERN_BYTES - 1);
   *offset = c->sent - back;
   return place.connection == c->id && back != 0 && back <= c->sent;
@@ -252,6 +252,8 @@ void load_datagram_received(struct load_worker *w, struct load_connection *c, co
                             size_t n, int64_t now) {
   struct load_datagrams *d = w->datagrams;
   uint64_t offset = 0;
+  if (w->stage >= LOAD_DRAINED) /* counting is over */
+    return;
   bool named = read_offset(w, c, data, n, &offset);
   uint32_t i = named ? find(d, index_of(w, c), offset) : LOAD_NONE;
   named = named && (i != LOAD_NONE || offset % w->payload_bytes == 0);
@@ -262,13 +264,13 @@ void load_datagram_received(struct load_worker *w, struct load_connection *c, co
   }
   c->refused = false;
   if (i == LOAD_NONE) {
-    w->count.datagrams.duplicated += w->window_ns > 0 && now >= w->window_start_ns;
+    w->count.datagrams.duplicated += w->window.length_ns > 0 && now >= w->window.start_ns;
     return;
   }
   const struct load_message *m = &w->pool.at[i];
   bool counts = load_in_window(w, m->intended_ns);
   if (!d->entries[i].lost && now - m->actual_ns >= d->timeout_ns)
-    lose(w, c, i, now); /* just so, and not noticed yet */
+    lose(w, c, i, now); /* expired, and no sweep has noticed */
   if (d->entries[i].lost) {
     w->count.datagrams.late += counts;
     drop_lost(w, i);

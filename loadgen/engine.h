@@ -9,18 +9,19 @@
 struct load_worker;
 struct load_connection;
 
-/* An engine waits and does the I/O. Functions return 0 or -errno. */
+/* Functions return 0 or -errno, and run on the worker's thread. */
 struct load_engine {
   const char *name;
   bool stamps; /* can read kernel timestamps (--timestamps) */
-  /* Can it run here? 0, or -errno and the reason. NULL: always. */
+  /* Can it run here? 0, or -errno with the reason in why. NULL: always. */
   int (*probe)(char *why, size_t why_bytes);
-  int (*open)(struct load_worker *worker);
+  /* On an error the reason may be in why. */
+  int (*open)(struct load_worker *worker, char *why, size_t why_bytes);
   void (*close)(struct load_worker *worker);
-  /* Watches a connection that has begun to connect. It reports load_connection_connected once, then
-   * load_connection_received and load_connection_ended as they happen. */
+  /* Watches a connection that has begun to connect: reports load_connection_connected once, then
+   * load_connection_received and load_connection_lost. */
   int (*watch)(struct load_worker *worker, struct load_connection *c);
-  /* Closes the fd; nothing is reported of it any more. */
+  /* Closes the fd. Nothing more is reported of it. */
   void (*release)(struct load_worker *worker, struct load_connection *c);
   /* Sends what is queued, as far as the socket takes it. May end the connection. */
   void (*flush)(struct load_worker *worker, struct load_connection *c, int64_t now);

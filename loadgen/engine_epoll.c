@@ -1,9 +1,9 @@
 /* engine_epoll.c: edge-triggered epoll, one registration per connection.
  *
- * A message costs one recv, one send and its share of an epoll_pwait2: the fd is registered once
- * for both directions and never changed; a recv that returns less than the buffer holds has emptied
- * the socket (epoll(7)), unless the peer has closed, which EPOLLRDHUP says. A UDP socket reports
- * room for more after each datagram that leaves, so it is asked only while that is waited for. */
+ * A message costs one recv, one send and its share of an epoll_pwait2. A descriptor is registered
+ * once, for both directions, and that is never changed. A recv that does not fill the buffer has
+ * emptied the socket (epoll(7)), unless the peer has closed, which EPOLLRDHUP reports. A UDP socket
+ * reports room after each datagram that leaves, so EPOLLOUT is set only while waiting for that. */
 #include <errno.h>
 #include <linux/net_tstamp.h>
 #include <stdlib.h>
@@ -32,8 +32,8 @@ struct epoll_engine {
   struct epoll_event events[BATCH];
 };
 
-/* The system calls themselves: libc's recv and send are cancellation points, which in a process
- * with threads costs 3 % of a message. */
+/* The bare system calls: libc's recv and send are cancellation points, which in a process with
+ * threads costs 3 % of a message. */
 static ssize_t socket_receive(int fd, void *to, size_t bytes) {
   return syscall(SYS_recvfrom, fd, to, bytes, MSG_DONTWAIT, NULL, NULL);
 }
@@ -57,7 +57,10 @@ static void epoll_engine_close(struct load_worker *w) {
   w->engine_state = NULL;
 }
 
-static int epoll_engine_open(struct load_worker *w) {
+/* Its errors need no more than errno to explain. */
+static int epoll_engine_open(struct load_worker *w, char *why, size_t why_bytes) {
+  (void)why;
+  (void)why_bytes;
   struct epoll_engine *e = calloc(1, sizeof *e);
   if (e == NULL)
     return -ENOMEM;
@@ -81,8 +84,8 @@ static int control(struct load_worker *w, struct load_connection *c, int operati
   return epoll_ctl(e->fd, operation, c->fd, &event) == 0 ? 0 : -errno;
 }
 
-/* Sets the registration anew: what is ready is an event again. Returns false if the connection is
- * closed now. */
+/* Renews the registration, so that what is ready becomes an event again. Returns false if the
+ * connection is closed now. */
 static bool rearm(struct load_worker *w, struct load_connection *c) {
   int rc = control(w, c, EPOLL_CTL_MOD);
   if (rc != 0)
@@ -99,8 +102,8 @@ static void epoll_engine_release(struct load_worker *w, struct load_connection *
   close(c->fd); /* the only descriptor of the socket: epoll forgets it */
 }
 
-/* One datagram. Returns 0 or -errno; an error that is about an earlier one is taken note of, and
- * this one sent. What the network refuses is sent and lost. */
+/* Sends one datagram. Returns 0 or -EAGAIN. Other errors are about earlier datagrams: they are
+ * noted, and this one is tried again. One refused again counts as sent, and is lost. */
 static int send_datagram(struct load_worker *w, struct load_connection *c, size_t bytes) {
   struct epoll_engine *e = w->engine_state;
   load_datagram_fill(w, c, e->out);
@@ -154,8 +157,8 @@ static void epoll_engine_flush(struct load_worker *w, struct load_connection *c,
   }
 }
 
-/* Receives with the time at which the kernel had the last of it (SO_TIMESTAMPING, software, in
- * CLOCK_REALTIME), and records how long it lay there until we took it. */
+/* Receives with the time at which the kernel received the last of it (SO_TIMESTAMPING, software, in
+ * CLOCK_REALTIME), and records how long it waited for us. */
 static ssize_t receive_stamped(struct load_worker *w, struct load_connection *c, void *to) {
   union {
     struct cmsghdr align;
@@ -187,7 +190,7 @@ static inline ssize_t receive_some(struct load_worker *w, struct load_connection
   return n;
 }
 
-/* Receives the datagrams there are; when no message is out, none is expected. */
+/* Receives until no datagram is there, or no message is out. */
 static bool receive_datagrams(struct load_worker *w, struct load_connection *c, int64_t *now) {
   struct epoll_engine *e = w->engine_state;
   for (int i = 0; i < RECEIVES_MOST; i++) {
@@ -204,7 +207,7 @@ static bool receive_datagrams(struct load_worker *w, struct load_connection *c, 
   return rearm(w, c);
 }
 
-/* Receives what there is. Returns false if the connection is closed now. */
+/* Receives until nothing is there. Returns false if the connection is closed now. */
 static bool receive(struct load_worker *w, struct load_connection *c, bool to_the_end,
                     int64_t *now) {
   struct epoll_engine *e = w->engine_state;
@@ -268,8 +271,8 @@ static int epoll_engine_wait(struct load_worker *w) {
   w->count.events += n > 0 ? (uint64_t)n : 0;
   int64_t before = now;
   now = mux_now_ns();
-  if (n <= 0 && spin && left > 0 && !w->window_closed)
-    w->spin_ns += now - before;
+  if (n <= 0 && spin && left > 0 && !w->window.closed)
+    w->clocks.spin_ns += now - before;
   for (int i = 0; i < n; i++) {
     if (e->events[i].data.u64 == WAKE_TOKEN) {
       uint64_t count;

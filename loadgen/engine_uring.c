@@ -1,12 +1,11 @@
 /* engine_uring.c: completions instead of readiness.
  *
- * Every connection has one multishot receive armed, which takes buffers from a ring of provided
- * ones, and at most one send in flight, from a buffer of its own. Submissions are batched: they
- * reach the kernel with the call that waits. A send is stamped when it is put into the queue, a
- * little before the kernel sees it, so that what the batch costs counts as response time.
- * With one message outstanding, its echo proves that the send is over, and the send's own
- * completion is not asked for (IOSQE_CQE_SKIP_SUCCESS). Over UDP a send is one datagram, and so is
- * what a receive completes with.
+ * Every connection has a multishot receive armed, which takes buffers from a ring of provided ones,
+ * and at most one send in flight, from a buffer of its own. Submissions are batched: they reach the
+ * kernel with the call that waits. A send is stamped when it is queued, a little before the kernel
+ * sees it, so that the cost of the batch counts as response time. With one message outstanding its
+ * echo proves that the send is over, so the send's own completion is not requested
+ * (IOSQE_CQE_SKIP_SUCCESS). Over UDP a send and a receive completion are one datagram each.
  *
  * mux-library: liburing.h -luring liburing-dev */
 #if __has_include(<liburing.h>)
@@ -28,7 +27,7 @@
 #include "loadgen/worker.h"
 
 enum {
-  ENTRIES = 256, /* submitted at the latest when so many wait */
+  ENTRIES = 256, /* submissions that may wait */
   COMPLETIONS = 32768,
   BUFFERS = 4096,
   BUFFER_BYTES_LEAST = 2048,
@@ -47,8 +46,8 @@ struct uring_engine {
   size_t out_bytes; /* of one connection */
 };
 
-/* What the engine keeps in a connection: bytes of the send in flight, and how many of its buffer
- * the kernel has taken before (a short send); of a datagram, how often it has refused it. */
+/* What the engine keeps in a connection: bytes of the send in flight, and bytes of its buffer taken
+ * by earlier, short sends; of a datagram, how often it was refused. */
 enum { IN_FLIGHT, TAKEN };
 
 static uint64_t token_of(const struct load_worker *w, const struct load_connection *c,
@@ -67,21 +66,34 @@ static int uring_probe(char *why, size_t why_bytes) {
   return rc;
 }
 
+/* A silent connection sends one byte at most, its proof of life. */
+static unsigned char *out_of(const struct load_worker *w, const struct load_connection *c) {
+  const struct uring_engine *e = w->engine_state;
+  size_t i = (size_t)(c - w->connections);
+  return i < w->active ? e->out + i * e->out_bytes
+                       : e->out + w->active * e->out_bytes + i - w->active;
+}
+
+static size_t out_room(const struct load_worker *w) {
+  const struct uring_engine *e = w->engine_state;
+  return w->active * e->out_bytes + (w->total - w->active) + 1;
+}
+
 static void uring_engine_close(struct load_worker *w) {
   struct uring_engine *e = w->engine_state;
   if (e == NULL)
     return;
   if (e->open) {
-    io_uring_submit(&e->uring.ring); /* the connections' closing */
+    io_uring_submit(&e->uring.ring); /* the connections' closes */
     mux_uring_close(&e->uring);
   }
   if (e->out != NULL)
-    munmap(e->out, e->out_bytes * (w->active + 1));
+    munmap(e->out, out_room(w));
   free(e);
   w->engine_state = NULL;
 }
 
-/* The next submission; a full queue costs a system call. */
+/* The next submission. A full queue costs a system call. */
 static struct io_uring_sqe *next_entry(struct load_worker *w) {
   struct uring_engine *e = w->engine_state;
   w->count.calls += io_uring_sq_space_left(&e->uring.ring) == 0;
@@ -94,7 +106,7 @@ static void watch_wake(struct load_worker *w) {
   io_uring_sqe_set_data64(sqe, (uint64_t)OTHER << 62);
 }
 
-static int uring_engine_open(struct load_worker *w) {
+static int uring_engine_open(struct load_worker *w, char *why, size_t why_bytes) {
   struct uring_engine *e = calloc(1, sizeof *e);
   if (e == NULL)
     return -ENOMEM;
@@ -111,21 +123,18 @@ static int uring_engine_open(struct load_worker *w) {
       .entries = ENTRIES,
       .completions = COMPLETIONS,
       .buffers = BUFFERS,
-      /* A datagram that is too long shows by a byte more. */
+      /* One byte more, so that a datagram that is too long shows. */
       .buffer_bytes = bytes >= BUFFER_BYTES_LEAST ? (uint32_t)bytes + (w->datagrams != NULL)
                                                   : BUFFER_BYTES_LEAST,
       .defer_taskrun = true,
   };
-  char why[160];
-  int rc = mux_uring_open(&e->uring, &config, why, sizeof why);
+  int rc = mux_uring_open(&e->uring, &config, why, why_bytes);
   if (rc != 0)
     return rc;
   e->open = true;
-  void *out = mmap(NULL, e->out_bytes * (w->active + 1), PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (out == MAP_FAILED)
-    return -errno;
-  e->out = out;
+  e->out = load_reserve(out_room(w));
+  if (e->out == NULL)
+    return -ENOMEM;
   watch_wake(w);
   return 0;
 }
@@ -146,8 +155,8 @@ static void arm_receive(struct load_worker *w, struct load_connection *c) {
   io_uring_sqe_set_data64(sqe, token_of(w, c, RECEIVE));
 }
 
-/* Requests hold the socket open: they are cancelled before the descriptor is closed, in one batch.
- * Called with the generation already raised, so tokens are made with the one before. */
+/* Pending requests keep the socket open, so they are cancelled before the descriptor is closed, in
+ * one batch. The generation is raised already: the tokens have the one before. */
 static void uring_engine_release(struct load_worker *w, struct load_connection *c) {
   static const enum operation pending[] = {CONNECT, RECEIVE, SEND};
   struct load_connection before = *c;
@@ -165,11 +174,6 @@ static void uring_engine_release(struct load_worker *w, struct load_connection *
   io_uring_prep_close(sqe, c->fd);
   io_uring_sqe_set_data64(sqe, UINT64_MAX);
   sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
-}
-
-static unsigned char *out_of(const struct load_worker *w, const struct load_connection *c) {
-  const struct uring_engine *e = w->engine_state;
-  return e->out + (size_t)(c - w->connections) * e->out_bytes;
 }
 
 static void submit_send(struct load_worker *w, struct load_connection *c) {
@@ -267,7 +271,7 @@ static void sent(struct load_worker *w, struct load_connection *c, int result, i
   if (result >= 0) {
     c->engine[IN_FLIGHT] -= (uint32_t)result;
     c->engine[TAKEN] += (uint32_t)result;
-  } else { /* about an earlier datagram; what is refused again is sent and lost */
+  } else { /* about an earlier datagram; one refused again counts as sent, and is lost */
     load_datagram_refused(c);
     if (++c->engine[TAKEN] == SEND_TRIES)
       c->engine[IN_FLIGHT] = 0;
@@ -336,8 +340,8 @@ static int uring_engine_wait(struct load_worker *w) {
   w->count.waits++;
   w->count.calls++;
   w->count.events += handled;
-  if (handled == 0 && spin && left > 0 && !w->window_closed)
-    w->spin_ns += now - before;
+  if (handled == 0 && spin && left > 0 && !w->window.closed)
+    w->clocks.spin_ns += now - before;
   if (load_worker_is_due(w, now))
     load_worker_tick(w, now);
   return 0;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "loadgen/load.h"
+#include "loadgen/search.h"
 
 struct load_objective {
   double percentile; /* of response */
@@ -15,10 +16,13 @@ struct load_objective {
 /* Reads "p99.9<500us". Returns 0 or -EINVAL. */
 int load_objective_parse(struct load_objective *objective, const char *text);
 
-/* Doubles or halves the rate until it is bracketed, bisects, and verifies with a run of twice the
- * length. Every step is a line on `text`; the whole path goes into one object on `json` (NULL:
- * none). Returns an exit status: 3 if not even the lowest rate holds, 1 if the load was the limit
- * and not the server. */
+/* Whether a run held the objective. *value gets the percentile of its response times. */
+enum load_verdict load_objective_judge(const struct load_objective *objective,
+                                       const struct load_result *result, int64_t *value);
+
+/* Searches (search.h); each try is a run. Prints a line per try to `text`, and one object with all
+ * of them to `json` (NULL: none). Returns an exit status: 0 a rate was found; 3 none holds; 1 none
+ * holds, but because of the load and not the server, or a run failed; 130 interrupted. */
 int load_find_rate(const struct load_config *base, const struct load_objective *objective,
                    FILE *text, FILE *json);
 

@@ -1,8 +1,8 @@
-/* judge.c: was it the server that was measured? Flags what forbids a claim; says for each the
- * likely cause and the option to change. Thresholds are those of methodology: sent below 99 % of
- * offered, slip p99 above max(50 µs, 10 % of response p99), a load thread above 90 %. UDP may lose
- * datagrams; 1 in 1,000 of them is too many for a p99, and so is 1 % of a closed loop's time spent
- * in waiting for them: so much of its load was not there. */
+/* judge.c: was it the server that was measured? Sets the flags, and says for each the likely cause
+ * and the option to change. Thresholds: less than 99 % of the offered messages sent; slip p99 above
+ * max(50 µs, 10 % of response p99); a load thread more than 90 % busy. UDP may lose datagrams, but
+ * 1 in 1,000 is too many for a p99, and so is waiting for them for 1 % of a closed loop's time, as
+ * that part of the load was missing. */
 #include <errno.h>
 #include <string.h>
 
@@ -16,15 +16,22 @@ static const double slip_part = 0.10;
 static const double lost_share = 0.001;
 static const double waited_share = 0.01;
 
-const char *const load_flag_names[] = {
-    "client_bound", "rate_missed",    "slip_high", "short_of_connections",
-    "unanswered",   "datagrams_lost", NULL};
-
 static double busiest_thread(const struct load_result *r) {
   double busiest = 0;
   for (int i = 0; i < r->threads; i++)
     busiest = r->thread_share[i] > busiest ? r->thread_share[i] : busiest;
   return busiest;
+}
+
+static int connections_wanted(const struct load_config *config, const struct load_result *r) {
+  return config->connections + config->idle - r->unused;
+}
+
+/* Over UDP the server holds nothing. */
+static bool short_of_connections(const struct load_config *config, const struct load_result *r) {
+  int have = config->target.kind == MUX_ADDR_UDP ? r->established + r->idle_established
+                                                 : r->held + r->idle_held;
+  return have < connections_wanted(config, r);
 }
 
 static bool rate_missed(const struct load_config *config, const struct load_result *r) {
@@ -42,7 +49,7 @@ static bool slip_high(const struct load_config *config, const struct load_result
 
 static bool client_bound(const struct load_result *r) {
   double server = r->server_cpu_s / r->duration_s / r->server_cpus;
-  /* A server that cannot be seen (NaN) is taken for less busy. */
+  /* A server whose CPU time is unknown (NaN) counts as less busy. */
   return busiest_thread(r) > busy_share && !(server >= busiest_thread(r));
 }
 
@@ -59,7 +66,7 @@ static bool datagrams_lost(const struct load_config *config, const struct load_r
 }
 
 void load_judge(const struct load_config *config, struct load_result *r) {
-  if (r->established + r->idle_established < config->connections + config->idle)
+  if (short_of_connections(config, r))
     r->flags |= LOAD_SHORT_OF_CONNECTIONS;
   if (rate_missed(config, r))
     r->flags |= LOAD_RATE_MISSED;
@@ -71,21 +78,35 @@ void load_judge(const struct load_config *config, struct load_result *r) {
     r->flags |= LOAD_CLIENT_BOUND;
   if (datagrams_lost(config, r))
     r->flags |= LOAD_DATAGRAMS_LOST;
-  bool errors = load_errors_total(r) > r->count.datagrams.lost;
-  r->valid = r->flags == 0 && !errors && !r->interrupted;
+  r->valid = r->flags == 0 && !load_failed(r) && !r->interrupted;
+}
+
+bool load_failed(const struct load_result *r) {
+  return load_errors_total(r) > r->count.datagrams.lost ||
+         (r->flags & (LOAD_SHORT_OF_CONNECTIONS | LOAD_UNANSWERED | LOAD_DATAGRAMS_LOST)) != 0;
 }
 
 static void explain_connections(const struct load_config *config, const struct load_result *r) {
   char target[MUX_ADDR_TEXT];
+  int established = r->established + r->idle_established;
+  int wanted = connections_wanted(config, r);
+  mux_addr_print(target, &config->target);
+  if (established >= wanted) {
+    mux_note("load: %s held %d of %d connections, the rest echoed nothing: it may serve fewer at "
+             "a time, or have left them in its accept queue; lower --connections",
+             target, r->held + r->idle_held, wanted);
+    return;
+  }
+  const char *reason = r->connect_errno != 0 ? strerror(r->connect_errno) : "the run ended before";
   const char *hint = "";
-  if (r->connect_errno == EADDRNOTAVAIL)
-    hint = "; the source ports ran out, --sources 127.0.0.0/8 spreads them";
+  if (r->connect_errno == EAGAIN)
+    reason = "its accept queue stayed full";
+  else if (r->connect_errno == EADDRNOTAVAIL)
+    hint = "; no source port was left, try --sources 127.0.0.0/8";
   else if (r->connect_errno == ETIMEDOUT)
-    hint = "; its accept queue may be too short, --ramp slows the connecting down";
-  mux_note("load: established %d of %d connections to %s: %s%s",
-           r->established + r->idle_established, config->connections + config->idle,
-           mux_addr_print(target, &config->target),
-           r->connect_errno != 0 ? strerror(r->connect_errno) : "the run ended before", hint);
+    hint = "; its accept queue may be too short, try --ramp";
+  mux_note("load: established %d of %d connection%s to %s: %s%s", established, wanted,
+           wanted == 1 ? "" : "s", target, reason, hint);
 }
 
 static void explain_errors(const struct load_result *r) {
@@ -108,23 +129,46 @@ static void explain_errors(const struct load_result *r) {
 
 static void explain_rate(const struct load_config *config, const struct load_result *r) {
   char rate[MUX_UNIT_TEXT];
-  mux_warn("rate_missed: %s messages/s were asked for, %.1f %% of them were sent in time; %s",
+  mux_warn("rate_missed: of %s messages/s asked for, %.1f %% were sent in time; %s",
            mux_show_count(rate, (double)config->rate_per_s),
            100.0 * (double)r->count.sent_within / (double)r->offered,
-           r->hdr[LOAD_BACKPRESSURE]->max > 0 ? "the server took no more, lower --rate"
+           r->hdr[LOAD_BACKPRESSURE]->max > 0 ? "the server took no more: lower --rate"
            : config->mode == LOAD_CRR         ? "raise --connections, --threads or --cpus"
-                                              : "the load could not, raise --threads or --cpus");
+                                      : "the load could not keep up: raise --threads or --cpus");
 }
 
 static void explain_losses(const struct load_config *config, const struct load_result *r) {
-  mux_warn("datagrams_lost: %llu of %llu messages, and %.1f %% of a closed loop's time went into "
-           "waiting for such; %s",
-           (unsigned long long)r->count.datagrams.lost, (unsigned long long)r->count.sent,
-           100 * load_waited_share(config, r),
-           r->count.errors[LOAD_ERR_RESET] > 0
-               ? "nobody listens on the target's port"
-               : "its receive queue may be too short: lower --rate or --connections, or raise "
-                 "net.core.rmem_max");
+  mux_warn(
+      "datagrams_lost: %llu of %llu messages were lost, and waiting for them took %.1f %% of a "
+      "closed loop's time; %s",
+      (unsigned long long)r->count.datagrams.lost, (unsigned long long)r->count.sent,
+      100 * load_waited_share(config, r),
+      r->count.errors[LOAD_ERR_RESET] > 0
+          ? "nothing listens on the target's port"
+          : "its receive queue may be too short: lower --rate or --connections, or raise "
+            "net.core.rmem_max");
+}
+
+static void explain_unanswered(const struct load_config *config, const struct load_result *r) {
+  char text[MUX_UNIT_TEXT];
+  unsigned long long missing = r->count.in_flight + r->count.unsent;
+  mux_warn("unanswered: %llu message%s had no echo %s after the window; response includes lower "
+           "bounds for %s; lower --rate, or raise --timeout",
+           missing, missing == 1 ? "" : "s", mux_show_time(text, (double)config->timeout_ns),
+           missing == 1 ? "it" : "them");
+}
+
+/* Histograms end at 60 s. In a closed loop service is response. */
+static void explain_clamped(const struct load_config *config, const struct load_result *r) {
+  char text[MUX_UNIT_TEXT];
+  for (int kind = 0; kind < LOAD_KINDS; kind++) {
+    const struct mux_hdr *h = r->hdr[kind];
+    if (h->clamped > 0 && (kind != LOAD_SERVICE || config->rate_per_s > 0))
+      mux_warn("%lld of %lld %s times were above %s and count as that: percentiles in that range "
+               "are lower bounds",
+               (long long)h->clamped, (long long)h->total, load_kind_names[kind],
+               mux_show_time(text, (double)h->highest));
+  }
 }
 
 void load_explain(const struct load_config *config, const struct load_result *r) {
@@ -139,19 +183,18 @@ void load_explain(const struct load_config *config, const struct load_result *r)
              "more --threads, or --spin 100us",
              mux_show_time(text, (double)mux_hdr_percentile(r->hdr[LOAD_SLIP], 99)));
   if (r->flags & LOAD_UNANSWERED)
-    mux_warn("unanswered: %llu messages were not echoed %s after the end and enter response as "
-             "lower bounds; lower --rate, or raise --timeout",
-             (unsigned long long)(r->count.in_flight + r->count.unsent),
-             mux_show_time(text, (double)config->timeout_ns));
+    explain_unanswered(config, r);
   if (r->flags & LOAD_DATAGRAMS_LOST)
     explain_losses(config, r);
+  explain_clamped(config, r);
   if (r->flags & LOAD_CLIENT_BOUND)
-    mux_warn("client_bound: a load thread was busy %.0f %% of the time, more than the server, so "
-             "throughput and latency are its own; raise --threads or --cpus%s",
-             100 * busiest_thread(r),
-             config->rate_per_s > 0 ? ", or lower --rate"
-             /* connect(2) looks longer and longer for a port when many are in TIME_WAIT */
-             : config->mode == LOAD_CRR && config->sources.count == 0 && !config->linger0
-                 ? "; --sources 127.0.0.0/8 makes finding a free port cheaper"
-                 : "");
+    mux_warn(
+        "client_bound: a load thread was busy %.0f %% of the time, more than the server, so that "
+        "throughput and latency are those of the load; raise --threads or --cpus%s",
+        100 * busiest_thread(r),
+        config->rate_per_s > 0 ? ", or lower --rate"
+        /* connect(2) searches longer for a port the more of them are in TIME_WAIT */
+        : config->mode == LOAD_CRR && config->sources.count == 0 && !config->linger0
+            ? "; --sources 127.0.0.0/8 makes finding a free port cheaper"
+            : "");
 }

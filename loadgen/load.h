@@ -1,12 +1,13 @@
-/* load.h: what a load run is told and what it finds out. The way of the data:
+/* load.h: the configuration and the result of a load run. How data flows:
  *
  *   cmd_load  options → struct load_config
  *   coordinator  threads and phases (connect → warm up → measure → drain), intervals, files
  *   worker    one thread: its connections, its schedule, its timers, over an engine (epoll, uring)
  *   result    per-thread state merged → struct load_result; verdict → flags; json, text
  *
- * Words (response, service, slip, …) are those of the contract. A message belongs to the measured
- * window when its intended time lies in it, whenever it is answered. Times are ns of
+ * response: from the intended send time to the echo; service: from the actual send to the echo;
+ * slip: the load's own lateness; backpressure: the socket took no bytes. A message belongs to the
+ * measured window if its intended send time does, whenever its echo comes. Times are ns of
  * CLOCK_MONOTONIC. */
 #ifndef MUX_LOAD_H
 #define MUX_LOAD_H
@@ -19,11 +20,14 @@
 #include "common/cpus.h"
 #include "hdr/hdr.h"
 
+/* In the order of the enums, NULL-terminated. */
 enum load_mode { LOAD_ECHO, LOAD_CRR, LOAD_STREAM };
+extern const char *const load_mode_names[];
 enum load_arrival { LOAD_CONSTANT, LOAD_POISSON };
+extern const char *const load_arrival_names[];
 
-/* What ended a connection or kept it from being made. Messages lost with a connection count one
- * error each; a connection lost with none outstanding counts one. */
+/* Why a connection ended or could not be made. Each message lost with a connection counts as one
+ * error; a connection lost with no message outstanding counts as one. */
 enum load_error {
   LOAD_ERR_CONNECT,
   LOAD_ERR_RESET,
@@ -40,7 +44,7 @@ enum load_kind {
   LOAD_SLIP,
   LOAD_BACKPRESSURE,
   LOAD_CONNECT,
-  LOAD_WAKEUP, /* sampled: echo taken by us − echo received by the kernel */
+  LOAD_WAKEUP, /* sampled: from the kernel's receiving an echo to our taking it */
   LOAD_KINDS
 };
 extern const char *const load_kind_names[LOAD_KINDS];
@@ -52,13 +56,13 @@ struct load_sources { /* --sources: addresses to connect from, in turn */
 
 struct load_config {
   struct mux_addr target;
-  int connections; /* active ones */
-  int idle;        /* silent ones beside them */
+  int connections; /* with traffic */
+  int idle;        /* additional, silent */
   int threads;
   int depth;             /* messages outstanding per connection, closed loop */
   int64_t payload_bytes; /* of a message */
   int64_t rate_per_s;    /* all threads together; 0: closed loop */
-  int64_t ramp_per_s;    /* connections; 0: as fast as it goes */
+  int64_t ramp_per_s;    /* connections; 0: as fast as possible */
   enum load_arrival arrival;
   enum load_mode mode;
   int64_t duration_ns, warmup_ns, think_ns, timeout_ns, interval_ns, spin_ns;
@@ -70,30 +74,30 @@ struct load_config {
   bool linger0; /* close with RST, no TIME_WAIT */
   const struct load_engine *engine;
   int events_fd;     /* gets a line at each phase edge; -1: none */
-  int hold_fd;       /* traffic waits for a byte from it, closing the connections for its EOF;
+  int hold_fd;       /* traffic starts when it has a byte, connections stay open until its EOF;
                         -1: none */
   FILE *hlog;        /* interval histograms; NULL: none */
-  const char *label; /* of progress on a terminal; NULL: no progress */
+  const char *label; /* shows progress under this name; NULL: no progress */
 };
 
 struct load_counters {
   uint64_t sent;             /* messages of the window handed to the kernel */
   uint64_t completed;        /* ... echoed in full */
   uint64_t in_flight;        /* ... neither echoed nor lost when draining ended */
-  uint64_t unsent;           /* messages of the window that never reached the kernel */
+  uint64_t unsent;           /* messages of the window never handed to the kernel */
   uint64_t sent_within;      /* messages handed to the kernel during the window */
   uint64_t completed_within; /* messages echoed during the window */
   uint64_t errors[LOAD_ERRORS];
-  uint64_t lost;            /* connections that ended before we ended them */
+  uint64_t lost;            /* connections that ended before we closed them */
   uint64_t syn_retransmits; /* SYNs sent again while connecting */
-  uint64_t waits, events;   /* returns of the waiting call in the window, and what they brought */
+  uint64_t waits, events;   /* returns of the waiting call in the window, events they brought */
   uint64_t calls;           /* system calls for messages in the window */
   struct load_losses {      /* UDP, messages of the window */
-    uint64_t lost;          /* no echo within --timeout, nor a wrong one */
-    uint64_t reordered;     /* echoed in time, behind one that was sent later (RFC 4737) */
-    uint64_t duplicated;    /* echoes more than one, whenever their message was sent */
-    uint64_t late;          /* lost, and echoed after all */
-    int64_t waited_ns;      /* time of the window in which lost messages were waited for */
+    uint64_t lost;          /* no echo within --timeout, not even a wrong one */
+    uint64_t reordered;     /* echoed in time, after one that was sent later (RFC 4737) */
+    uint64_t duplicated;    /* surplus echoes, whenever their message was sent */
+    uint64_t late;          /* lost, but echoed later */
+    int64_t waited_ns;      /* time in the window spent waiting for lost messages */
   } datagrams;
 };
 
@@ -106,26 +110,28 @@ struct load_point { /* of the time series */
 struct load_result {
   struct load_counters count;
   struct mux_hdr *hdr[LOAD_KINDS];
-  uint64_t offered; /* messages the schedule had in the window; open loop */
+  uint64_t offered; /* open loop: messages of the schedule in the window */
   int established;  /* active connections */
   int idle_established;
-  double duration_s; /* of the window */
+  int held, idle_held; /* of these, have echoed at least once; idle over UDP: unknown, 0 */
+  int unused;          /* crr: places that the schedule never needed */
+  double duration_s;   /* of the window */
   double client_cpu_s, spin_s;
   double server_cpu_s;  /* NaN: unknown */
-  int server_cpus;      /* CPUs it could use at a time */
-  double *thread_share; /* CPU of each load thread in the window, without spinning, 0…1 */
+  int server_cpus;      /* that it could use at a time */
+  double *thread_share; /* CPU use of each load thread in the window, spinning excluded, 0…1 */
   int threads;
   double fairness;       /* Jain, over the connections that sent anything; NaN if none was served */
-  uint64_t never_served; /* connections that sent and got nothing back during the window */
+  uint64_t never_served; /* connections that sent in the window and got no echo in it */
   struct load_point *points;
   int points_count;
-  int connect_errno; /* the first one, or 0 */
+  int connect_errno; /* of the first failure; 0: none */
   bool interrupted;
   unsigned flags; /* enum load_flag */
   bool valid;
 };
 
-/* Why a claim about this run is forbidden; bits of load_result.flags. */
+/* Why no claim may rest on a run; bits of load_result.flags. */
 enum load_flag {
   LOAD_CLIENT_BOUND = 1 << 0,
   LOAD_RATE_MISSED = 1 << 1,
@@ -136,21 +142,24 @@ enum load_flag {
 };
 extern const char *const load_flag_names[];
 
-/* Runs it. Returns 0 with *result filled (also when everything failed at the target), or -errno
- * when the load could not be set up; the reason is then on stderr. */
+/* Returns 0 with *result filled in, even if nothing worked at the target; or -errno, with the
+ * reason on stderr, if the load itself could not run. */
 int load_run(const struct load_config *config, struct load_result *result);
 void load_result_free(struct load_result *result);
 
 /* Sets flags and valid. */
 void load_judge(const struct load_config *config, struct load_result *result);
-/* Says on stderr what was wrong, why, and which option to change. */
+/* Did the run itself go wrong: errors, missing connections, missing echoes? Other flags are
+ * warnings: the run is complete, but its figures say more about the load than about the server. */
+bool load_failed(const struct load_result *result);
+/* Says on stderr what went wrong, the likely cause, and which option to change. */
 void load_explain(const struct load_config *config, const struct load_result *result);
 double load_per_s(const struct load_result *result); /* completions per second of the window */
-/* How much of the service time passed between the kernel's receiving the echo and our taking it;
+/* Share of the service time that passed between the kernel's receiving the echo and our taking it.
  * NaN without --timestamps. */
 double load_wakeup_share(const struct load_result *result);
 uint64_t load_errors_total(const struct load_result *result);
-/* UDP, closed loop: part of the connections' time that passed waiting for lost messages. */
+/* UDP, closed loop: share of the connections' time spent waiting for lost messages. */
 double load_waited_share(const struct load_config *config, const struct load_result *result);
 
 int load_result_json(const struct load_config *config, const struct load_result *result, FILE *to);

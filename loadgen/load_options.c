@@ -20,8 +20,6 @@ enum { STREAM_BYTES = 4 << 20 /* in flight */, FD_MAX = 1 << 20 };
 
 enum { SELFTEST_FULL = 1, SELFTEST_QUICK };
 static const char *const selftest_names[] = {"full", "quick", NULL};
-static const char *const mode_names[] = {"echo", "crr", "stream", NULL};
-static const char *const arrival_names[] = {"constant", "poisson", NULL};
 
 static int read_sources(void *field, const char *text, char *why, size_t why_bytes);
 static int read_stamps(void *field, const char *text, char *why, size_t why_bytes);
@@ -51,7 +49,8 @@ const struct mux_option_row load_option_table[] = {
     {"threads", .letter = 't', COUNT, CONFIG(threads), MAY_VARY, .group = 1, .min = 1, .max = 1024,
      .fallback = "1",
      .help = "Load threads, at most one per connection; each gets one CPU of --cpus"},
-    {"mode", WORD, CONFIG(mode), MAY_VARY, .group = 1, .choices = mode_names, .fallback = "echo",
+    {"mode", WORD, CONFIG(mode), MAY_VARY, .group = 1, .choices = load_mode_names,
+     .fallback = "echo",
      .help = "echo: send a message, await its echo; crr: connect, one echo, close; stream: as many "
              "bytes as possible"},
     {"payload", SIZE, CONFIG(payload_bytes), MAY_VARY, .group = 1, .argument = "BYTES", .min = 1,
@@ -64,13 +63,13 @@ const struct mux_option_row load_option_table[] = {
      .help = "Closed loop: pause between an echo and the next message"},
     {"idle", COUNT, CONFIG(idle), MAY_VARY, .group = 1, .min = 0,
      .max = MUX_PATTERN_CONNECTIONS / 2, .fallback = "0",
-     .help = "Additional connections that stay open and silent"},
+     .help = "Additional connections that stay open and silent; each echoes a byte in the end"},
 
     {"rate", .letter = 'R', COUNT, CONFIG(rate_per_s), MAY_VARY, .group = 2,
      .argument = "MSGS_PER_S", .min = 1, .max = 100000000, .unit = "messages per second",
      .none = "closed", .fallback = "closed",
      .help = "Open loop at this rate, over all connections; 'closed': a closed loop"},
-    {"arrival", WORD, CONFIG(arrival), MAY_VARY, .group = 2, .choices = arrival_names,
+    {"arrival", WORD, CONFIG(arrival), MAY_VARY, .group = 2, .choices = load_arrival_names,
      .fallback = "constant", .help = "Open loop: how the intended send times are spaced"},
 
     {"duration", .letter = 'd', TIME, CONFIG(duration_ns), MAY_VARY, .group = 3, .min = MUX_MS,
@@ -256,7 +255,7 @@ static int check_datagrams(const struct load_config *config, struct mux_option_e
   if (config->mode != LOAD_ECHO)
     return mux_option_error_set(error, "mode",
                                 "%s needs connections: tcp:// or unix://, not udp://",
-                                mode_names[config->mode]);
+                                load_mode_names[config->mode]);
   if (config->payload_bytes < LOAD_DATAGRAM_LEAST || config->payload_bytes > LOAD_DATAGRAM_MOST)
     return mux_option_error_set(
         error, "payload", "%lld bytes; over udp:// a message is one datagram of %d to %d",
@@ -332,7 +331,8 @@ void load_options_parse(struct load_options *options, int argc, char **argv) {
       "Counts and rates take k and M; sizes are bytes or take KiB and MiB; times take us, ms, s "
       "and "
       "min, and are seconds without a unit.\n"
-      "Exit: 0 fine; 1 errors, or a flag that forbids a claim; 2 usage; 130 interrupted.\n\n"
+      "Exit: 0 fine, warnings included; 1 errors, or connections or echoes are missing; 2 usage; "
+      "3 --find-rate found none; 130 interrupted.\n\n"
       "Example: muxbench load --target tcp://127.0.0.1:7007 --connections 1000 "
       "--duration 5s --json";
   struct mux_option_error error;

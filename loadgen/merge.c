@@ -24,13 +24,21 @@ static void add_counters(struct load_counters *to, const struct load_worker *w) 
   to->datagrams.late += from->datagrams.late;
   to->datagrams.waited_ns += from->datagrams.waited_ns;
   to->syn_retransmits += from->syn_retransmits;
-  to->waits += w->at_close.waits;
-  to->events += w->at_close.events;
-  to->calls += w->at_close.calls;
+  to->waits += w->clocks.at_close.waits;
+  to->events += w->clocks.at_close.events;
+  to->calls += w->clocks.at_close.calls;
 }
 
-/* Jain, Chiu, Hawe 1984: (Σx)² / (n·Σx²), over those connections that had anything to do: with a
- * rate below the number of connections some have nothing to do, which is not unfair. */
+static void count_held(struct load_result *result, const struct load_worker *w) {
+  for (uint32_t i = 0; i < w->total; i++) {
+    const struct load_connection *c = &w->connections[i];
+    *(c->silent ? &result->idle_held : &result->held) += c->held;
+    result->unused += w->crr && !c->silent && c->connect_ns == 0;
+  }
+}
+
+/* Jain, Chiu, Hawe 1984: (Σx)² / (n·Σx²), over the connections that sent anything: at a rate below
+ * the number of connections some have nothing to send, which is not unfair. */
 static void judge_fairness(struct load_result *result, const struct load_worker *workers,
                            int threads) {
   double sum = 0;
@@ -60,32 +68,36 @@ int load_merge(struct load_result *r, const struct load_config *config,
   for (int i = 0; i < config->threads; i++) {
     const struct load_worker *w = &workers[i];
     add_counters(&r->count, w);
-    r->offered += w->offered;
-    r->established += (int)w->established;
-    r->idle_established += (int)w->silent_established;
+    r->offered += w->timers.offered;
+    r->established += (int)w->connecting.established;
+    r->idle_established += (int)w->connecting.silent_established;
+    count_held(r, w);
     if (r->connect_errno == 0)
-      r->connect_errno = w->connect_errno;
-    if (!w->window_closed)
+      r->connect_errno = w->connecting.error;
+    if (!w->window.closed)
       continue;
-    r->spin_s += (double)w->spin_ns / (double)MUX_S;
-    if (w->wall_end_ns > w->wall_start_ns)
-      r->thread_share[i] = (double)(w->cpu_end_ns - w->cpu_start_ns - w->spin_ns) /
-                           (double)(w->wall_end_ns - w->wall_start_ns);
+    const struct load_clocks *clocks = &w->clocks;
+    int64_t wall_ns = clocks->wall_end_ns - clocks->wall_start_ns;
+    r->spin_s += (double)clocks->spin_ns / (double)MUX_S;
+    if (wall_ns > 0)
+      r->thread_share[i] =
+          (double)(clocks->cpu_end_ns - clocks->cpu_start_ns - clocks->spin_ns) / (double)wall_ns;
   }
   judge_fairness(r, workers, config->threads);
   r->duration_s = edges->window_s > 0 ? edges->window_s : 0;
-  /* Readings stand a little beside the edges; the rate of use is what they measure. The process is
-   * read by its first worker, whose edges are sharp even where it leaves the coordinator no CPU. */
-  const struct load_worker *first = &workers[0];
-  if (first->window_closed && first->wall_end_ns > first->wall_start_ns)
-    r->client_cpu_s = (double)first->process_cpu_ns /
-                      (double)(first->wall_end_ns - first->wall_start_ns) * r->duration_s;
+  /* Readings are a little off the edges; what they measure is the rate of use. The first worker
+   * reads the clock of the process: its edges are sharp even when it leaves the coordinator no CPU.
+   */
+  const struct load_clocks *first = &workers[0].clocks;
+  int64_t wall_ns = first->wall_end_ns - first->wall_start_ns;
+  if (workers[0].window.closed && wall_ns > 0)
+    r->client_cpu_s = (double)first->process_cpu_ns / (double)wall_ns * r->duration_s;
   r->server_cpu_s = edges->wall_s > 0 ? edges->server_cpu_s / edges->wall_s * r->duration_s : NAN;
   for (int kind = 0; kind < LOAD_KINDS; kind++) {
     r->hdr[kind] = collector->total[kind];
     collector->total[kind] = NULL;
   }
-  /* Messages that the socket took at once waited for nothing. */
+  /* Messages that the socket took at once did not wait. */
   int64_t at_once = (int64_t)r->count.sent - r->hdr[LOAD_BACKPRESSURE]->total;
   if (at_once > 0)
     mux_hdr_record_n(r->hdr[LOAD_BACKPRESSURE], 0, at_once);

@@ -1,17 +1,16 @@
-/* merge.h: the state of all workers, after they have ended, into one result. */
+/* merge.h: from the state of all workers, after they have ended, to one result. */
 #ifndef MUX_MERGE_H
 #define MUX_MERGE_H
 
 #include "loadgen/collector.h"
 
-struct load_edges { /* what the coordinator read at the edges of the window */
-  double window_s;  /* its length as planned, or as cut short */
-  /* CPU time of this process and of the server (NaN: unknown), and the time between the readings.
-   */
-  double cpu_s, server_cpu_s, wall_s;
+struct load_edges { /* the coordinator's readings at the edges of the window */
+  double window_s;  /* planned length, or less if cut short */
+  /* CPU time of the server (NaN: unknown) and time between the readings. */
+  double server_cpu_s, wall_s;
 };
 
-/* Takes histograms and points out of the collector. Returns 0 or -ENOMEM. */
+/* Moves histograms and points out of the collector. Returns 0 or -ENOMEM. */
 int load_merge(struct load_result *result, const struct load_config *config,
                const struct load_worker *workers, struct load_collector *collector,
                const struct load_edges *edges);

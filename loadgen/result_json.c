@@ -1,5 +1,4 @@
-/* result_json.c: one JSON object, names and units of the contract. What was not measured is null.
- */
+/* result_json.c: the result as one JSON object. What was not measured is null. */
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
@@ -31,6 +30,7 @@ static json_t *distribution(const struct mux_hdr *h) {
   bool any = h->total > 0;
   json_t *object = json_object();
   json_object_set_new(object, "count", json_integer(h->total));
+  json_object_set_new(object, "clamped", json_integer(h->clamped));
   json_object_set_new(object, "min", any ? json_real((double)h->min / 1e3) : json_null());
   json_object_set_new(object, "mean", any ? json_real(mux_hdr_mean(h) / 1e3) : json_null());
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -56,29 +56,31 @@ static json_t *timeline(const struct load_result *r) {
 }
 
 static void add_setup(json_t *root, const struct load_config *config, const struct load_result *r) {
-  static const char *const modes[] = {"echo", "crr", "stream"};
-  static const char *const arrivals[] = {"constant", "poisson"};
   char target[MUX_ADDR_TEXT];
   bool open = config->rate_per_s > 0;
+  bool datagrams = config->target.kind == MUX_ADDR_UDP;
   json_object_set_new(root, "target", json_string(mux_addr_print(target, &config->target)));
   json_object_set_new(root, "loop", json_string(open ? "open" : "closed"));
-  json_object_set_new(root, "mode", json_string(modes[config->mode]));
+  json_object_set_new(root, "mode", json_string(load_mode_names[config->mode]));
   json_object_set_new(root, "engine", json_string(config->engine->name));
   json_object_set_new(root, "connections", json_integer(config->connections));
   json_object_set_new(root, "established", json_integer(r->established));
+  json_object_set_new(root, "held", json_integer(r->held));
   json_object_set_new(root, "idle_connections", json_integer(config->idle));
   json_object_set_new(root, "idle_established", json_integer(r->idle_established));
+  json_object_set_new(root, "idle_held", datagrams ? json_null() : json_integer(r->idle_held));
   json_object_set_new(root, "threads", json_integer(config->threads));
   json_object_set_new(root, "payload_bytes", json_integer(config->payload_bytes));
   json_object_set_new(root, "depth", open ? json_null() : json_integer(config->depth));
   json_object_set_new(root, "offered_per_s",
                       open ? json_real((double)config->rate_per_s) : json_null());
-  json_object_set_new(root, "arrival", open ? json_string(arrivals[config->arrival]) : json_null());
+  json_object_set_new(root, "arrival",
+                      open ? json_string(load_arrival_names[config->arrival]) : json_null());
   json_object_set_new(root, "seed", count(config->seed));
   json_object_set_new(root, "duration_s", number(r->duration_s));
 }
 
-/* null for streams: nothing can get lost there. */
+/* null for streams, which lose nothing. */
 static json_t *datagrams(const struct load_config *config, const struct load_losses *n) {
   if (config->target.kind != MUX_ADDR_UDP)
     return json_null();
@@ -112,7 +114,7 @@ static void add_counts(json_t *root, const struct load_config *config,
 static void add_cost(json_t *root, const struct load_config *config, const struct load_result *r) {
   double requests = (double)r->count.completed_within;
   double calls = (double)r->count.calls;
-  if (config->mode == LOAD_CRR) /* connecting takes more calls, which are not counted */
+  if (config->mode == LOAD_CRR) /* the calls for connecting are not counted */
     calls = NAN;
   double cpu_s = r->client_cpu_s - r->spin_s;
   json_object_set_new(root, "client_cpu_us_per_req", number(cpu_s * 1e6 / requests));

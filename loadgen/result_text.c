@@ -28,11 +28,17 @@ static void print_sentence(const struct load_config *config, const struct load_r
   const struct mux_hdr *response = r->hdr[LOAD_RESPONSE];
   if (mux_hdr_beyond(response, 99) >= 10)
     mux_show_time(p99, (double)mux_hdr_percentile(response, 99));
-  fprintf(to, "%s %s of %lld bytes per second (%s/s) over %d connections, response p99 %s.\n",
+  /* Over UDP the server holds nothing. */
+  int held = config->target.kind == MUX_ADDR_UDP ? r->established : r->held;
+  char of[32] = "";
+  if (held < config->connections)
+    snprintf(of, sizeof of, " of %d", config->connections);
+  fprintf(to, "%s %s of %lld bytes per second (%s/s) over %d%s connection%s, response p99 %s.\n",
           mux_show_count(rate, load_per_s(r)),
           config->mode == LOAD_CRR ? "connects with one echo" : "echoes",
           (long long)config->payload_bytes,
-          mux_show_size(bytes, load_per_s(r) * (double)config->payload_bytes), r->established, p99);
+          mux_show_size(bytes, load_per_s(r) * (double)config->payload_bytes), held, of,
+          config->connections == 1 ? "" : "s", p99);
 }
 
 void load_result_text(const struct load_config *config, const struct load_result *r, FILE *to) {
@@ -45,6 +51,8 @@ void load_result_text(const struct load_config *config, const struct load_result
     if (kind == LOAD_RESPONSE || !always_zero)
       print_row(to, load_kind_names[kind], r->hdr[kind]);
   }
+  if (config->idle > 0 && config->target.kind != MUX_ADDR_UDP)
+    fprintf(to, "\n  idle connections: %d established, %d held", r->idle_established, r->idle_held);
   fprintf(to, "\n  sent %llu, completed %llu, in flight at the end %llu, in %.3g s\n",
           (unsigned long long)n->sent, (unsigned long long)n->completed,
           (unsigned long long)n->in_flight, r->duration_s);
@@ -64,7 +72,7 @@ void load_result_text(const struct load_config *config, const struct load_result
   if (requests > 0) {
     fprintf(to, "  client: %.2f cores, %.2f us CPU per request", cpu_s / r->duration_s,
             cpu_s * 1e6 / requests);
-    if (config->mode != LOAD_CRR) /* connecting takes calls that are not counted */
+    if (config->mode != LOAD_CRR) /* the calls for connecting are not counted */
       fprintf(to, ", %.2f system calls", (double)n->calls / requests);
     fputc('\n', to);
   }
@@ -72,15 +80,19 @@ void load_result_text(const struct load_config *config, const struct load_result
     fprintf(to, "  server: %.2f cores, %.2f us CPU per request\n", r->server_cpu_s / r->duration_s,
             r->server_cpu_s * 1e6 / requests);
   if (!isnan(load_wakeup_share(r)))
-    fprintf(to,
-            "  %.0f %% of the service time passed between the echo's arrival and our taking it\n",
-            100 * load_wakeup_share(r));
+    fprintf(
+        to,
+        "  %.0f %% of the service time was the load's own, from an echo's arrival to taking it\n",
+        100 * load_wakeup_share(r));
   if (!isnan(r->fairness))
     fprintf(to, "  fairness %.3f, never served %llu\n", r->fairness,
             (unsigned long long)r->never_served);
-  fprintf(to, "  valid: %s", r->valid ? "yes" : "no");
+  if (r->valid)
+    return;
+  fprintf(to, "  no claim can be based on this:%s",
+          load_errors_total(r) > n->datagrams.lost ? " errors" : "");
   for (unsigned i = 0; load_flag_names[i] != NULL; i++)
     if (r->flags & 1u << i)
       fprintf(to, " %s", load_flag_names[i]);
-  fputc('\n', to);
+  fprintf(to, "%s\n", r->interrupted ? " interrupted" : "");
 }

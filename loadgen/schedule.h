@@ -1,9 +1,9 @@
-/* schedule.h: when messages are meant to be sent.
+/* schedule.h: intended send times.
  *
- * One schedule per thread, a pure function of its parameters: it is fixed before the run and knows
- * nothing of replies. Thread t of n has the slots t, t+n, t+2n, … of one common constant schedule
- * (slot k at start + floor(k·10⁹/rate), in integers, so it never drifts), or a Poisson process of
- * rate/n; n such processes make one of the whole rate. */
+ * Each thread has a schedule, a pure function of its parameters: it is fixed before the run and
+ * does not depend on replies. Constant arrivals: thread t of n has the slots t, t+n, t+2n, … of one
+ * schedule (slot k at start + floor(k·10⁹/rate), in integers, so that it never drifts). Poisson: a
+ * process of rate/n; n of them make one of the whole rate. */
 #ifndef MUX_SCHEDULE_H
 #define MUX_SCHEDULE_H
 

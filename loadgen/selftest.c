@@ -1,11 +1,11 @@
 /* selftest.c: see selftest.h.
  *
- *   stall   A server that stands still for D in an open loop of T: response quantile q must be
- *           D − (1−q)(1−ρ)T, ρ anywhere between 0 (the backlog drains in one batch) and rate over
- *           capacity. A tool that waits for replies before it sends sees next to nothing of it.
- *           In a closed loop of C connections exactly C messages can see it.
+ *   stall   The server is stopped for D in an open loop of T: response quantile q must be
+ *           D − (1−q)(1−ρ)T, with ρ between 0 (the backlog drains in one batch) and rate ÷
+ * capacity. A tool that waits for replies before it sends would hardly see the stall. In a closed
+ *           loop of C connections exactly C messages see it.
  *   M/D/1   Poisson arrivals at a server whose work takes S: the mean wait is ρS/(2(1−ρ)). It is
- *           computed for the very arrivals of this seed (Lindley's recursion), and seen as the
+ *           computed for the arrivals of this seed (Lindley's recursion), and measured as the
  *           difference to constant arrivals at the same rate, which do not wait.
  *   Little  Mean outstanding = rate × mean response; in a closed loop the former is known. */
 #include "loadgen/selftest.h"
@@ -25,7 +25,7 @@
 #include "loadgen/schedule.h"
 #include "process/server.h"
 
-/* Other work on the machine fails a check now and then, a wrong load generator every time. */
+/* Other work on the machine fails a check now and then, a wrong load generator each time. */
 enum { QUICK_TRIES = 3 };
 
 struct selftest {
@@ -35,17 +35,17 @@ struct selftest {
   FILE *text;
   json_t *checks;
   bool failed;  /* a check failed */
-  bool unsure;  /* quick: the machine was too busy to judge one */
-  bool broken;  /* one could not be done */
+  bool unsure;  /* quick: the machine was too busy to judge a check */
+  bool broken;  /* a check could not be run */
   bool stopped; /* Ctrl-C */
 };
 
-/* Times of the full test; the quick one takes two fifths. */
+/* The quick test takes two fifths of the time. */
 static int64_t scaled(const struct selftest *t, int64_t ns) {
   return t->quick ? ns * 2 / 5 : ns;
 }
 
-/* Is seen within [low, high], give or take `tolerance` of them? */
+/* Is `seen` within [low, high], give or take `tolerance` of them? */
 static void check(struct selftest *t, const char *name, const char *unit, double low, double high,
                   double tolerance, double seen) {
   bool pass = seen >= low * (1 - tolerance) && seen <= high * (1 + tolerance);
@@ -77,7 +77,7 @@ static struct mux_server *start_server(struct selftest *t, const char *const *ex
   return server;
 }
 
-/* One run. False if it could not be done, or was interrupted. */
+/* One run. False if it failed or was interrupted. */
 static bool run(struct selftest *t, const struct mux_server *server, struct load_config *config,
                 struct load_result *result) {
   config->target = *mux_server_addr(server);
@@ -115,9 +115,9 @@ static struct load_config open_loop(const struct selftest *t, int64_t rate,
   return config;
 }
 
-/* This machine has no time for a check. The quick test lives with that, and says so. */
+/* The machine was too busy for a check. The quick test passes all the same, and says so. */
 static void not_judged(struct selftest *t, const char *what) {
-  fprintf(t->text, "  %s: not judged, other work is in the way\n", what);
+  fprintf(t->text, "  %s: not judged, the machine is busy\n", what);
   t->unsure = true;
   t->broken = t->broken || !t->quick;
 }
@@ -141,7 +141,7 @@ struct stall {
   int events_fd; /* phase edges of the run */
   pid_t pid;
   int64_t after_ns, length_ns; /* planned */
-  int64_t lasted_ns;           /* as it was */
+  int64_t lasted_ns;           /* measured */
 };
 
 static void sleep_ns(int64_t ns) {
@@ -217,7 +217,7 @@ static void stall_open(struct selftest *t, const struct mux_server *server, doub
     check(t, name, "s", d - rest, d - rest * (1 - (rho < 1 ? rho : 1)), t->quick ? 0.25 : 0.05,
           (double)mux_hdr_percentile(r.hdr[LOAD_RESPONSE], quantiles[i]) / 1e9);
   }
-  check(t, "stall: slip p99 knows nothing of it", "s", 0, t->quick ? d / 2 : d / 20, 0,
+  check(t, "stall: slip p99 is unaffected", "s", 0, t->quick ? d / 2 : d / 20, 0,
         (double)mux_hdr_percentile(r.hdr[LOAD_SLIP], 99) / 1e9);
   check(t, "stall: messages sent, of those offered", "%", 100, 100, 0,
         100.0 * (double)r.count.sent / ((double)rate * window));
@@ -252,7 +252,7 @@ static void check_stall(struct selftest *t) {
 
 /* ---- M/D/1 ---------------------------------------------------------------------------------- */
 
-/* Waits of the messages of the window, if each takes service_ns: W' = max(0, W + S − gap). NULL: no
+/* Wait times of the window's messages if each takes service_ns: W' = max(0, W + S − gap). NULL: no
  * memory. */
 static struct mux_hdr *lindley(const struct load_config *config, double service_ns) {
   struct load_schedule s;
@@ -276,8 +276,8 @@ static void compare_waits(struct selftest *t, double service_us, double rho,
   const struct mux_hdr *base = even->hdr[LOAD_RESPONSE];
   const struct mux_hdr *queued = random->hdr[LOAD_RESPONSE];
   double tolerance = t->quick ? 0.35 : 0.10;
-  /* At constant arrivals nobody waits: the response is the same each time, if server and load have
-   * their cores for themselves. */
+  /* Constant arrivals do not wait: response times are all alike, if server and load have their
+   * cores to themselves. */
   if (t->quick && mux_hdr_percentile(base, 90) > mux_hdr_percentile(base, 50) * 3 / 2) {
     not_judged(t, "M/D/1");
     return;
@@ -317,8 +317,7 @@ out:
     mux_server_stop(server);
 }
 
-/* ---- Little, and the share of the wake-up -----------------------------------------------------
- */
+/* ---- Little, and the wake-up share ---------------------------------------------------------- */
 
 static void check_little(struct selftest *t) {
   struct mux_server *server = start_server(t, NULL);
@@ -357,23 +356,21 @@ int load_selftest(const struct load_config *base, bool quick, FILE *text, FILE *
       if (!t.failed && !t.unsure)
         break;
       if (tries > 1)
-        fprintf(text, "  once more: other work may have been in the way\n");
+        fprintf(text, "  again: other work may have disturbed it\n");
     }
     failed = failed || t.failed;
     unsure = unsure || t.unsure;
   }
   t.failed = failed;
   bool valid = !t.failed && !t.broken && !t.stopped;
-  const char *verdict =
-      "FAILED: the load generator, or the quiet that measuring needs, is not what "
-      "it should be";
+  const char *verdict = "FAILED: the load generator is wrong, or other work disturbed it";
   if (t.stopped)
     verdict = "interrupted";
   else if (t.broken)
     verdict = "could not be completed";
   else if (valid)
-    verdict = unsure ? "what could be judged on this busy machine is right"
-                     : "this load generator measures right here";
+    verdict = unsure ? "correct in what this busy machine let it judge"
+                     : "this load generator measures correctly here";
   fprintf(text, "selftest: %s\n", verdict);
   json_t *root = json_pack("{s:o, s:b}", "checks", t.checks, "valid", valid);
   if (json != NULL)

@@ -1,5 +1,5 @@
-/* selftest.h: `load --selftest`: does this load generator measure right, here? It starts servers of
- * its own, does things to them of which theory says what must be seen, and compares. */
+/* selftest.h: `load --selftest`: does this load generator measure correctly on this machine? It
+ * starts servers, disturbs them in ways whose effect theory predicts, and compares. */
 #ifndef MUX_SELFTEST_H
 #define MUX_SELFTEST_H
 
@@ -8,9 +8,9 @@
 
 #include "loadgen/load.h"
 
-/* quick: shorter, and with wider bounds for a machine that does other work too. `base` gives
- * engine, seed and the like. Prints a line per check to `text`, and one object to `json` (NULL:
- * none). Returns an exit status. */
+/* quick: shorter, with wider bounds, for a machine that does other work too. `base` gives the
+ * engine, seed and so on. Prints a line per check to `text` and one object to `json` (NULL: none).
+ * Returns an exit status. */
 int load_selftest(const struct load_config *base, bool quick, FILE *text, FILE *json);
 
 #endif

@@ -1,12 +1,13 @@
-/* worker.c: a load thread from its birth to its end; what it does in between is driven by its
- * engine and by timers.c. See worker.h. */
+/* worker.c: a load thread's set-up, main function and end; its engine and timers.c drive the rest.
+ * See worker.h. */
 #include "loadgen/worker.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -15,11 +16,9 @@
 #include "common/clock.h"
 #include "loadgen/datagram.h"
 
-enum { LINGER_MS = 10000 };
-
 /* ---- Set-up --------------------------------------------------------------------------------- */
 
-/* Messages of this thread that can be outstanding at once: all of the schedule, or the depth. */
+/* How many messages of this thread can be outstanding: the whole schedule, or the depth. */
 static uint64_t pool_capacity(const struct load_worker *w) {
   const struct load_config *config = w->config;
   uint64_t places = (uint64_t)w->active * (uint64_t)config->depth;
@@ -29,7 +28,7 @@ static uint64_t pool_capacity(const struct load_worker *w) {
     return places;
   double slots = (double)config->rate_per_s * (double)(config->warmup_ns + config->duration_ns) /
                  (double)MUX_S / w->threads;
-  /* A Poisson process may have more than its mean: eight standard deviations. */
+  /* A Poisson process may exceed its mean: eight standard deviations are enough. */
   return (uint64_t)(slots + 8 * __builtin_sqrt(slots)) + 64;
 }
 
@@ -45,7 +44,7 @@ static int pool_init(struct load_pool *pool, uint64_t capacity) {
   pool->capacity = (uint32_t)capacity;
   pool->bytes = capacity * sizeof *pool->at;
   pool->free = LOAD_NONE;
-  /* Pages come as a backlog grows to its highest mark. */
+  /* It takes as many pages as the largest backlog needs. */
   pool->at = load_reserve(pool->bytes);
   return pool->at != NULL ? 0 : -ENOMEM;
 }
@@ -57,7 +56,7 @@ static int interval_init(struct load_interval *interval) {
   return 0;
 }
 
-/* Thread `index` of n gets the connections k with k mod n = index. */
+/* Thread `index` of n has the connections k with k mod n = index. */
 static uint32_t share_of(int whole, int index, int threads) {
   return (uint32_t)(whole / threads + (index < whole % threads));
 }
@@ -72,19 +71,19 @@ int load_worker_init(struct load_worker *w, struct load_shared *shared, int inde
       .open_loop = config->rate_per_s > 0,
       .crr = config->mode == LOAD_CRR,
       .active = share_of(config->connections, index, config->threads),
-      .traffic_end_ns = INT64_MAX,
+      .window.end_ns = INT64_MAX,
       .wake_fd = -1,
       .shared = shared,
       .index = index,
       .threads = config->threads,
   };
   w->total = w->active + share_of(config->idle, index, config->threads);
-  void *aligned = NULL; /* aligned_alloc would want a multiple of 64 bytes */
+  void *aligned = NULL; /* aligned_alloc needs a multiple of 64 bytes */
   if (posix_memalign(&aligned, 64, ((size_t)w->total + 1) * sizeof *w->connections) != 0)
     return -ENOMEM;
   w->connections = aligned;
-  w->live = calloc(w->active + 1, sizeof *w->live);
-  if (w->live == NULL)
+  w->live.at = calloc(w->active + 1, sizeof *w->live.at);
+  if (w->live.at == NULL)
     return -ENOMEM;
   uint32_t threads = (uint32_t)config->threads;
   for (uint32_t i = 0; i < w->total; i++) {
@@ -99,10 +98,15 @@ int load_worker_init(struct load_worker *w, struct load_shared *shared, int inde
         .silent = silent,
     };
   }
+  if (config->target.kind == MUX_ADDR_UNIX) {
+    w->connecting.refused = calloc(w->total + 1, sizeof *w->connecting.refused);
+    if (w->connecting.refused == NULL)
+      return -ENOMEM;
+  }
   if (config->think_ns > 0) {
-    w->think_capacity = w->active * (uint32_t)config->depth;
-    w->thinkers = calloc(w->think_capacity + 1, sizeof *w->thinkers);
-    if (w->thinkers == NULL)
+    w->timers.think_capacity = w->active * (uint32_t)config->depth;
+    w->timers.thinkers = calloc(w->timers.think_capacity + 1, sizeof *w->timers.thinkers);
+    if (w->timers.thinkers == NULL)
       return -ENOMEM;
   }
   int rc = pool_init(&w->pool, pool_capacity(w));
@@ -113,7 +117,7 @@ int load_worker_init(struct load_worker *w, struct load_shared *shared, int inde
   if (rc != 0)
     return rc;
   w->interval = &w->intervals[0];
-  atomic_store(&w->spare, &w->intervals[1]);
+  atomic_store(&w->told.spare, &w->intervals[1]);
   w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   return w->wake_fd >= 0 ? 0 : -errno;
 }
@@ -128,60 +132,84 @@ void load_worker_destroy(struct load_worker *w) {
   if (w->wake_fd >= 0)
     close(w->wake_fd);
   free(w->connections);
-  free(w->live);
-  free(w->thinkers);
+  free(w->live.at);
+  free(w->connecting.refused);
+  free(w->timers.thinkers);
 }
 
 /* ---- The thread ----------------------------------------------------------------------------- */
 
-/* What was neither echoed nor lost when time was over. Both kinds enter response as lower bounds;
- * slots that no connection ever took as well. */
-static void settle(struct load_worker *w, int64_t now) {
-  for (uint32_t n = 0; n < w->active; n++) {
-    struct load_connection *c = &w->connections[n];
-    if (w->datagrams != NULL) /* what no sweep has looked at in time */
-      load_datagrams_expire(w, c, now);
-    for (uint32_t i = c->head; i != LOAD_NONE; i = w->pool.at[i].next) {
-      const struct load_message *m = &w->pool.at[i];
-      bool sent = m->actual_ns > 0;
-      if (!load_in_window(w, m->intended_ns) || (!sent && !w->open_loop))
-        continue;
+/* Messages in flight and messages unsent enter response as lower bounds. */
+static void settle_connection(struct load_worker *w, struct load_connection *c, int64_t now) {
+  if (w->datagrams != NULL) /* what no sweep has seen in time */
+    load_datagrams_expire(w, c, now);
+  while (c->head != LOAD_NONE) {
+    const struct load_message *m = &w->pool.at[c->head];
+    bool sent = m->actual_ns > 0;
+    if (load_in_window(w, m->intended_ns) && (sent || w->open_loop)) {
       w->count.in_flight += sent;
       w->count.unsent += !sent;
       mux_hdr_record(w->interval->hdr[LOAD_RESPONSE], now - m->intended_ns);
       if (sent && w->open_loop)
         mux_hdr_record(w->interval->hdr[LOAD_SERVICE], now - m->actual_ns);
     }
+    load_message_drop(w, c);
   }
-  while (w->open_loop && w->stage == LOAD_DONE && w->window_open &&
-         w->schedule.next_ns < w->traffic_end_ns && w->schedule.next_ns <= now) {
-    if (load_in_window(w, w->schedule.next_ns)) {
-      w->offered++;
+  c->unsent = c->untried = LOAD_NONE;
+  c->queued = c->sent;
+  if (w->crr && c->state == LOAD_CONNECTING) { /* its request never got a connection */
+    if (w->open_loop && load_in_window(w, c->intended_ns)) {
       w->count.unsent++;
-      mux_hdr_record(w->interval->hdr[LOAD_RESPONSE], now - w->schedule.next_ns);
+      mux_hdr_record(w->interval->hdr[LOAD_RESPONSE], now - c->intended_ns);
     }
-    load_schedule_advance(&w->schedule);
+    load_connection_close(w, c);
+  }
+}
+
+void load_worker_settle(struct load_worker *w, int64_t now) {
+  for (uint32_t n = 0; n < w->active; n++)
+    settle_connection(w, &w->connections[n], now);
+  /* Slots that no connection ever took. */
+  while (w->open_loop && w->window.open && w->timers.schedule.next_ns < w->window.end_ns &&
+         w->timers.schedule.next_ns <= now) {
+    if (load_in_window(w, w->timers.schedule.next_ns)) {
+      w->timers.offered++;
+      w->count.unsent++;
+      mux_hdr_record(w->interval->hdr[LOAD_RESPONSE], now - w->timers.schedule.next_ns);
+    }
+    load_schedule_advance(&w->timers.schedule);
   }
   w->interval->end_ns = now;
-  w->interval->errors = load_worker_errors(w) - w->errors_told;
+  w->interval->errors = load_worker_errors(w) - w->timers.errors_told;
   uint64_t errors = load_worker_errors(w) - w->count.errors[LOAD_ERR_CONNECT];
   assert(w->count.sent <= w->count.completed + w->count.in_flight + errors);
 }
 
-/* A server that has a process for each connection loses it with the connection: they stay open
- * until whoever holds us has read the account of the phase. */
-static void wait_for_eof(int hold_fd) {
-  struct pollfd wait = {.fd = hold_fd, .events = POLLIN};
-  while (hold_fd >= 0 && poll(&wait, 1, LINGER_MS) < 0 && errno == EINTR)
-    ;
+void load_worker_stop(struct load_worker *w, int64_t now) {
+  if (w->stage < LOAD_DRAINED)
+    load_worker_settle(w, now);
+  load_worker_enter(w, LOAD_DONE);
+}
+
+/* Pins the thread and opens its engine. */
+static int start(struct load_worker *w) {
+  char why[160] = "";
+  prctl(PR_SET_TIMERSLACK, 1UL);
+  int rc = mux_cpus_pin_nth(&w->config->cpus, w->index);
+  if (rc != 0) {
+    snprintf(w->failure.why, sizeof w->failure.why, "--cpus: %s", strerror(-rc));
+    return rc;
+  }
+  rc = w->engine->open(w, why, sizeof why);
+  if (rc != 0)
+    snprintf(w->failure.why, sizeof w->failure.why, "--engine %s: %s", w->engine->name,
+             why[0] != 0 ? why : strerror(-rc));
+  return rc;
 }
 
 void *load_worker_main(void *argument) {
   struct load_worker *w = argument;
-  prctl(PR_SET_TIMERSLACK, 1UL);
-  int rc = mux_cpus_pin_nth(&w->config->cpus, w->index);
-  if (rc == 0)
-    rc = w->engine->open(w);
+  int rc = start(w);
   if (rc == 0) {
     int64_t now = mux_now_ns();
     w->interval->start_ns = now;
@@ -189,11 +217,9 @@ void *load_worker_main(void *argument) {
   }
   while (rc == 0 && w->stage != LOAD_DONE)
     rc = w->engine->wait(w);
-  settle(w, mux_now_ns());
-  w->failure = rc;
-  load_worker_enter(w, LOAD_DONE);
-  if (rc == 0 && w->window_open)
-    wait_for_eof(w->config->hold_fd);
+  w->failure.error = rc;
+  if (rc != 0)
+    load_worker_stop(w, mux_now_ns());
   for (uint32_t i = 0; i < w->total; i++)
     load_connection_close(w, &w->connections[i]);
   w->engine->close(w);

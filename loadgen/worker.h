@@ -1,10 +1,10 @@
 /* worker.h: one load thread, and the engine under it. Internal to loadgen/.
  *
- * A worker is driven by two things: socket events, which its engine reports by calling the
- * load_connection_* functions below, and its timers, of which the next is due at `timer_ns`. The
- * engine calls load_worker_tick as soon as that time has come, between events as well, so that a
- * long batch of events does not make the schedule slip. Everything here belongs to the thread of
- * the worker, but what is marked shared. */
+ * Two things drive a worker: socket events, which its engine reports through the
+ * load_connection_* functions below, and timers, the next of which is due at `timer_ns`. The engine
+ * calls load_worker_tick as soon as that time has come, also between events, so that a long batch
+ * of events does not make the schedule slip. Everything here belongs to the worker's thread, except
+ * load_shared and load_told. */
 #ifndef MUX_WORKER_H
 #define MUX_WORKER_H
 
@@ -16,107 +16,151 @@
 #include "loadgen/load.h"
 #include "loadgen/schedule.h"
 
-/* A slab of messages with a free list: `used` counts those ever taken. */
+/* A slab of messages with a free list. `used` counts the messages ever taken. */
 struct load_pool {
   struct load_message *at;
   size_t bytes;
   uint32_t used, capacity, free;
 };
 
-/* What is recorded in one interval. Two per worker take turns: the worker fills one while the
- * coordinator reads the other. */
+/* What is recorded in one interval. A worker has two: it fills one while the coordinator reads the
+ * other. */
 struct load_interval {
   int64_t start_ns, end_ns;
   uint64_t completed, errors;
   struct mux_hdr *hdr[LOAD_KINDS];
 };
 
-/* Address space for what is touched only as far as needed. NULL: none left. */
+/* Reserves address space; memory comes as pages are touched. NULL: none left. */
 void *load_reserve(size_t bytes);
 
 /* Shared by the threads of a run. */
 struct load_shared {
   const struct load_config *config;
   struct mux_pattern pattern;
-  int poke_fd; /* eventfd: workers wake the coordinator with it */
-  /* Set once by the coordinator, then traffic starts: 0 before. */
-  _Atomic int64_t start_ns;
-  _Atomic int64_t stop_ns; /* the window ends here at the latest (interrupted) */
+  int poke_fd;              /* eventfd: wakes the coordinator */
+  _Atomic int64_t start_ns; /* when traffic starts; 0: not yet */
+  _Atomic int64_t stop_ns;  /* when an interrupted window ends */
   _Atomic bool mismatch_told;
-  _Atomic bool give_up; /* end at once */
+  _Atomic int allowed; /* the stage that workers may enter; LOAD_DONE: they end at once */
 };
 
-enum load_stage { LOAD_CONNECTS, LOAD_READY, LOAD_TRAFFIC, LOAD_DRAIN, LOAD_DONE };
+/* A worker enters the next stage by itself, except that it stays READY until start_ns, and DRAINED
+ * and PROVED until the coordinator allows more. */
+enum load_stage {
+  LOAD_CONNECTS,
+  LOAD_READY, /* every connection is made or has failed */
+  LOAD_TRAFFIC,
+  LOAD_DRAIN,   /* sends no new messages, awaits echoes */
+  LOAD_DRAINED, /* holds its connections */
+  LOAD_PROOF,   /* asks connections that have never echoed */
+  LOAD_PROVED,
+  LOAD_DONE
+};
+
+/* The parts of a worker. Each names the file that owns it: no other writes it, unless said so. */
+
+/* timers.c: the measured window. Messages are sent until it ends. */
+struct load_window {
+  int64_t start_ns;
+  uint64_t length_ns; /* 0 before traffic starts */
+  int64_t end_ns;
+  bool open, closed; /* counting for the window has begun, has ended */
+};
+
+/* connection.c: indices of the connections that traffic may use; crr: of those without a request.
+ */
+struct load_live {
+  uint32_t *at;
+  uint32_t count, next; /* next: the one for the next slot; timers.c */
+};
+
+/* connect.c */
+struct load_connecting {
+  uint32_t next; /* connection to begin with */
+  uint32_t under_way, most;
+  uint32_t established, silent_established;
+  struct load_schedule ramp;
+  uint32_t *refused; /* Unix: ring of indices of connects that met a full accept queue */
+  uint32_t refused_head, refused_count;
+  int error; /* errno of the first failure, 0: none; timers.c writes timeouts */
+};
 
 struct load_thinker {
   int64_t due_ns;
   uint32_t index;
 };
 
-struct load_worker {
-  /* hot */
-  const struct load_config *config;
-  const struct load_engine *engine;
-  struct load_connection *connections;
-  struct load_interval *interval;
-  struct load_pool pool;
-  struct mux_pattern pattern;
-  uint64_t payload_bytes;           /* that a message takes in the stream */
-  struct load_datagrams *datagrams; /* UDP; NULL: a stream */
-  int64_t timer_ns;
-  int64_t window_start_ns;
-  uint64_t window_ns; /* length; 0 before traffic starts */
-  int64_t traffic_end_ns;
-  struct load_counters count;
-  uint64_t outstanding; /* messages queued and not echoed */
-  unsigned char *scratch;
-  bool open_loop, crr;
-  enum load_stage stage;
-
-  /* connections: [0, active) carry traffic, [active, total) are silent */
-  uint32_t active, total;
-  uint32_t *live; /* indices of those that traffic may use; crr: that are between two requests */
-  uint32_t live_count, live_at;
-  uint32_t established, silent_established;
-  uint32_t first_id;
-
-  /* connecting */
-  uint32_t connect_next, connecting, connecting_most;
-  struct load_schedule ramp;
-  int connect_errno;
-
-  /* timers */
+/* timers.c */
+struct load_timers {
   struct load_schedule schedule;
   uint64_t offered;
-  struct load_thinker *thinkers; /* ring, in the order of due_ns */
+  struct load_thinker *thinkers; /* ring in order of due_ns; connection.c adds */
   uint32_t think_head, think_count, think_capacity;
-  int64_t sweep_ns; /* next look for timeouts */
+  int64_t sweep_ns; /* next search for timeouts */
   uint32_t sweep_at;
   int64_t interval_end_ns;
   int64_t drain_end_ns;
-  uint64_t errors_told; /* errors that intervals have counted so far */
+  uint64_t errors_told; /* errors that are in earlier intervals */
+};
 
-  /* CPU time at the edges of the window */
+/* proof.c */
+struct load_proof {
+  int64_t end_ns;
+  uint32_t out; /* connections that were asked and have not answered */
+};
+
+/* timers.c: CPU time at the edges of the window. */
+struct load_clocks {
   int64_t cpu_start_ns, cpu_end_ns, wall_start_ns, wall_end_ns;
-  int64_t process_cpu_ns; /* of all threads, and what the kernel does for the process (io-wq) */
-  int64_t spin_ns;        /* CPU time spent spinning in the window */
-  bool window_open, window_closed;
-  struct load_counters at_close; /* count, when the window closed */
+  int64_t process_cpu_ns; /* all threads, including the kernel's for this process (io-wq) */
+  int64_t spin_ns;        /* spent spinning in the window; the engine adds */
+  struct load_counters at_close;
+};
 
-  /* engine */
-  void *engine_state;
-  int wake_fd; /* eventfd: the coordinator wakes the worker with it */
-
-  /* shared with the coordinator */
-  struct load_shared *shared;
+/* Shared by the worker and the coordinator. */
+struct load_told {
   struct load_interval *_Atomic spare;  /* from the coordinator */
   struct load_interval *_Atomic filled; /* from the worker */
-  _Atomic uint64_t told_completed;      /* for progress */
-  _Atomic uint32_t told_established;
-  _Atomic int told_stage;
+  _Atomic uint64_t completed;           /* for progress */
+  _Atomic uint32_t established;
+  _Atomic int stage;
+};
 
+struct load_worker {
+  /* What every message touches. */
+  const struct load_config *config;
+  const struct load_engine *engine;
+  void *engine_state; /* the engine's own */
+  struct load_connection *connections;
+  struct load_interval *interval; /* being filled */
+  struct load_pool pool;
+  struct mux_pattern pattern;
+  uint64_t payload_bytes;           /* of the stream, per message */
+  struct load_datagrams *datagrams; /* UDP; NULL: a stream */
+  struct load_window window;
+  int64_t timer_ns;
+  uint64_t outstanding; /* messages queued and not echoed */
+  enum load_stage stage;
+  uint32_t active, total; /* connections [0, active) carry traffic, [active, total) are silent */
+  bool open_loop, crr;
+  struct load_counters count;
+
+  struct load_live live;
+  struct load_timers timers;
+  struct load_connecting connecting;
+  struct load_proof proof;
+  struct load_clocks clocks;
+  struct load_shared *shared;
+  struct load_told told;
+  int wake_fd; /* eventfd: wakes the worker */
+
+  /* worker.c */
   int index, threads;
-  int failure; /* -errno: the thread could not work */
+  struct load_failure {
+    int error; /* -errno: the thread could not work; 0: it could */
+    char why[200];
+  } failure;
   pthread_t thread;
   struct load_interval intervals[2];
 };
@@ -124,6 +168,10 @@ struct load_worker {
 /* worker.c */
 int load_worker_init(struct load_worker *worker, struct load_shared *shared, int index);
 void load_worker_destroy(struct load_worker *worker);
+/* When draining ends: counts and forgets the messages that are neither echoed nor lost. */
+void load_worker_settle(struct load_worker *worker, int64_t now);
+/* Enters LOAD_DONE, from any stage. */
+void load_worker_stop(struct load_worker *worker, int64_t now);
 void *load_worker_main(void *worker);
 
 /* timers.c */
@@ -132,21 +180,23 @@ void load_worker_tick(struct load_worker *worker, int64_t now);
 void load_worker_wake(struct load_worker *worker); /* from another thread */
 void load_worker_enter(struct load_worker *worker, enum load_stage stage);
 uint64_t load_worker_errors(const struct load_worker *worker); /* of all kinds, so far */
-/* Makes sure tick is called at `when` at the latest. */
+/* Makes sure that load_worker_tick is called no later than `when`. */
 static inline void load_worker_due(struct load_worker *worker, int64_t when) {
   if (when < worker->timer_ns)
     worker->timer_ns = when;
 }
 
-/* Is it time for a tick, after a batch of events? While connecting, always: more may be begun. */
+/* Is a tick due after a batch of events? While connecting, always: more connects may start. */
 static inline bool load_worker_is_due(const struct load_worker *worker, int64_t now) {
   return now >= worker->timer_ns || worker->stage == LOAD_CONNECTS;
 }
 
 /* connect.c */
 void load_connect_init(struct load_worker *worker, int64_t now);
-/* Starts the connections that may start now. Returns when more may, INT64_MAX: not by time. */
+/* Starts the connects that may start now. Returns when the next may; INT64_MAX: no time is set. */
 int64_t load_connect_more(struct load_worker *worker, int64_t now);
+/* Retries connects that met a full accept queue. Returns when to retry next; INT64_MAX: never. */
+int64_t load_connect_refused(struct load_worker *worker, int64_t now);
 /* crr: connects for a request meant for `intended`. */
 void load_connect_request(struct load_worker *worker, struct load_connection *c, int64_t intended,
                           int64_t now);
@@ -161,32 +211,42 @@ void load_connection_sent(struct load_worker *worker, struct load_connection *c,
                           int64_t now);
 /* The socket took no more bytes at `now`. */
 void load_connection_blocked(struct load_worker *worker, struct load_connection *c, int64_t now);
-/* n bytes came. Returns false if that ended the connection (the fd may then be another one). */
+/* n bytes arrived. Returns false if that ended the connection; its fd may belong to another then.
+ */
 bool load_connection_received(struct load_worker *worker, struct load_connection *c,
                               const void *data, size_t n, int64_t now);
 /* The peer closed (0) or the connection broke (errno). */
 void load_connection_lost(struct load_worker *worker, struct load_connection *c, int error);
-/* Ends it by our own judgement, with everything outstanding. */
+/* Ends it with this error, and all its outstanding messages. */
 void load_connection_end(struct load_worker *worker, struct load_connection *c,
                          enum load_error error, int64_t now);
 /* Closes the fd without an error. */
 void load_connection_close(struct load_worker *worker, struct load_connection *c);
-/* A message of a closed loop is echoed or lost: its next one, at once or after thinking; crr
- * closes. What this queues, the caller flushes. */
+/* A message of a closed loop is echoed or lost: queues the next one, at once or after --think; crr
+ * closes first. The caller flushes. */
 void load_connection_go_on(struct load_worker *worker, struct load_connection *c, int64_t now);
-/* The parts of completing a message: it is recorded; it is no longer outstanding; it is free. */
+/* Removes the connection's first outstanding message, which will not be echoed. */
+void load_message_drop(struct load_worker *worker, struct load_connection *c);
+/* Steps of completing a message: record it, count it out, free it. */
 void load_message_echoed(struct load_worker *worker, struct load_connection *c,
                          const struct load_message *m, int64_t now);
 void load_message_settled(struct load_worker *worker, struct load_connection *c);
 void load_pool_give(struct load_pool *pool, uint32_t i);
-/* Into and out of the list of connections that traffic may use. */
+/* Adds to, removes from the connections that traffic may use. */
 void load_live_add(struct load_worker *worker, struct load_connection *c);
 void load_live_remove(struct load_worker *worker, struct load_connection *c);
-/* The next request or message of a closed loop. */
+/* Starts the next message or request of a closed loop. */
 void load_connection_next(struct load_worker *worker, struct load_connection *c, int64_t now);
 
+/* proof.c */
+void load_proof_begin(struct load_worker *worker, int64_t now);
+/* Bytes arrived that belong to no message. */
+void load_proof_received(struct load_worker *worker, struct load_connection *c);
+/* Stops waiting for its answer. */
+void load_proof_end(struct load_worker *worker, struct load_connection *c);
+
 static inline bool load_in_window(const struct load_worker *worker, int64_t when) {
-  return (uint64_t)(when - worker->window_start_ns) < worker->window_ns;
+  return (uint64_t)(when - worker->window.start_ns) < worker->window.length_ns;
 }
 
 #endif

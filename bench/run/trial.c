@@ -154,7 +154,8 @@ static int measure(struct trial_setting *setting, const struct plan_trial *trial
     take_edge(session, &tree, &m->end);
     count_connections(session, m);
     session_let_go(session);
-    rc = session_finish(session, trial_timeout_ns(plan, trial, times) + EDGE_LIMIT_NS);
+    /* One for draining, one for asking the connections that have not echoed. */
+    rc = session_finish(session, 2 * trial_timeout_ns(plan, trial, times) + EDGE_LIMIT_NS);
   }
   mux_tree_free(&tree);
   return rc;
@@ -189,7 +190,7 @@ static int count_phases(struct trial_setting *setting, const struct plan_trial *
     rc = accounting_probe_read(probe, &counted[1]);
   session_let_go(session);
   if (rc == 0)
-    rc = session_finish(session, trial_timeout_ns(setting->plan, trial, times) + EDGE_LIMIT_NS);
+    rc = session_finish(session, 2 * trial_timeout_ns(setting->plan, trial, times) + EDGE_LIMIT_NS);
   return rc < 0 ? rc : 0;
 }
 

@@ -252,9 +252,10 @@ void trial_columns(const struct trial_setting *setting, const struct trial_measu
     row_flag(row, "server_exit");
   double errors = errors_of(row);
   double lost = rundir_number(result, "connections_lost");
-  if (waits_in_turn(row, m, lost))
+  if (waits_in_turn(row, m, lost)) {
     row_flag(row, "in_turn");
-  else if (errors > fmax(0, row_number(row, COL_datagrams_lost)))
+    row_unflag(row, "short_of_connections"); /* those that wait are not held, and that is said */
+  } else if (errors > fmax(0, row_number(row, COL_datagrams_lost)))
     row_flag(row, "errors"); /* UDP may lose some; the load says if they are too many */
   double wrong = row_number(row, COL_errors_mismatch);
   bool short_lived = strcmp(row_text(row, COL_mode), "crr") == 0;

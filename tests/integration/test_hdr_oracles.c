@@ -1,6 +1,6 @@
-/* test_hdr_oracles.c: two other implementations of HdrHistogram, Java's and JavaScript's, read from
- * our logs the very counts that we read. What they need is installed by `make test`; without it the
- * case is skipped and says so. */
+/* test_hdr_oracles.c: two other implementations of HdrHistogram, in Java and JavaScript, read the
+ * same counts from our logs as we do. `make test` installs them; without one its case is skipped.
+ */
 #include "tests/support.h"
 
 #include <inttypes.h>
@@ -34,7 +34,7 @@ static void make_real_log(void) {
   test_stop(&server);
 }
 
-/* What a run hardly ever has: values at both ends, past the end, and very large counts. */
+/* Rare in a run: values at both ends, beyond the end, and very large counts. */
 static void make_extreme_log(void) {
   snprintf(made_log, sizeof made_log, "%s/made.hlog", test_directory());
   FILE *file = fopen(made_log, "w");
@@ -76,8 +76,8 @@ static FILE *run(const char *format, const char *a, const char *b) {
   return pipe;
 }
 
-/* One "L" line and its "C" lines against one interval of ours. `line` holds the L line, and
- * afterwards the one behind. */
+/* One "L" line and its "C" lines against one interval of ours. `line` holds the L line, and then
+ * the line after these. */
 static bool same_interval(FILE *js, char *line, size_t bytes, const struct mux_hdr_log_line *ours) {
   char tag[32];
   double start;
@@ -124,7 +124,7 @@ static void compare_with_javascript(const char *log) {
   assert_true(empty > 0);
 }
 
-/* All intervals of a tag in one. */
+/* The sum of a tag's intervals. */
 static struct mux_hdr *sum_of(const char *log, const char *tag) {
   struct mux_hdr *sum = mux_hdr_new_latency();
   FILE *file = fopen(log, "r");

@@ -1,17 +1,12 @@
-/* test_load.c: the command load against good and bad servers, all of them real. */
+/* test_load.c: the command load against a good server, and with bad options. */
 #include "tests/support.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <math.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -20,200 +15,7 @@
 
 static struct test_result result;
 
-/* ---- Servers that do one thing wrong -------------------------------------------------------- */
-
-/* Serves one accepted, blocking connection to its end. */
-typedef void (*serve_fn)(int fd);
-
-static void reset(int fd) {
-  struct linger linger = {.l_onoff = 1};
-  setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
-}
-
-/* A regular end: FIN, and no RST because bytes are left unread. */
-static void close_at_once(int fd) {
-  char data[4096];
-  shutdown(fd, SHUT_WR);
-  while (recv(fd, data, sizeof data, 0) > 0)
-    ;
-}
-
-static void reset_at_once(int fd) {
-  reset(fd);
-}
-
-static void close_after_a_message(int fd) {
-  char data[64];
-  ssize_t n = recv(fd, data, sizeof data, MSG_WAITALL);
-  if (n > 0)
-    send(fd, data, (size_t)n, MSG_NOSIGNAL);
-  close_at_once(fd);
-}
-
-static void reset_in_a_message(int fd) {
-  char data[64];
-  if (recv(fd, data, sizeof data, MSG_WAITALL) == sizeof data)
-    send(fd, data, 10, MSG_NOSIGNAL);
-  reset(fd);
-}
-
-static void never_answer(int fd) {
-  char data[4096];
-  while (recv(fd, data, sizeof data, 0) > 0)
-    ;
-}
-
-/* Echoes n messages of 64 bytes, then one that `change` has been applied to, then goes on. */
-static void echo_wrongly(int fd, void (*change)(char *data)) {
-  char data[64];
-  for (int n = 0; recv(fd, data, sizeof data, MSG_WAITALL) == sizeof data; n++) {
-    if (n == 3)
-      change(data);
-    if (send(fd, data, sizeof data, MSG_NOSIGNAL) < 0)
-      return;
-  }
-}
-
-static void flip_a_bit(char *data) {
-  data[63] ^= 1;
-}
-static void clear(char *data) {
-  memset(data, 0, 64);
-}
-static void shift(char *data) {
-  memmove(data, data + 1, 63);
-}
-static void echo_with_a_flipped_bit(int fd) {
-  echo_wrongly(fd, flip_a_bit);
-}
-static void echo_zeroes(int fd) {
-  echo_wrongly(fd, clear);
-}
-static void echo_a_byte_less(int fd) {
-  echo_wrongly(fd, shift);
-}
-static void echo_the_last_again(int fd) {
-  char data[64];
-  char last[64] = "";
-  for (int n = 0; recv(fd, data, sizeof data, MSG_WAITALL) == sizeof data; n++) {
-    if (send(fd, n == 3 ? last : data, sizeof data, MSG_NOSIGNAL) < 0)
-      return;
-    memcpy(last, data, sizeof last);
-  }
-}
-/* Sends what nobody asked for. */
-static void echo_twice(int fd) {
-  char data[64];
-  while (recv(fd, data, sizeof data, MSG_WAITALL) == sizeof data)
-    for (int i = 0; i < 2; i++)
-      if (send(fd, data, sizeof data, MSG_NOSIGNAL) < 0)
-        return;
-}
-
-/* Starts a process that serves every connection so, each in a process of its own. */
-static pid_t start_server(serve_fn serve, char target[MUX_ADDR_TEXT]) {
-  struct mux_addr addr;
-  char why[160];
-  struct mux_sock_options options = MUX_SOCK_DEFAULTS;
-  assert_int_equal(mux_addr_parse(&addr, "tcp://127.0.0.1:0", false, why, sizeof why), 0);
-  int listener = mux_sock_listen(&addr, false, 0, &options);
-  assert_true(listener >= 0);
-  mux_addr_print(target, &addr);
-  fcntl(listener, F_SETFL, 0); /* blocking, and so are the connections */
-  fflush(NULL);
-  pid_t pid = fork();
-  assert_true(pid >= 0);
-  if (pid > 0) {
-    close(listener);
-    return pid;
-  }
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  signal(SIGCHLD, SIG_IGN);
-  for (;;) {
-    int fd = accept(listener, NULL, NULL);
-    if (fork() == 0) {
-      prctl(PR_SET_PDEATHSIG, SIGKILL);
-      serve(fd);
-      close(fd);
-      _exit(0);
-    }
-    close(fd);
-  }
-}
-
-static void end_server(pid_t pid) {
-  kill(pid, SIGKILL);
-  waitpid(pid, NULL, 0);
-}
-
-static void bad_servers_are_found_out(void **state) {
-  (void)state;
-  static const struct {
-    const char *name;
-    serve_fn serve;
-    const char *counter; /* of these errors there is one at least */
-    const char *says;
-  } rows[] = {
-      {"closes at once", close_at_once, "errors.closed", "closed by the target"},
-      {"resets at once", reset_at_once, "errors.reset", "reset by the target"},
-      {"closes after a message", close_after_a_message, "errors.closed", "closed by the target"},
-      {"resets in a message", reset_in_a_message, "errors.reset", "reset by the target"},
-      {"never answers", never_answer, "errors.timeout", "not echoed in time"},
-      {"flips a bit", echo_with_a_flipped_bit, "errors.mismatch", "wrong bytes"},
-      {"echoes zeroes", echo_zeroes, "errors.mismatch", "wrong bytes"},
-      {"leaves a byte out", echo_a_byte_less, "errors.mismatch", "wrong bytes"},
-      {"repeats a message", echo_the_last_again, "errors.mismatch", "wrong bytes"},
-      {"echoes twice", echo_twice, "errors.mismatch", "wrong bytes"},
-  };
-  static const char *const warmups[] = {"0", "100ms"};
-  for (size_t i = 0; i < TEST_COUNT(rows) * TEST_COUNT(warmups); i++) {
-    size_t row = i / TEST_COUNT(warmups);
-    char target[MUX_ADDR_TEXT];
-    pid_t server = start_server(rows[row].serve, target);
-    test_command(
-        &result,
-        "load --target %s --connections 3 --duration 300ms --timeout %s --warmup %s --json", target,
-        rows[row].serve == never_answer ? "200ms" : "10s", warmups[i % TEST_COUNT(warmups)]);
-    end_server(server);
-    if (result.status != 1 || strstr(result.err, rows[row].says) == NULL)
-      fail_msg("a server that %s: exit %d, and it wrote: %s", rows[row].name, result.status,
-               result.err);
-    json_t *json = test_json(&result);
-    if (test_json_int(json, rows[row].counter) < 1 || json_is_true(json_object_get(json, "valid")))
-      fail_msg("a server that %s: %s", rows[row].name, result.out);
-    json_decref(json);
-  }
-}
-
-static void a_refused_target_is_said_once(void **state) {
-  (void)state;
-  struct mux_addr addr;
-  char why[160];
-  char target[MUX_ADDR_TEXT];
-  assert_int_equal(mux_addr_parse(&addr, "tcp://127.0.0.1:0", false, why, sizeof why), 0);
-  int held = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); /* bound, and never listens */
-  assert_int_equal(bind(held, &addr.socket.any, addr.length), 0);
-  assert_int_equal(mux_sock_name(held, &addr), 0);
-  mux_addr_print(target, &addr);
-  test_command(&result, "load --target %s --connections 20 --json=%s/refused", target,
-               test_directory());
-  test_expect(&result, 1);
-  const char *line = strstr(result.err, "established 0 of 20 connections");
-  assert_non_null(line);
-  assert_non_null(strstr(line, "Connection refused"));
-  assert_int_equal(strchr(result.err, '\n') - result.err, strlen(result.err) - 1);
-  close(held);
-  test_command(&result, "load --target unix://%s/nobody --json", test_directory());
-  test_expect(&result, 1);
-  json_t *json = test_json(&result); /* also when the exit is 1 */
-  assert_int_equal(test_json_int(json, "established"), 0);
-  assert_int_equal(test_json_int(json, "errors.connect"), 1);
-  json_decref(json);
-}
-
-/* ---- A good server -------------------------------------------------------------------------- */
-
-/* What must be true of every result against a server that echoes. A busy machine may flag it. */
+/* What holds for every result against a server that echoes. */
 static void assert_sound(const json_t *json, int connections, int64_t payload_bytes) {
   static const char *const errors[] = {"errors.connect", "errors.reset", "errors.timeout",
                                        "errors.mismatch", "errors.closed"};
@@ -263,15 +65,14 @@ static void every_shape_of_load_is_echoed(void **state) {
                    server.target, rows[i].args);
       json_t *json = test_json(&result);
       assert_sound(json, rows[i].connections, rows[i].payload_bytes);
-      if (json_is_true(json_object_get(json, "valid")))
-        test_expect(&result, 0);
+      test_expect(&result, 0);
       json_decref(json);
     }
     test_stop(&server);
   }
 }
 
-/* Far below capacity the offered rate is the rate that comes back. */
+/* Far below capacity, the offered rate comes back. */
 static void an_open_loop_keeps_its_rate(void **state) {
   (void)state;
   struct test_server server;
@@ -313,7 +114,7 @@ static void files_are_written_whole(void **state) {
   assert_non_null(json);
   assert_sound(json, 1, 64);
   json_decref(json);
-  assert_non_null(strstr(result.out, "completed")); /* for people, as no JSON went there */
+  assert_non_null(strstr(result.out, "completed")); /* text, as JSON went to the file */
   snprintf(path, sizeof path, "%s/r.hlog", directory);
   FILE *hlog = fopen(path, "re");
   assert_non_null(hlog);
@@ -386,7 +187,7 @@ static void bad_options_are_named(void **state) {
   }
 }
 
-/* The one bad option comes last; what came before must not have left a file. */
+/* The bad option comes last; those before it must not have left a file. */
 static void bad_options_leave_no_file(void **state) {
   (void)state;
   int before = test_count_files(test_directory());
@@ -401,8 +202,6 @@ static void bad_options_leave_no_file(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(bad_servers_are_found_out),
-      cmocka_unit_test(a_refused_target_is_said_once),
       cmocka_unit_test(every_shape_of_load_is_echoed),
       cmocka_unit_test(an_open_loop_keeps_its_rate),
       cmocka_unit_test(files_are_written_whole),

@@ -1,5 +1,5 @@
 /* test_load_udp.c: the command load over UDP: against every backend that serves it, and against a
- * peer that loses, doubles, holds back and damages datagrams on purpose and keeps count of it. */
+ * peer that loses, duplicates, delays and damages datagrams on purpose, and counts what it did. */
 #include "tests/support.h"
 
 #include <jansson.h>
@@ -40,7 +40,7 @@ static void assert_count(const json_t *json, const char *path, long long want) {
 /* Every count is exactly what the peer has done. */
 static void assert_counts(const json_t *json, const struct udp_counts *did) {
   const long long *n = did->done;
-  /* What leaves at the very end of the window belongs to it no more. */
+  /* Messages sent at the very end may be outside the window. */
   long long beyond = did->received - test_json_int(json, "sent");
   if (beyond < 0 || beyond > OUT_MOST)
     fail_msg("%lld messages sent, %lld received", test_json_int(json, "sent"), did->received);
@@ -56,7 +56,7 @@ static void assert_counts(const json_t *json, const struct udp_counts *did) {
   assert_count(json, "in_flight_end", 0);
   assert_count(json, "response_us.count", test_json_int(json, "completed"));
   assert_sum(json);
-  assert_true(test_json_real(json, "response_us.max") < 1e6); /* no loss is a latency */
+  assert_true(test_json_real(json, "response_us.max") < 1e6); /* losses are no latencies */
 }
 
 static json_t *run_against(const struct udp_peer *peer, const char *engine, const char *args,
@@ -68,15 +68,14 @@ static json_t *run_against(const struct udp_peer *peer, const char *engine, cons
   return test_json(&result);
 }
 
-/* Echoes that took so long belong to a host that has no time: some may have taken more than
- * --timeout. */
+/* When echoes take so long, the host is too busy: some may have taken more than --timeout. */
 static bool host_was_too_busy(const json_t *json, const struct udp_counts *did) {
   return test_json_real(json, "response_us.max") > 200e3 ||
          test_json_int(json, "datagrams.lost") > did->done[UDP_LOSE] + did->done[UDP_DELAY];
 }
 
-/* Runs load against a peer with this plan, and once more where the host was too busy to tell; the
- * counts must then be exact. The caller ends the peer. */
+/* Runs load against a peer with this plan, again if the host was too busy; then the counts must be
+ * exact. The caller ends the peer. */
 static json_t *run_exactly(struct udp_peer **peer, struct udp_plan plan, const char *engine,
                            const char *args) {
   for (int tries = 5;; tries--) {
@@ -91,7 +90,7 @@ static json_t *run_exactly(struct udp_peer **peer, struct udp_plan plan, const c
   }
 }
 
-/* Names of the engines that work here; NULL: no more. */
+/* The i-th engine that works here; NULL: no more. */
 static const char *engine_name(int i) {
   char why[160];
   const struct load_engine *engine = load_engines[i];
@@ -177,7 +176,7 @@ static void an_open_loop_with_loss_keeps_its_schedule(void **state) {
   }
 }
 
-/* UDP may lose something: one in a thousand is counted, and the run stands. */
+/* UDP may lose datagrams: one in a thousand is counted, and the run is valid. */
 static void a_rare_loss_is_counted_and_forgiven(void **state) {
   (void)state;
   struct udp_peer *peer;
@@ -194,7 +193,7 @@ static void a_rare_loss_is_counted_and_forgiven(void **state) {
   udp_peer_end(peer);
 }
 
-/* Nobody has the port: ICMP says so, and each message counts once. */
+/* Nothing has the port: ICMP says so, and each message counts once. */
 static void a_closed_port_is_reset(void **state) {
   (void)state;
   struct mux_addr addr;
@@ -211,7 +210,7 @@ static void a_closed_port_is_reset(void **state) {
                  "300ms --timeout 100ms --json",
                  target, engine_name(e));
     test_expect(&result, 1);
-    assert_non_null(strstr(result.err, "nobody listens"));
+    assert_non_null(strstr(result.err, "nothing listens"));
     json_t *json = test_json(&result);
     assert_count(json, "errors.reset", test_json_int(json, "sent"));
     assert_true(test_json_int(json, "sent") >= 8);
@@ -258,7 +257,7 @@ static void every_backend_echoes_datagrams(void **state) {
   assert_true(served > 5);
 }
 
-/* Everything else that load can do with connections. */
+/* Other options of load. */
 static void every_shape_of_load_is_echoed(void **state) {
   (void)state;
   static const char *const shapes[] = {

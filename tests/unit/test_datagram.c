@@ -1,7 +1,6 @@
-/* test_datagram.c: which echo belongs to which message over UDP, and what is counted of it
- * (loadgen/datagram.h), against a model that keeps everything and searches through it. The network
- * in between is the test's: it loses, doubles, delays, reorders and damages at random; the clock
- * is the test's, too. */
+/* test_datagram.c: which echo belongs to which message over UDP, and how it counts
+ * (loadgen/datagram.h), compared with a model that keeps everything. The test's network loses,
+ * duplicates, delays, reorders and damages datagrams at random; the clock is the test's, too. */
 #include "tests/support.h"
 
 #include <stdatomic.h>
@@ -93,8 +92,8 @@ static void begin(int connections, int depth, int64_t payload, int64_t rate) {
   now = 5000 * MUX_S;
   assert_int_equal(load_worker_init(&worker, &shared, 0), 0);
   worker.stage = LOAD_TRAFFIC;
-  worker.window_start_ns = now;
-  worker.window_ns = (uint64_t)config.duration_ns;
+  worker.window.start_ns = now;
+  worker.window.length_ns = (uint64_t)config.duration_ns;
   for (int i = 0; i < connections; i++) {
     struct load_connection *c = &worker.connections[i];
     c->state = LOAD_OPEN;
@@ -184,7 +183,7 @@ static void receive(uint32_t index, const void *data, size_t bytes) {
     network_flush(&worker, c, now);
 }
 
-/* A packet arrives with its first word whole and something else wrong. */
+/* A packet arrives with its first word intact and something else wrong. */
 static void arrive_damaged(struct packet *packet) {
   struct sent *m = model_find(packet->connection, packet->number);
   bool shorter = test_random() % 2 == 0;
@@ -228,7 +227,7 @@ static void arrive(void) {
     return;
   int at = test_random() % 4 == 0 ? (int)test_random_in(0, (uint64_t)in_network - 1) : 0;
   struct packet packet = network[at];
-  if (test_random() % 16 != 0) { /* else it will come once more */
+  if (test_random() % 16 != 0) { /* else it will come again */
     memmove(&network[at], &network[at + 1], (size_t)(in_network - at - 1) * sizeof *network);
     in_network--;
   }
@@ -285,13 +284,13 @@ static void run_random(int connections, int depth, int64_t payload, int64_t rate
       arrive();
     check_all();
   }
-  /* What is still out has its time; a closed loop takes up the places again. */
+  /* What is still out expires; a closed loop fills the places again. */
   now += config.timeout_ns;
-  worker.traffic_end_ns = now;
+  worker.window.end_ns = now;
   expire_all();
   for (size_t i = 0; i < message_count; i++)
     assert_int_not_equal(messages[i].fate, OUT);
-  /* From the sending to the echo of the very same message. */
+  /* From a message's sending to its own echo. */
   const struct mux_hdr *times = worker.interval->hdr[rate > 0 ? LOAD_SERVICE : LOAD_RESPONSE];
   assert_int_equal(times->total, want.completed);
   assert_memory_equal(times->counts, want.response->counts,
@@ -352,7 +351,7 @@ static void a_gap_is_no_reordering(void **state) {
   end();
 }
 
-/* A port found closed explains the losses until an echo comes. */
+/* A closed port explains losses until an echo comes. */
 static void refusal_explains_losses(void **state) {
   (void)state;
   begin(1, 1, 64, 0);
@@ -370,11 +369,11 @@ static void refusal_explains_losses(void **state) {
   end();
 }
 
-/* Losses outside the window are not counted, nor what is late or out of order then. */
+/* Losses, late echoes and reordering outside the window are not counted. */
 static void only_the_window_counts(void **state) {
   (void)state;
   begin(1, 2, 64, 0);
-  worker.window_start_ns = now + 10;
+  worker.window.start_ns = now + 10;
   deliver(1); /* sent before the window */
   deliver(0);
   assert_int_equal(worker.count.completed, 0);
@@ -384,16 +383,16 @@ static void only_the_window_counts(void **state) {
   assert_int_equal(worker.count.datagrams.lost, 0);
   deliver(2);
   assert_int_equal(worker.count.datagrams.late, 0);
-  /* ... but the time that passed waiting for them within it. */
+  /* The time in the window spent waiting for them is. */
   assert_int_equal(worker.count.datagrams.waited_ns, 2 * (2 * config.timeout_ns - 10));
   end();
 }
 
-/* A closed loop remembers so many lost messages and no more: a later echo is then one too many. */
+/* A closed loop remembers a limited number of lost messages; other late echoes are duplicates. */
 static void memory_of_the_lost_is_bounded(void **state) {
   (void)state;
   begin(1, 1, 8, 0);
-  worker.window_ns *= 2;
+  worker.window.length_ns *= 2;
   uint64_t remembered = load_datagrams_remembered(&config, 1);
   for (uint64_t i = 0; i < remembered + 10; i++) {
     now += config.timeout_ns;

@@ -1,11 +1,12 @@
-/* test_hdr.c: histograms count exactly, answer percentiles as HdrHistogram does, and survive being
- * written and read (loadgen/hdr.h). Another implementation's view is in test_hdr_oracles.c. */
+/* test_hdr.c: histograms count exactly, have HdrHistogram's percentiles, and survive encoding
+ * (hdr/hdr.h). test_hdr_oracles.c compares them with other implementations. */
 #include "tests/support.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "hdr/hdr.h"
 
@@ -19,7 +20,7 @@ static void the_latency_layout_is_that_of_hdrhistogram(void **state) {
   mux_hdr_free(h);
 }
 
-/* Each counter's range begins where the one before ended, and holds its own values. */
+/* Counters adjoin, and each holds its own values. */
 static void counters_cover_every_value_once(void **state) {
   (void)state;
   static const struct {
@@ -75,7 +76,7 @@ static int compare(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* Against the sorted values themselves: rank ceil(p·n), value to three digits. */
+/* Compared with the sorted values: rank ceil(p·n), value to three digits. */
 static void percentiles_are_those_of_the_sorted_values(void **state) {
   (void)state;
   enum { N = 5000 };
@@ -119,6 +120,19 @@ static void values_out_of_range_are_kept_and_counted(void **state) {
   mux_hdr_free(h);
 }
 
+static void recording_none_changes_nothing(void **state) {
+  (void)state;
+  struct mux_hdr *h = mux_hdr_new_latency();
+  mux_hdr_record(h, 500);
+  mux_hdr_record_n(h, 3, 0);
+  mux_hdr_record_n(h, INT64_MAX, 0);
+  assert_int_equal(h->total, 1);
+  assert_int_equal(h->clamped, 0);
+  assert_int_equal(h->min, 500);
+  assert_int_equal(h->max, 500);
+  mux_hdr_free(h);
+}
+
 static void an_empty_histogram_answers(void **state) {
   (void)state;
   struct mux_hdr *h = mux_hdr_new_latency();
@@ -134,7 +148,7 @@ static void assert_same_counts(const struct mux_hdr *a, const struct mux_hdr *b)
   assert_memory_equal(a->counts, b->counts, (size_t)a->counts_length * sizeof a->counts[0]);
 }
 
-/* Adding equals recording everything in one; resetting leaves nothing behind. */
+/* Adding equals recording everything in one histogram; resetting leaves nothing behind. */
 static void adding_and_resetting_are_exact(void **state) {
   (void)state;
   struct mux_hdr *parts[2] = {mux_hdr_new_latency(), mux_hdr_new_latency()};
@@ -162,6 +176,48 @@ static void adding_and_resetting_are_exact(void **state) {
   mux_hdr_free(whole);
   mux_hdr_free(empty);
   mux_hdr_free(other);
+}
+
+/* Counts also come from files, and their sum may not fit. */
+static void a_sum_that_does_not_fit_is_refused(void **state) {
+  (void)state;
+  struct mux_hdr *to = mux_hdr_new_latency();
+  struct mux_hdr *from = mux_hdr_new_latency();
+  mux_hdr_record_n(to, 1000, INT64_MAX - 5);
+  mux_hdr_record_n(from, 1000, 5);
+  mux_hdr_record_n(from, 2000, 1);
+  assert_int_equal(mux_hdr_add(to, from), -EOVERFLOW);
+  assert_int_equal(to->total, INT64_MAX - 5);
+  assert_int_equal(to->max, 1000);
+  assert_int_equal(to->counts[mux_hdr_index(to, 1000)], INT64_MAX - 5);
+  mux_hdr_reset(from);
+  mux_hdr_record_n(from, 1000, 5);
+  assert_int_equal(mux_hdr_add(to, from), 0);
+  assert_int_equal(to->total, INT64_MAX);
+  static const double levels[] = {0, 50, 99.999999, 100};
+  for (size_t i = 0; i < TEST_COUNT(levels); i++) {
+    assert_int_equal(mux_hdr_percentile(to, levels[i]), 1000);
+    assert_true(mux_hdr_beyond(to, levels[i]) >= 0);
+  }
+  mux_hdr_free(to);
+  mux_hdr_free(from);
+}
+
+/* The wire form has no field for them: they are what the highest counter holds. */
+static void clamped_values_survive_the_codec(void **state) {
+  (void)state;
+  struct mux_hdr *h = mux_hdr_new_latency();
+  mux_hdr_record(h, 1000);
+  mux_hdr_record_n(h, h->highest + 1, 3);
+  char *text = mux_hdr_encode(h);
+  struct mux_hdr *back = mux_hdr_decode(text, strlen(text));
+  assert_non_null(back);
+  assert_int_equal(back->clamped, 3);
+  assert_int_equal(mux_hdr_add(back, h), 0);
+  assert_int_equal(back->clamped, 6);
+  free(text);
+  mux_hdr_free(h);
+  mux_hdr_free(back);
 }
 
 static void what_is_encoded_is_decoded(void **state) {
@@ -248,6 +304,25 @@ static void hgrm_rises_to_the_maximum(void **state) {
   mux_hdr_free(h);
 }
 
+/* One value in 2^60 is larger: a double cannot tell its percentile from 100 %. */
+static void hgrm_ends_however_many_values(void **state) {
+  (void)state;
+  struct mux_hdr *h = mux_hdr_new_latency();
+  mux_hdr_record_n(h, 1000, INT64_C(1) << 60);
+  mux_hdr_record(h, 2000);
+  char *text = NULL;
+  size_t bytes = 0;
+  FILE *to = open_memstream(&text, &bytes);
+  alarm(20); /* ends the test */
+  assert_int_equal(mux_hdr_print_hgrm(h, to, 5, 1000), 0);
+  alarm(0);
+  fclose(to);
+  assert_true(bytes < 100000);
+  assert_non_null(strstr(text, "1.000000000000 1152921504606846977"));
+  free(text);
+  mux_hdr_free(h);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_latency_layout_is_that_of_hdrhistogram),
@@ -256,11 +331,15 @@ int main(void) {
       cmocka_unit_test(impossible_layouts_are_refused),
       cmocka_unit_test(percentiles_are_those_of_the_sorted_values),
       cmocka_unit_test(values_out_of_range_are_kept_and_counted),
+      cmocka_unit_test(recording_none_changes_nothing),
       cmocka_unit_test(an_empty_histogram_answers),
       cmocka_unit_test(adding_and_resetting_are_exact),
+      cmocka_unit_test(a_sum_that_does_not_fit_is_refused),
+      cmocka_unit_test(clamped_values_survive_the_codec),
       cmocka_unit_test(what_is_encoded_is_decoded),
       cmocka_unit_test(damaged_text_does_no_harm),
       cmocka_unit_test(hgrm_rises_to_the_maximum),
+      cmocka_unit_test(hgrm_ends_however_many_values),
   };
   return cmocka_run_group_tests(tests, test_seed, NULL);
 }

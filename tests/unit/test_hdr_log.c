@@ -1,5 +1,5 @@
-/* test_hdr_log.c: interval logs are read as they were written, and bad ones are refused with their
- * line (loadgen/hdr_log.h). */
+/* test_hdr_log.c: interval logs are read as they were written; bad lines are refused and numbered
+ * (hdr/hdr_log.h). */
 #include "tests/support.h"
 
 #include <errno.h>
@@ -36,7 +36,7 @@ static void what_is_written_is_read(void **state) {
     assert_string_equal(line.tag, tags[i % 4]);
     assert_true(line.start_s == i && line.length_s == 0.25);
     assert_int_equal(line.histogram->total, i);
-    assert_int_equal(number, 5 + i); /* behind the header and the legend */
+    assert_int_equal(number, 5 + i); /* after the header and the legend */
     mux_hdr_free(line.histogram);
   }
   struct mux_hdr_log_line line;
@@ -77,7 +77,7 @@ static void an_empty_log_ends_at_once(void **state) {
   fclose(file);
 }
 
-/* A line without an end does not eat the memory. */
+/* A line without an end does not use up the memory. */
 static void an_endless_line_is_refused(void **state) {
   (void)state;
   FILE *file = tmpfile();

@@ -1,4 +1,4 @@
-/* test_schedule.c: the schedule of an open loop is exact, the same for the same seed, and random
+/* test_schedule.c: the schedule of an open loop is exact, repeats with the seed, and is random
  * where it should be (loadgen/schedule.h). */
 #include "tests/support.h"
 

@@ -1,0 +1,14 @@
+/* load.c: the names of load.h's enums, as options, JSON and CSV have them. */
+#include "loadgen/load.h"
+
+#include <stddef.h>
+
+const char *const load_mode_names[] = {"echo", "crr", "stream", NULL};
+const char *const load_arrival_names[] = {"constant", "poisson", NULL};
+const char *const load_error_names[LOAD_ERRORS] = {"connect", "reset", "timeout", "mismatch",
+                                                   "closed"};
+const char *const load_kind_names[LOAD_KINDS] = {"response",     "service", "slip",
+                                                 "backpressure", "connect", "wakeup"};
+const char *const load_flag_names[] = {
+    "client_bound", "rate_missed",    "slip_high", "short_of_connections",
+    "unanswered",   "datagrams_lost", NULL};
