@@ -153,8 +153,8 @@ struct slot {
   double quantile; /* 0: empty */
 };
 
-/* max_t_quantile, computed once. Not for several threads at once; thread-local, the table would take its
- * 96 KiB from the small stacks of the backend threads. */
+/* max_t_quantile, computed once. Not for several threads at once; thread-local, the table would
+ * take its 96 KiB from the small stacks of the backend threads. */
 static double at_node(const struct max_t *of, double level) {
   static struct slot slots[TABLE_SLOTS];
   uint64_t hash = (uint64_t)of->rivals * 40009 + (uint64_t)of->df * 521 +
