@@ -1,5 +1,4 @@
 /* muxbench.c: one program with several commands: its table of contents. */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +18,8 @@ static const struct command {
     {"serve", cmd_serve, "serve echo with one backend"},
     {"check", cmd_check, "check whether an echo server is correct, and if not, why"},
     {"load", cmd_load, "generate load, verify every echo, measure latency"},
-    {"run", cmd_run, "run an experiment: servers in blocks, a table and a run directory"},
+    {"run", cmd_run, "run an experiment: servers side by side, a table and a run directory"},
+    {"versus", cmd_versus, "compare servers: A B [C...], no file needed"},
     {"compare", cmd_compare, "compare two runs, cell by cell"},
     {"doctor", cmd_doctor, "find out whether this machine is fit to measure"},
     {"floor", cmd_floor, "measure the CPU time of a bare recv and send on this host"},
@@ -55,13 +55,7 @@ static void fill_descriptors(void) {
 /* Runs at every exit, also from argp's --help: it is a failure if stdout could not be written. */
 static void close_stdout(int status, void *unused) {
   (void)unused;
-  bool failed = ferror(stdout) != 0;
-  errno = 0;
-  if (fflush(stdout) == 0 && !failed)
-    return;
-  mux_note("cannot write to standard output%s%s", errno != 0 ? ": " : "",
-           errno != 0 ? strerror(errno) : "");
-  if (status == MUX_EXIT_OK)
+  if (mux_stdout_flush() != 0 && status == MUX_EXIT_OK)
     _exit(MUX_EXIT_FAILED);
 }
 

@@ -8,7 +8,7 @@
 
 enum {
   NAME_BYTES = 31,
-  LARGEST_STRUCT = 4096,        /* larger sizes are not believed */
+  LARGEST_STRUCT = 4096,        /* larger sizes are refused */
   ALIGNMENT = _Alignof(void *), /* of every struct and table */
 };
 
@@ -146,7 +146,7 @@ static int check_exemptions(const struct mux_backend *backend, char *why, size_t
   const struct mux_exemption *row = backend->exemptions;
   for (int count = 0; row != NULL && row->test != NULL; row++, count++) {
     if (count == MUX_MAX_EXEMPTIONS) {
-      snprintf(why, why_bytes, "it has more than %d exemptions, or no end of them",
+      snprintf(why, why_bytes, "its table of exemptions does not end within %d rows",
                MUX_MAX_EXEMPTIONS);
       return -EINVAL;
     }
@@ -172,7 +172,7 @@ static int check_backend(const struct mux_backend *backend, char *why, size_t wh
   else if (poller == NULL && backend->run == NULL)
     snprintf(why, why_bytes, "it has neither a poller nor run()");
   else if (poller != NULL && backend->run != NULL)
-    snprintf(why, why_bytes, "it has both a poller and run(); exactly one is wanted");
+    snprintf(why, why_bytes, "it has both a poller and run(); it must have exactly one");
   else if (poller != NULL && (poller->open == NULL || poller->set == NULL || poller->wait == NULL ||
                               poller->close == NULL))
     snprintf(why, why_bytes, "its poller lacks one of open, set, wait and close");

@@ -107,7 +107,7 @@ static const char *fault_of(const struct mux_option *table, const struct mux_opt
     return "its key is not made of a-z, 0-9 and '-'";
   for (const struct mux_option *before = table; before < row; before++)
     if (strcmp(before->key, row->key) == 0)
-      return "it is there twice";
+      return "it is defined twice";
   if (row->kind < MUX_OPT_FLAG || row->kind > MUX_OPT_CHOICE)
     return "its kind is unknown";
   if (row->help == NULL || !mux_is_line(row->help))
@@ -124,7 +124,7 @@ int mux_options_validate(const struct mux_option *table, char *why, size_t why_b
   size_t count = 0;
   for (; table != NULL && table[count].key != NULL; count++) {
     if (count == MUX_MAX_OPTIONS) {
-      snprintf(why, why_bytes, "it has more than %d options, or no end of them", MUX_MAX_OPTIONS);
+      snprintf(why, why_bytes, "its table of options does not end within %d rows", MUX_MAX_OPTIONS);
       return -EINVAL;
     }
     const char *fault = fault_of(table, &table[count]);
@@ -180,7 +180,7 @@ int mux_options_parse(const struct mux_option *table, const char *text,
     char word[128];
     size_t length = strcspn(text, ",");
     if (length >= sizeof word) {
-      snprintf(why, why_bytes, "an option must not have %zu characters", length);
+      snprintf(why, why_bytes, "an option of %zu characters is too long", length);
       return -EINVAL;
     }
     memcpy(word, text, length);

@@ -10,6 +10,7 @@
 #include "backends/registry.h"
 #include "common/cli.h"
 #include "common/command.h"
+#include "common/memory.h"
 
 struct list_args {
   bool json;
@@ -114,27 +115,24 @@ static void print_options(const struct mux_backend *backend) {
   }
 }
 
-static int print_table(void) {
+static void print_table(void) {
   static const char *const columns[] = {"BACKEND", "MODEL",     "TRANSPORTS", "WORKERS",
                                         "LIMIT",   "AVAILABLE", "SUMMARY"};
   size_t count;
   const struct mux_backend *const *all = mux_registry_all(&count);
   scols_init_debug(0);
-  struct libscols_table *table = scols_new_table();
-  if (table == NULL)
-    return -ENOMEM;
+  struct libscols_table *table = mux_made(scols_new_table());
   for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
     /* On a terminal the last column is cut to fit. */
     scols_table_new_column(table, columns[i], 0,
                            i + 1 == sizeof columns / sizeof *columns ? SCOLS_FL_TRUNC : 0);
   for (size_t i = 0; i < count; i++)
     add_line(table, all[i]);
-  int rc = scols_print_table(table);
+  scols_print_table(table);
   scols_unref_table(table);
   puts("\ntcp and udp: over IPv4 and IPv6. WORKERS any: no limit.\n");
   for (size_t i = 0; i < count; i++)
     print_options(all[i]);
-  return rc != 0 ? rc : fflush(stdout) != 0 ? -errno : 0;
 }
 
 /* ---- As JSON -------------------------------------------------------------------------------- */
@@ -208,19 +206,17 @@ static json_t *backend_json(const struct mux_backend *backend) {
 
 static int print_json(const char *path) {
   size_t count;
+  struct mux_output out;
+  if (mux_result_open(&out, "--json", path) != 0)
+    return MUX_EXIT_USAGE;
   const struct mux_backend *const *all = mux_registry_all(&count);
   json_t *array = json_array();
   for (size_t i = 0; i < count; i++)
     json_array_append_new(array, backend_json(all[i]));
-  struct mux_output out;
-  int rc = mux_output_open(&out, path);
-  if (rc == 0) {
-    json_dumpf(array, out.stream, JSON_INDENT(2));
-    fputc('\n', out.stream);
-    rc = mux_output_commit(&out);
-  }
+  json_dumpf(array, out.stream, JSON_INDENT(2));
+  fputc('\n', out.stream);
   json_decref(array);
-  return rc;
+  return mux_result_commit(&out, "--json", path) == 0 ? MUX_EXIT_OK : MUX_EXIT_FAILED;
 }
 
 static error_t parse_option(int key, char *text, struct argp_state *state) {
@@ -244,9 +240,8 @@ int cmd_list(int argc, char **argv) {
           "\vExample: muxbench list --json"};
   struct list_args args = {0};
   mux_parse_args(&argp, argc, argv, &args);
-  int rc = args.json ? print_json(args.json_path) : print_table();
-  if (rc != 0)
-    mux_die(MUX_EXIT_FAILED, "list: %s%s%s", args.json_path != NULL ? args.json_path : "",
-            args.json_path != NULL ? ": " : "", strerror(-rc));
+  if (args.json)
+    return print_json(args.json_path);
+  print_table();
   return MUX_EXIT_OK;
 }

@@ -40,7 +40,7 @@ struct mux_dispatcher *mux_dispatcher_open(int listen_fd, int stop_fd, uint32_t 
   struct mux_dispatcher *dispatcher =
       calloc(1, sizeof *dispatcher + workers * sizeof *dispatcher->channels);
   if (dispatcher == NULL)
-    mux_die(MUX_EXIT_FAILED, "no memory for %u workers", workers);
+    mux_die(MUX_EXIT_FAILED, "no memory for %u worker%s", workers, workers == 1 ? "" : "s");
   dispatcher->listen_fd = listen_fd;
   dispatcher->stop_fd = stop_fd;
   dispatcher->workers = workers;

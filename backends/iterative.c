@@ -160,8 +160,8 @@ static const struct mux_exemption exempt_one[] = {
 static const struct mux_exemption exempt_threads[] = {NEED_SEVERAL, {NULL}};
 static const struct mux_exemption exempt_processes[] = {
     NEED_SEVERAL,
-    {"connect-and-close-1000", "which process serves whom is chance, so the descriptors of one of "
-                               "them prove nothing"},
+    {"connect-and-close-1000", "it is chance which process serves a connection, so the descriptors "
+                               "of one process prove nothing"},
     {NULL}};
 
 static const struct mux_backend iterative = {

@@ -24,6 +24,7 @@
 #include "backends/adopt.h"
 #include "common/cli.h"
 #include "common/clock.h"
+#include "common/input.h"
 #include "common/memory.h"
 #include "common/pidfd.h"
 
@@ -77,7 +78,7 @@ static int read_object(struct mux_adopted *own, void *object, char *why, size_t 
 
 /* In memory shared with the child. */
 struct verdict {
-  enum stage { LOADING, READING, LIMITING, PROBING, DONE } stage; /* what the child is at */
+  enum stage { LOADING, READING, LIMITING, PROBING, DONE } stage; /* what the child is doing */
   int rc;                                                         /* once it is done */
   char why[512];
 };
@@ -199,11 +200,13 @@ int mux_plugin_load(const struct mux_backend **backend, const char *path, char *
       *backend = &each->adopted.backend;
       return 0;
     }
-  if (access(path, R_OK) != 0) {
+  FILE *file = mux_input_open(path, 0, why, why_bytes);
+  if (file == NULL) {
     int error = errno;
-    snprintf(why, why_bytes, "%s", strerror(error));
+    snprintf(why, why_bytes, "%s", mux_input_strerror(error));
     return -error;
   }
+  fclose(file); /* dlopen() opens it itself */
   /* Without a slash dlopen() would search the library path instead. */
   char here[4096];
   int n = snprintf(here, sizeof here, "%s%s", strchr(path, '/') == NULL ? "./" : "", path);

@@ -68,7 +68,8 @@ static void open_memory(struct server *server) {
   server->workers = calloc(config->workers, sizeof *server->workers);
   server->listeners = calloc(config->workers, sizeof *server->listeners);
   if (server->workers == NULL || server->listeners == NULL)
-    mux_die(MUX_EXIT_FAILED, "no memory for %u workers", config->workers);
+    mux_die(MUX_EXIT_FAILED, "no memory for %u worker%s", config->workers,
+            config->workers == 1 ? "" : "s");
 }
 
 static int listen_once(struct server *server, bool reuseport) {
@@ -155,7 +156,7 @@ static void fill_worker(struct server *server, uint32_t index) {
 
 /* ---- Workers -------------------------------------------------------------------------------- */
 
-/* A worker that ends unasked has failed, and ends the server. */
+/* A worker that ends before the stop has failed, and ends the server. */
 static void *worker_main(void *argument) {
   struct server_worker *own = argument;
   struct mux_worker *worker = &own->core.worker;
@@ -256,8 +257,8 @@ static int run_workers(struct server *server) {
 static void announce(const struct server *server) {
   char text[MUX_ADDR_TEXT];
   printf("listening %s\n", mux_addr_print(text, &server->addr));
-  if (fflush(stdout) != 0)
-    mux_die(MUX_EXIT_FAILED, "cannot write to standard output: %s", strerror(errno));
+  if (mux_stdout_flush() != 0)
+    exit(MUX_EXIT_FAILED);
 }
 
 static int run_with_stats(struct server *server, struct mux_stats *stats) {

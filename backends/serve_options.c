@@ -12,7 +12,8 @@
 
 enum { WORKERS_MAX = 1024, SOCKET_BUFFER_MAX = 1 << 30, ECHO_BUFFER_MAX = 64 << 20 };
 
-/* It gives way where only root may choose it; what was asked for does not. */
+/* Where only root may choose it, the system's stays in place; what was asked for is an error then.
+ */
 static const char default_congestion[] = "cubic";
 
 #define OPTION(member) MUX_FIELD(struct mux_serve_options, member)

@@ -50,7 +50,7 @@ struct state {
 };
 
 /* For signals to the process (from a shared listener) that reach a worker which has not blocked
- * them yet. It finds out by its doubts what it ignores here. */
+ * them yet. What it ignores here it finds by trying the descriptors in doubt. */
 static void ignore(int number) {
   (void)number;
 }

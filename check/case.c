@@ -74,7 +74,7 @@ static void name_death(struct check *check, char *out, size_t out_bytes) {
   check->server = NULL;
   telling_line(said, sizeof said, check->server_log);
   if (status > 128)
-    snprintf(out, out_bytes, "the server died of signal %d (%s)", status - 128,
+    snprintf(out, out_bytes, "the server was killed by signal %d (%s)", status - 128,
              strsignal(status - 128));
   else
     snprintf(out, out_bytes, "the server ended with exit status %d", status);

@@ -1,5 +1,6 @@
-/* case_closing.c: cases about the end of a connection: what was sent before a FIN is echoed, then
- * the server closes; a connection that breaks harms no other and leaks nothing. RFC 9293, 3.6. */
+/* case_closing.c: cases about the end of a connection: what was sent before a FIN is echoed,
+ * then the server closes; a connection that breaks does no harm to others and leaks nothing. RFC
+ * 9293, 3.6. */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -73,7 +74,7 @@ CHECK_CASE(half_close_after_stall, .name = "half-close-after-stall", .theme = CH
 }
 
 CHECK_CASE(reset_idle, .name = "reset-idle", .theme = CHECK_CLOSING,
-           .property = "a reset of idle connections ends these and no other",
+           .property = "a reset of idle connections ends these and no others",
            .advice = "ECONNRESET is about one connection: close it and go on", .needs = CHECK_TCP,
            .bound_s = 10, .quick = true) {
   struct peer other = peer_open(check, 0);
@@ -93,7 +94,7 @@ CHECK_CASE(reset_idle, .name = "reset-idle", .theme = CHECK_CLOSING,
 
 CHECK_CASE(
     reset_midstream, .name = "reset-midstream", .theme = CHECK_CLOSING,
-    .property = "a reset with both directions full ends that connection entirely, and no other",
+    .property = "a reset with both directions full ends that connection entirely, and no others",
     .advice = "an error of send(), or EPOLLERR, ends the connection: close it there as well",
     .needs = CHECK_TCP, .bound_s = 20, .quick = true) {
   enum { PEERS = 10 };
@@ -112,9 +113,9 @@ CHECK_CASE(
   check_cpu_below(check, 50, 100 * MUX_MS, "idle after resets");
 }
 
-/* The kernel resets a connection that is closed with bytes in its receive queue (RFC 2525, 2.17).
- * The server learns of it as it reads or, where both directions are full, as it sends. Connections
- * at rest end with FIN. */
+/* The kernel resets a connection that is closed with bytes in its receive queue (RFC 2525,
+ * 2.17). The server learns of it as it reads or, where both directions are full, as it sends.
+ * Idle connections end with FIN. */
 CHECK_CASE(client_vanishes, .name = "client-vanishes", .theme = CHECK_CLOSING,
            .property = "a client killed with 50 connections in use leaks nothing",
            .advice = "a peer may vanish at any time: FIN, RST and EPIPE all mean close", .fds = 100,
@@ -163,7 +164,7 @@ CHECK_CASE(connect_and_close_1000, .name = "connect-and-close-1000", .theme = CH
 /* The server is frozen, so that the connections are still in its accept queue when they are reset.
  */
 CHECK_CASE(abort_before_accept, .name = "abort-before-accept", .theme = CHECK_CLOSING,
-           .property = "connections reset in the accept queue harm no other",
+           .property = "connections reset in the accept queue do no harm to others",
            .advice = "what accept() returns may be dead already (ENOTCONN, ECONNABORTED): go on",
            .needs = CHECK_TCP | CHECK_OWN, .bound_s = 10, .quick = true) {
   int fds = check_fds_settled(check);

@@ -1,5 +1,5 @@
 /* case_datagram.c: cases about UDP (RFC 768; every datagram is echoed whole, an empty one, too),
- * about the path of a Unix socket, and about IPv4 beside IPv6. */
+ * about the path of a Unix socket, and about IPv4 together with IPv6. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -78,7 +78,7 @@ CHECK_CASE(udp_largest, .name = "udp-largest", .theme = CHECK_DATAGRAM,
 
 /* An echo to a socket that has closed brings back ICMP port unreachable (RFC 1122, 4.1.3.3). */
 CHECK_CASE(udp_icmp_error_survived, .name = "udp-icmp-error-survived", .theme = CHECK_DATAGRAM,
-           .property = "echoes to clients that have gone (ICMP errors) harm no other",
+           .property = "echoes to clients that have gone (ICMP errors) do no harm to others",
            .advice = "ECONNREFUSED on a UDP socket is about an earlier datagram: go on",
            .needs = CHECK_UDP, .bound_s = 15, .quick = true) {
   int stays = udp_open(check);
@@ -201,7 +201,7 @@ CHECK_CASE(udp_reply_address, .name = "udp-reply-address", .theme = CHECK_DATAGR
 /* How many the kernel keeps for a frozen server depends on its receive buffer, and those it drops
  * are not the server's fault. What comes back has to be right, and the server has to go on. */
 CHECK_CASE(udp_burst_survived, .name = "udp-burst-survived", .theme = CHECK_DATAGRAM,
-           .property = "5000 datagrams at once, more than its socket may hold, harm nobody",
+           .property = "5000 datagrams at once, more than its socket may hold, do no harm",
            .advice = "only the socket's buffer limits how many wait: no table of fixed size",
            .needs = CHECK_UDP, .bound_s = 15, .quick = true) {
   enum { BURST = 5000, LEAST = WAITING };

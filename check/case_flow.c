@@ -1,5 +1,5 @@
 /* case_flow.c: cases about flow control and fairness: a peer that does not read costs bounded
- * memory and nobody else's time, and an echo is sent when it can be. */
+ * memory and no time of others, and an echo is sent when it can be. */
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -71,7 +71,7 @@ CHECK_CASE(stalled_peer_does_not_block_others, .name = "stalled-peer-does-not-bl
   peers_echo(others, OTHERS, 64);
   for (int i = 0; i < STALLED; i++)
     peer_fill(&stalled[i], 8 * MIB);
-  check_doing(check, "echoing on connections beside stalled ones");
+  check_doing(check, "echoing while other connections are stalled");
   int64_t worst = 0;
   for (int round = 0; round < ROUNDS; round++)
     for (int i = 0; i < OTHERS; i++) {
@@ -79,7 +79,7 @@ CHECK_CASE(stalled_peer_does_not_block_others, .name = "stalled-peer-does-not-bl
       worst = ns > worst ? ns : worst;
     }
   if (worst > MUX_S * check_slowness())
-    check_fail(check, "an echo takes %.1f s beside a peer that does not read", (double)worst / 1e9);
+    check_fail(check, "an echo takes %.1f s while another peer does not read", (double)worst / 1e9);
   for (int i = 0; i < STALLED; i++)
     peer_expect(&stalled[i], stalled[i].sent);
 }
@@ -140,15 +140,15 @@ CHECK_CASE(firehose_fairness, .name = "firehose-fairness", .theme = CHECK_FLOW,
     limit = (limit > 20 * MUX_MS ? limit : 20 * MUX_MS) * check_slowness();
     check_doing(check, "starting a flood");
     pid_t firehose = start_firehose(check);
-    check_doing(check, "measuring the others beside a flood");
+    check_doing(check, "measuring the others during a flood");
     p99 = probe_p99_ns(peers, limit);
     check_end_helper(firehose);
     if (p99 < limit) {
-      check_note(check, "p99 %.2f ms beside a flood", (double)p99 / 1e6);
+      check_note(check, "p99 %.2f ms during a flood", (double)p99 / 1e6);
       return;
     }
   }
-  check_fail(check, "the others' p99 is %.0f ms beside one flooding connection (limit %.0f ms)",
+  check_fail(check, "the others' p99 is %.0f ms while one connection floods (limit %.0f ms)",
              (double)p99 / 1e6, (double)limit / 1e6);
 }
 

@@ -91,7 +91,7 @@ CHECK_CASE(eintr_storm, .name = "eintr-storm", .theme = CHECK_LIFE,
 CHECK_CASE(sigterm_drains, .name = "sigterm-drains", .theme = CHECK_LIFE,
            .property = "SIGTERM: what was received before it is echoed, then FIN, then exit 0",
            .advice = "after SIGTERM stop accepting, echo what the queues hold, then close with FIN",
-           .needs = CHECK_OWN, .bound_s = 15, .quick = true) {
+           .needs = CHECK_OWN, .bound_s = 40, .quick = true) {
   enum { PEERS = 20, BYTES = 20000 };
   if (!check_catches(check, SIGTERM))
     check_skip(check, "it does not handle SIGTERM and so promises nothing");
@@ -116,7 +116,7 @@ CHECK_CASE(sigterm_drains, .name = "sigterm-drains", .theme = CHECK_LIFE,
 CHECK_CASE(sigterm_with_stuck_peer, .name = "sigterm-with-stuck-peer", .theme = CHECK_LIFE,
            .property = "SIGTERM ends the server within its drain time even if a peer does not read",
            .advice = "draining needs a deadline, after which what is left is closed",
-           .needs = CHECK_STARTS, .bound_s = 15, .quick = true) {
+           .needs = CHECK_STARTS, .bound_s = 40, .quick = true) {
   if (check->backend != NULL)
     check->spec.drain_ns = 300 * MUX_MS; /* foreign servers choose their own */
   check_start(check);

@@ -153,7 +153,7 @@ CHECK_CASE(ten_thousand_idle, .name = "ten-thousand-idle", .theme = CHECK_LIMITS
  * processes' tables and connections' buffers all come out of it. */
 CHECK_CASE(
     thread_or_process_limit, .name = "thread-or-process-limit", .theme = CHECK_LIMITS,
-    .property = "out of memory or threads it refuses connections or lets them wait, and lives on",
+    .property = "out of memory or threads it refuses connections or lets them wait, and goes on",
     .advice = "pthread_create, fork and malloc can fail: stop accepting or close the newest",
     .needs = CHECK_OWN, .fds = 500, .bound_s = 25) {
   enum { BEFORE = 4, MORE = 400, ROOM = 4 << 20 };

@@ -22,7 +22,7 @@ enum { NAMED_MAX = 64, ALL_CASES_S = 120 };
 /* The formats, in the order of `outputs` below. */
 static const struct format {
   const char *option;
-  int (*write)(const struct check_report *report, FILE *out);
+  void (*write)(const struct check_report *report, FILE *out);
 } formats[] = {
     {"--json", check_report_json}, {"--tap", check_report_tap}, {"--junit", check_report_junit}};
 enum { FORMATS = sizeof formats / sizeof *formats };
@@ -208,13 +208,12 @@ static int run_all(const struct check_options *options, struct check_report *rep
  */
 static void open_outputs(const struct check_options *options, struct mux_output outputs[FORMATS]) {
   for (int i = 0; i < FORMATS; i++) {
-    int rc = options->outputs[i] != NULL ? mux_output_open(&outputs[i], options->outputs[i]) : 0;
-    if (rc == 0)
+    const char *path = options->outputs[i];
+    if (path == NULL || mux_result_open(&outputs[i], formats[i].option, path) == 0)
       continue;
     for (int k = 0; k < i; k++)
       mux_output_abort(&outputs[k]);
-    mux_die(MUX_EXIT_USAGE, "%s: cannot write %s: %s", formats[i].option, options->outputs[i],
-            strerror(-rc));
+    exit(MUX_EXIT_USAGE);
   }
 }
 
@@ -228,19 +227,13 @@ static int write_report(const struct check_options *options, const struct check_
     if (options->outputs[i] == NULL)
       continue;
     table_wanted = table_wanted && outputs[i].stream != stdout;
-    int rc = formats[i].write(report, outputs[i].stream);
-    if (rc != 0)
-      mux_output_abort(&outputs[i]);
-    else
-      rc = mux_output_commit(&outputs[i]);
-    if (rc != 0)
-      mux_note("%s: cannot write %s: %s", formats[i].option, options->outputs[i], strerror(-rc));
+    formats[i].write(report, outputs[i].stream);
+    int rc = mux_result_commit(&outputs[i], formats[i].option, options->outputs[i]);
     failed = rc != 0 ? rc : failed;
   }
-  if (!table_wanted)
-    return failed;
-  int rc = check_report_table(report, stdout);
-  return rc != 0 ? rc : failed;
+  if (table_wanted)
+    check_report_table(report, stdout);
+  return failed;
 }
 
 int cmd_check(int argc, char **argv) {

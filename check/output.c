@@ -1,7 +1,6 @@
 /* output.c: see output.h. */
 #include "check/output.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <libsmartcols/libsmartcols.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/cli.h"
+#include "common/memory.h"
 
 static const char *const words[] = {
     [CHECK_RUNNING] = "not run", [CHECK_PASS] = "pass",     [CHECK_FAIL] = "FAIL",
@@ -41,32 +41,26 @@ static char *explain(char *out, size_t bytes, const struct check_line *line) {
   return out;
 }
 
-int check_report_table(const struct check_report *report, FILE *out) {
+void check_report_table(const struct check_report *report, FILE *out) {
   char text[1000];
-  struct libscols_table *table = scols_new_table();
-  if (table == NULL)
-    return -ENOMEM;
+  struct libscols_table *table = mux_made(scols_new_table());
   scols_table_set_stream(table, out);
   scols_table_new_column(table, "CASE", 0, 0);
   scols_table_new_column(table, "VERDICT", 0, 0);
   scols_table_new_column(table, "TIME", 0, SCOLS_FL_RIGHT);
   scols_table_new_column(table, "WHY", 0, isatty(fileno(out)) ? SCOLS_FL_WRAP : 0);
-  int rc = 0;
-  for (int i = 0; i < report->count && rc == 0; i++) {
+  for (int i = 0; i < report->count; i++) {
     const struct check_line *line = &report->lines[i];
-    struct libscols_line *row = scols_table_new_line(table, NULL);
-    rc = row == NULL ? -ENOMEM : scols_line_set_data(row, 0, line->one->name);
-    if (rc == 0)
-      rc = scols_line_set_data(row, 1, words[line->result.verdict]);
+    struct libscols_line *row = mux_made(scols_table_new_line(table, NULL));
+    scols_line_set_data(row, 0, line->one->name);
+    scols_line_set_data(row, 1, words[line->result.verdict]);
     snprintf(text, sizeof text, "%.2f s", seconds(&line->result));
-    if (rc == 0 && line->result.took_ns > 0)
-      rc = scols_line_set_data(row, 2, text);
-    if (rc == 0)
-      rc = scols_line_set_data(row, 3, explain(text, sizeof text, line));
+    if (line->result.took_ns > 0)
+      scols_line_set_data(row, 2, text);
+    scols_line_set_data(row, 3, explain(text, sizeof text, line));
   }
   fprintf(out, "%s over %s, seed %" PRIu64 "\n", report->server, report->transport, report->seed);
-  if (rc == 0)
-    rc = scols_print_table(table);
+  scols_print_table(table);
   scols_unref_table(table);
   double total = 0;
   for (int i = 0; i < report->count; i++)
@@ -75,7 +69,6 @@ int check_report_table(const struct check_report *report, FILE *out) {
           check_report_count(report, CHECK_PASS), check_report_count(report, CHECK_FAIL),
           check_report_count(report, CHECK_SKIP), check_report_count(report, CHECK_EXEMPT), total,
           report->interrupted ? " (interrupted)" : "");
-  return rc;
 }
 
 static json_t *line_json(const struct check_line *line) {
@@ -93,22 +86,20 @@ static json_t *line_json(const struct check_line *line) {
   return object;
 }
 
-int check_report_json(const struct check_report *report, FILE *out) {
+void check_report_json(const struct check_report *report, FILE *out) {
   json_t *cases = json_array();
   for (int i = 0; i < report->count; i++)
     json_array_append_new(cases, line_json(&report->lines[i]));
-  json_t *root = json_pack(
+  json_t *root = mux_made(json_pack(
       "{s:s, s:s, s:I, s:i, s:i, s:i, s:i, s:b, s:o}", "server", report->server, "transport",
       report->transport, "seed", (json_int_t)report->seed, "passed",
       check_report_count(report, CHECK_PASS), "failed", check_report_count(report, CHECK_FAIL),
       "skipped", check_report_count(report, CHECK_SKIP), "exempt",
-      check_report_count(report, CHECK_EXEMPT), "interrupted", report->interrupted, "cases", cases);
-  if (root == NULL)
-    return -ENOMEM;
-  int rc = json_dumpf(root, out, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) == 0 ? 0 : -EIO;
+      check_report_count(report, CHECK_EXEMPT), "interrupted", report->interrupted, "cases",
+      cases));
+  json_dumpf(root, out, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
   fputc('\n', out);
   json_decref(root);
-  return rc;
 }
 
 /* A description in which no directive can begin (TAP 14 lets '#' be escaped). */
@@ -117,7 +108,7 @@ static void print_tap(FILE *out, const char *text) {
     fprintf(out, *text == '#' ? "\\%c" : "%c", *text);
 }
 
-int check_report_tap(const struct check_report *report, FILE *out) {
+void check_report_tap(const struct check_report *report, FILE *out) {
   char text[1000];
   fprintf(out, "TAP version 13\n1..%d\n", report->count);
   for (int i = 0; i < report->count; i++) {
@@ -133,7 +124,6 @@ int check_report_tap(const struct check_report *report, FILE *out) {
     if (!ok)
       fprintf(out, "  # %s\n", explain(text, sizeof text, line));
   }
-  return 0;
 }
 
 static void print_xml(FILE *out, const char *text) {
@@ -150,7 +140,7 @@ static void print_xml(FILE *out, const char *text) {
   }
 }
 
-int check_report_junit(const struct check_report *report, FILE *out) {
+void check_report_junit(const struct check_report *report, FILE *out) {
   char text[1000];
   fprintf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"");
   print_xml(out, report->server);
@@ -171,5 +161,4 @@ int check_report_junit(const struct check_report *report, FILE *out) {
     fputs("\"/>\n  </testcase>\n", out);
   }
   fputs("</testsuite>\n", out);
-  return 0;
 }

@@ -23,10 +23,10 @@ struct check_report {
 const char *check_verdict_word(enum check_verdict verdict);
 int check_report_count(const struct check_report *report, enum check_verdict verdict);
 
-/* Each returns 0 or -errno. */
-int check_report_table(const struct check_report *report, FILE *out);
-int check_report_json(const struct check_report *report, FILE *out);
-int check_report_tap(const struct check_report *report, FILE *out);   /* testanything.org, 13 */
-int check_report_junit(const struct check_report *report, FILE *out); /* one testsuite */
+/* The stream remembers what could not be written. */
+void check_report_table(const struct check_report *report, FILE *out);
+void check_report_json(const struct check_report *report, FILE *out);
+void check_report_tap(const struct check_report *report, FILE *out);   /* testanything.org, 13 */
+void check_report_junit(const struct check_report *report, FILE *out); /* one testsuite */
 
 #endif

@@ -329,7 +329,8 @@ void check_fds_return(struct check *check, int fds, const char *what) {
   }
   patience_end(&patience);
   if (now > fds)
-    check_fail(check, "%d descriptors more than before stay open after %s", now - fds, what);
+    check_fail(check, "%d more descriptor%s than before stay open after %s", now - fds,
+               now - fds == 1 ? "" : "s", what);
 }
 
 void check_cpu_below(struct check *check, int percent, int64_t time_ns, const char *while_what) {

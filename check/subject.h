@@ -35,8 +35,8 @@ void check_signal_threads(struct check *check, int signal); /* to every thread o
  * queues until check_thaw. Does nothing to a bare target. */
 void check_freeze(struct check *check);
 void check_thaw(struct check *check);
-/* Waits until every thread is asleep: the server waits for something to do. False if it does not
- * come to rest, as one that spins. */
+/* Waits until every thread is asleep: the server waits for something to do. False if it never
+ * is, as one that spins. */
 bool check_rests(struct check *check);
 /* Sets the soft limit of every process; returns what it was. */
 rlim_t check_limit(struct check *check, enum __rlimit_resource resource, rlim_t value);
@@ -51,7 +51,7 @@ int64_t check_vm_bytes(struct check *check);     /* address space of the largest
 int64_t check_wakeups(struct check *check);      /* voluntary context switches */
 bool check_catches(struct check *check, int signal);
 
-/* How many descriptors the server has open at rest, after its first echo. */
+/* How many descriptors the server has open when idle, after its first echo. */
 int check_fds_settled(struct check *check);
 /* Waits until the server is back at `fds` open descriptors; the case fails if `what` leaks some.
  * Checks nothing on a bare target. */

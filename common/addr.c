@@ -43,9 +43,14 @@ static bool is_group(const struct sockaddr *any) {
 
 static int parse_unix(struct mux_addr *addr, const char *path, char *why, size_t why_bytes) {
   struct sockaddr_un *un = (struct sockaddr_un *)&addr->socket.storage;
+  char shown[4 * sizeof un->sun_path]; /* every byte escaped */
   size_t length = strlen(path);
   if (length == 0 || length >= sizeof un->sun_path) {
     snprintf(why, why_bytes, "a Unix path has 1 to %zu bytes", sizeof un->sun_path - 1);
+    return -EINVAL;
+  }
+  if (strcmp(mux_printable(shown, sizeof shown, path), path) != 0) {
+    snprintf(why, why_bytes, "a Unix path is UTF-8 without control characters");
     return -EINVAL;
   }
   un->sun_family = AF_UNIX;

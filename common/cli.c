@@ -1,6 +1,7 @@
 /* cli.c: see cli.h. */
 #include "common/cli.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,28 +36,42 @@ static bool is_control(uint32_t code) {
          (code >= 0x2066 && code <= 0x2069);
 }
 
-char *mux_printable(char *out, size_t out_bytes, const char *text) {
-  const unsigned char *p = (const unsigned char *)text;
-  size_t at = 0;
+enum { PIECE_BYTES = 5 };
+
+/* The character that *text begins with, or its first byte as \xNN: those of a control character
+ * that follow its first are no beginning. Moves *text on. Returns its bytes in out. */
+static size_t printable_piece(char out[PIECE_BYTES], const char **text) {
+  const unsigned char *p = (const unsigned char *)*text;
   uint32_t code;
-  while (*p != 0) {
-    size_t bytes = decode(p, &code);
-    if (bytes > 0 && !is_control(code)) {
-      if (at + bytes >= out_bytes)
-        break;
-      memcpy(out + at, p, bytes);
-      at += bytes;
-      p += bytes;
-      continue;
-    }
-    /* Byte by byte: those of a control character that follow its first are no beginning. */
-    if (at + 4 >= out_bytes)
+  size_t bytes = decode(p, &code);
+  if (bytes == 0 || is_control(code)) {
+    *text += 1;
+    return (size_t)snprintf(out, PIECE_BYTES, "\\x%02x", *p);
+  }
+  memcpy(out, p, bytes);
+  *text += bytes;
+  return bytes;
+}
+
+char *mux_printable(char *out, size_t out_bytes, const char *text) {
+  char piece[PIECE_BYTES];
+  size_t at = 0;
+  while (*text != 0) {
+    size_t bytes = printable_piece(piece, &text);
+    if (at + bytes >= out_bytes)
       break;
-    at += (size_t)snprintf(out + at, out_bytes - at, "\\x%02x", *p++);
+    memcpy(out + at, piece, bytes);
+    at += bytes;
   }
   if (out_bytes > 0)
     out[at] = 0;
   return out;
+}
+
+void mux_put_printable(const char *text, FILE *to) {
+  char piece[PIECE_BYTES];
+  while (*text != 0)
+    fwrite(piece, 1, printable_piece(piece, &text), to);
 }
 
 static void message(const char *kind, const char *format, va_list args) {
@@ -121,12 +136,34 @@ int64_t mux_option_time(const char *option, const char *text, int64_t min_ns, in
                     (struct mux_option_row){.kind = MUX_VALUE_TIME, .min = min_ns, .max = max_ns});
 }
 
-void mux_parse_args(const struct argp *argp, int argc, char **argv, void *input) {
-  static char name[64];
-  snprintf(name, sizeof name, "muxbench %s", argv[0]);
-  argv[0] = name;
-  argp_err_exit_status = MUX_EXIT_USAGE;
-  error_t error = argp_parse(argp, argc, argv, 0, NULL, input);
-  if (error != 0)
-    mux_die(MUX_EXIT_USAGE, "%s: %s", name, strerror(error));
+static void blame_output(const char *option, const char *path, int rc) {
+  bool standard = path == NULL || strcmp(path, "-") == 0;
+  mux_note("%s: cannot write %s: %s", option, standard ? "to standard output" : path,
+           rc == -ENXIO ? "nobody reads it" : strerror(-rc));
+}
+
+int mux_result_open(struct mux_output *out, const char *option, const char *path) {
+  int rc = mux_output_open(out, path);
+  if (rc != 0)
+    blame_output(option, path, rc);
+  return rc;
+}
+
+int mux_result_commit(struct mux_output *out, const char *option, const char *path) {
+  int rc = mux_output_commit(out);
+  if (rc != 0)
+    blame_output(option, path, rc);
+  return rc;
+}
+
+int mux_stdout_flush(void) {
+  bool failed = ferror(stdout) != 0;
+  errno = 0;
+  if (fflush(stdout) == 0 && !failed)
+    return 0;
+  int error = errno != 0 ? errno : EIO;
+  mux_note("cannot write to standard output%s%s", errno != 0 ? ": " : "",
+           errno != 0 ? strerror(errno) : "");
+  clearerr(stdout);
+  return -error;
 }

@@ -19,6 +19,7 @@ enum mux_exit {
   MUX_EXIT_FAILED = 1,        /* ran, but something failed */
   MUX_EXIT_USAGE = 2,         /* usage or configuration */
   MUX_EXIT_THRESHOLD = 3,     /* a threshold was missed */
+  MUX_EXIT_UNDECIDED = 4,     /* a gate could not be decided */
   MUX_EXIT_INTERRUPTED = 130, /* partial results kept */
 };
 
@@ -31,6 +32,8 @@ _Noreturn void mux_die(int status, const char *format, ...) __attribute__((forma
 /* Copies text into out as valid UTF-8 without control characters: what is one, and what is not
  * UTF-8, as \xNN byte by byte. Cut to fit, at a whole character. Returns out. */
 char *mux_printable(char *out, size_t out_bytes, const char *text);
+/* Writes the same, whole. */
+void mux_put_printable(const char *text, FILE *to);
 
 /* Values of single options, for commands without a table (common/option_table.h). A bad one, or one
  * outside [min, max], ends the program with exit 2 and one line that names the option ("--rate").
@@ -39,8 +42,15 @@ int64_t mux_option_count(const char *option, const char *text, int64_t min, int6
 int64_t mux_option_size(const char *option, const char *text, int64_t min, int64_t max);
 int64_t mux_option_time(const char *option, const char *text, int64_t min_ns, int64_t max_ns);
 
-/* argp_parse for the subcommand argv[0]: usage "muxbench NAME", errors exit 2, no positional
- * arguments unless the parser takes them. */
+/* A result file that `option` asked for: mux_output_open and mux_output_commit, with a message that
+ * names the option and the path. They return what those return. Open it before the work begins. */
+int mux_result_open(struct mux_output *out, const char *option, const char *path);
+int mux_result_commit(struct mux_output *out, const char *option, const char *path);
+/* Flushes stdout. If anything could not be written there, says so, once. Returns 0 or -errno. */
+int mux_stdout_flush(void);
+
+/* argp_parse for the subcommand argv[0]: usage "muxbench NAME", errors exit 2 with one line, no
+ * positional arguments unless the parser takes them (cli_args.c). */
 void mux_parse_args(const struct argp *argp, int argc, char **argv, void *input);
 
 #endif

@@ -8,6 +8,7 @@ int cmd_serve(int argc, char **argv);   /* backends/cmd_serve.c */
 int cmd_load(int argc, char **argv);    /* loadgen/cmd_load.c */
 int cmd_check(int argc, char **argv);   /* check/cmd_check.c */
 int cmd_run(int argc, char **argv);     /* bench/run/cmd_run.c */
+int cmd_versus(int argc, char **argv);  /* bench/run/cmd_versus.c */
 int cmd_compare(int argc, char **argv); /* bench/results/cmd_compare.c */
 int cmd_doctor(int argc, char **argv);  /* bench/run/cmd_doctor.c */
 int cmd_floor(int argc, char **argv);   /* bench/run/cmd_floor.c */

@@ -58,8 +58,8 @@ static void output_free(struct mux_output *out) {
   *out = (struct mux_output){0};
 }
 
-/* A new file beside out->target, made like `old` (NULL: there is none). Returns its descriptor, or
- * -1 with errno. */
+/* A new file next to out->target, made like `old` (NULL: there is none). Returns its descriptor,
+ * or -1 with errno. */
 static int open_temporary(struct mux_output *out, const struct stat *old) {
   unsigned random = 0;
   if (getrandom(&random, sizeof random, 0) < 0 ||
@@ -79,6 +79,15 @@ static int open_temporary(struct mux_output *out, const struct stat *old) {
     return -1;
   }
   return fd;
+}
+
+/* Does not wait for the reader of a FIFO. Returns a descriptor, or -1 with errno. */
+static int open_in_place(const char *path) {
+  int fd = open(path, O_WRONLY | O_TRUNC | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  if (fd < 0 || fcntl(fd, F_SETFL, 0) == 0)
+    return fd;
+  close(fd);
+  return -1;
 }
 
 int mux_output_open(struct mux_output *out, const char *path) {
@@ -104,8 +113,7 @@ int mux_output_open(struct mux_output *out, const char *path) {
     bool replaced =
         !exists || (S_ISREG(old.st_mode) && lstat(out->target, &place) == 0 &&
                     is_same_file(&place, &old)); /* not if procfs leads to a file without a name */
-    fd = replaced ? open_temporary(out, exists ? &old : NULL)
-                  : open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    fd = replaced ? open_temporary(out, exists ? &old : NULL) : open_in_place(path);
   }
   out->stream = fd >= 0 ? fdopen(fd, "w") : NULL;
   if (out->stream == NULL) {

@@ -44,10 +44,10 @@ struct mux_uring {
   bool sqpoll;
   struct io_uring_buf_ring *provided;
   size_t provided_bytes;         /* of the mapping */
-  struct mux_uring_chunk **lent; /* the chunk behind each buffer id; NULL: the id is vacant */
+  struct mux_uring_chunk **lent; /* the chunk of each buffer id; NULL: the id is vacant */
   uint32_t capacity;             /* buffer ids there are */
   uint32_t live;                 /* ids 0 … live-1 are in use */
-  uint32_t vacant;               /* ... of these, without a chunk, for want of memory */
+  uint32_t vacant;               /* ... of these, without a chunk, for lack of memory */
   uint32_t chunk_bytes;
   struct mux_uring_chunk *free;
   struct mux_uring_slab *slabs;
@@ -72,7 +72,7 @@ bool mux_uring_knows(int operation);
 struct io_uring_sqe *mux_uring_sqe(struct mux_uring *uring);
 
 /* Submits, and waits for a completion, or up to timeout_ns (-1: for ever). Returns 0 or -errno;
- * a timeout and a signal are 0. After an error the ring is of no more use. */
+ * a timeout and a signal are 0. After an error the ring is unusable. */
 int mux_uring_wait(struct mux_uring *uring, int64_t timeout_ns);
 
 /* The chunk of a completion with IORING_CQE_F_BUFFER. Another takes its place. */

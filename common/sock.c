@@ -61,6 +61,10 @@ int mux_sock_apply(int fd, const struct mux_addr *addr, const struct mux_sock_op
   return rc;
 }
 
+static const char *unix_path_of(const struct mux_addr *addr) {
+  return ((const struct sockaddr_un *)&addr->socket.storage)->sun_path;
+}
+
 /* True if something answers on this Unix path. */
 static bool unix_path_in_use(const struct mux_addr *addr) {
   int fd = open_socket(addr);
@@ -76,7 +80,7 @@ static int bind_to(int fd, const struct mux_addr *addr) {
     return 0;
   if (errno != EADDRINUSE || addr->kind != MUX_ADDR_UNIX)
     return -errno;
-  const char *path = ((const struct sockaddr_un *)&addr->socket.storage)->sun_path;
+  const char *path = unix_path_of(addr);
   struct stat status;
   if (lstat(path, &status) != 0 || !S_ISSOCK(status.st_mode) || unix_path_in_use(addr))
     return -EADDRINUSE;
@@ -98,6 +102,7 @@ int mux_sock_listen(struct mux_addr *addr, bool reuseport, int backlog,
     rc = mux_sock_apply(fd, addr, options); /* accepted sockets inherit most of it */
   if (rc == 0)
     rc = bind_to(fd, addr);
+  bool bound = rc == 0;
   if (rc == 0 && addr->kind == MUX_ADDR_TCP && options->defer_accept_s > 0)
     rc = set_int(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, options->defer_accept_s);
   /* The kernel cuts the backlog to net.core.somaxconn. */
@@ -105,11 +110,12 @@ int mux_sock_listen(struct mux_addr *addr, bool reuseport, int backlog,
     rc = -errno;
   if (rc == 0)
     rc = mux_sock_name(fd, addr);
-  if (rc != 0) {
-    close(fd);
-    return rc;
-  }
-  return fd;
+  if (rc == 0)
+    return fd;
+  if (bound && addr->kind == MUX_ADDR_UNIX)
+    unlink(unix_path_of(addr));
+  close(fd);
+  return rc;
 }
 
 int mux_sock_connect(const struct mux_addr *addr, const struct mux_addr *source,

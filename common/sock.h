@@ -7,8 +7,8 @@
 
 #include "common/addr.h"
 
-/* Options of one connection. A zeroed struct with congestion "cubic" is what methodology asks for:
- * this kind of machine defaults to bbr, which paces even on loopback. */
+/* Options of one connection. The defaults are a zeroed struct with congestion "cubic": some
+ * systems default to bbr, which paces even on loopback. */
 struct mux_sock_options {
   const char *congestion; /* TCP_CONGESTION, NULL leaves the system's default */
   bool nagle;             /* leave TCP_NODELAY off */

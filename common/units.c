@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <stdlib.h>
 
 struct unit {
   const char *suffix;
@@ -123,4 +124,17 @@ char *mux_show_size(char out[MUX_UNIT_TEXT], double bytes) {
 }
 char *mux_show_time(char out[MUX_UNIT_TEXT], double ns) {
   return show(out, time_units, ns, " ");
+}
+
+int mux_parse_percent(const char *text, double *ratio) {
+  char *end;
+  if (*text < '0' || *text > '9') /* no sign, no word such as "inf" */
+    return -EINVAL;
+  double value = strtod(text, &end);
+  while (*end == ' ')
+    end++;
+  if (strcmp(end, "%") != 0 || !isfinite(value))
+    return -EINVAL;
+  *ratio = value / 100;
+  return 0;
 }

@@ -14,6 +14,9 @@ int mux_parse_count(const char *text, int64_t *value);
 int mux_parse_size(const char *text, int64_t *bytes);
 int mux_parse_time(const char *text, int64_t *ns);
 
+/* "2%" or "0.5%" as a ratio, 0.02; not negative. 0 or -EINVAL. */
+int mux_parse_percent(const char *text, double *ratio);
+
 /* The shortest exact form, which the parser reads back as the same value. Return out. */
 enum { MUX_UNIT_TEXT = 32 };
 char *mux_print_count(char out[MUX_UNIT_TEXT], int64_t value);

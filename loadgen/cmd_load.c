@@ -35,23 +35,15 @@ static void abort_all(struct outputs *outputs) {
 /* If one cannot be opened, those opened before are removed. */
 static FILE *open_output(struct outputs *outputs, struct mux_output *output, const char *option,
                          const char *path) {
-  char shown[160];
-  int rc = mux_output_open(output, path);
-  if (rc != 0) {
+  if (mux_result_open(output, option, path) != 0) {
     abort_all(outputs);
-    mux_die(MUX_EXIT_USAGE, "%s: cannot write %s: %s", option,
-            mux_printable(shown, sizeof shown, path), strerror(-rc));
+    exit(MUX_EXIT_USAGE);
   }
   return output->stream;
 }
 
-static int commit(struct mux_output *output, const char *option) {
-  if (output->stream == NULL)
-    return 0;
-  int rc = mux_output_commit(output);
-  if (rc != 0)
-    mux_note("%s: %s", option, strerror(-rc));
-  return rc;
+static int commit(struct mux_output *output, const char *option, const char *path) {
+  return output->stream != NULL ? mux_result_commit(output, option, path) : 0;
 }
 
 /* One run, and its result in every form asked for. */
@@ -100,9 +92,10 @@ int cmd_load(int argc, char **argv) {
                    ? load_find_rate(config, &options.objective, text, outputs.json.stream)
                    : run_once(&options, &outputs);
   /* A stream remembers failed writes. */
-  int rc = commit(&outputs.json, "--json") + commit(&outputs.hgrm, "--hgrm") +
-           commit(&outputs.hlog, "--hlog");
-  if ((rc != 0 || fflush(stdout) != 0) && status == MUX_EXIT_OK)
+  int rc = commit(&outputs.json, "--json", options.json_path) +
+           commit(&outputs.hgrm, "--hgrm", options.hgrm_path) +
+           commit(&outputs.hlog, "--hlog", options.hlog_path);
+  if (rc != 0 && status == MUX_EXIT_OK)
     status = MUX_EXIT_FAILED;
   return status;
 }

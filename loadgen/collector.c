@@ -15,11 +15,8 @@ static double to_s(int64_t ns) {
 
 int load_collector_init(struct load_collector *c, const struct load_config *config,
                         struct load_worker *workers, int64_t now) {
-  *c = (struct load_collector){.config = config,
-                               .workers = workers,
-                               .start_ns = now,
-                               .window_start_ns = INT64_MAX,
-                               .p99_us = NAN};
+  *c = (struct load_collector){
+      .config = config, .workers = workers, .start_ns = now, .zero_ns = INT64_MAX, .p99_us = NAN};
   for (int kind = 0; kind < LOAD_KINDS; kind++) {
     c->total[kind] = mux_hdr_new_latency();
     c->merged.hdr[kind] = mux_hdr_new_latency();
@@ -67,7 +64,7 @@ static void add_point(struct load_collector *c) {
   const struct mux_hdr *response = m->hdr[LOAD_RESPONSE];
   c->p99_us = percentile_us(response, 99);
   c->points[c->points_count++] = (struct load_point){
-      .t_s = to_s(m->end_ns - c->window_start_ns),
+      .t_s = to_s(m->end_ns - c->zero_ns),
       .completed = m->completed,
       .errors = m->errors,
       .response_p50_us = percentile_us(response, 50),
@@ -90,6 +87,7 @@ static void take(struct load_collector *c, struct load_interval *from) {
   if (m->end_ns == 0 || from->start_ns < m->start_ns)
     m->start_ns = from->start_ns;
   m->end_ns = from->end_ns > m->end_ns ? from->end_ns : m->end_ns;
+  m->part = from->part;
   m->completed += from->completed;
   m->errors += from->errors;
   for (int kind = 0; kind < LOAD_KINDS; kind++) {
@@ -100,13 +98,12 @@ static void take(struct load_collector *c, struct load_interval *from) {
   from->errors = 0;
 }
 
-/* Adds the merged interval to the totals, the time series and the log. Intervals that end before
- * the window begins are connecting and warm-up. */
+/* Adds the merged interval to the totals, the time series and the log. */
 static void emit(struct load_collector *c) {
   struct load_interval *m = &c->merged;
-  bool measured = m->end_ns > c->window_start_ns;
-  /* Draining is no point of the series, unless part of the window is in the interval. */
-  bool drained = m->start_ns >= c->window_end_ns && m->completed == 0 && m->errors == 0;
+  bool measured = m->part != LOAD_BEFORE;
+  /* Draining is no point of the series, unless something happened in it. */
+  bool drained = m->part == LOAD_AFTER && m->completed == 0 && m->errors == 0;
   derive(c);
   if (measured && !drained)
     add_point(c);
@@ -124,6 +121,12 @@ static void emit(struct load_collector *c) {
   m->completed = m->errors = 0;
 }
 
+/* Will it end an interval by itself? */
+static bool is_busy(const struct load_worker *w) {
+  int stage = atomic_load(&w->told.stage);
+  return stage != LOAD_READY && stage < LOAD_PROOF;
+}
+
 /* Emits one interval if every worker with traffic has ended one. Those of a worker that was kept
  * from running end later, and wait for their turn. */
 static bool gather_one(struct load_collector *c, bool final) {
@@ -133,7 +136,7 @@ static bool gather_one(struct load_collector *c, bool final) {
     const struct load_interval *filled = atomic_load(&w->told.filled);
     if (filled != NULL)
       earliest = filled->end_ns < earliest ? filled->end_ns : earliest;
-    else if (!final && atomic_load(&w->told.stage) < LOAD_DRAINED)
+    else if (!final && is_busy(w))
       return false;
   }
   if (earliest == INT64_MAX)
@@ -162,6 +165,7 @@ void load_collector_finish(struct load_collector *c) {
   bool anything = false;
   for (int i = 0; i < c->config->threads; i++) {
     struct load_interval *last = c->workers[i].interval;
+    last->part = LOAD_AFTER;
     anything = anything || last->completed > 0 || last->errors > 0;
     for (int kind = 0; kind < LOAD_KINDS; kind++)
       anything = anything || last->hdr[kind]->total > 0;

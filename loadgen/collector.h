@@ -9,9 +9,8 @@
 struct load_collector {
   const struct load_config *config;
   struct load_worker *workers;
-  int64_t start_ns;        /* zero of the .hlog's times */
-  int64_t window_start_ns; /* zero of the time series; INT64_MAX: not known yet */
-  int64_t window_end_ns;
+  int64_t start_ns; /* zero of the .hlog's times */
+  int64_t zero_ns;  /* of the time series: when the first window opened */
   struct load_interval merged;
   struct mux_hdr *total[LOAD_KINDS];
   struct load_point *points;

@@ -100,6 +100,7 @@ void load_connection_blocked(struct load_worker *w, struct load_connection *c, i
 
 inline void load_message_echoed(struct load_worker *w, struct load_connection *c,
                                 const struct load_message *m, int64_t now) {
+  w->use.echoes++;
   if (load_in_window(w, m->intended_ns)) {
     w->count.completed++;
     record(w, LOAD_RESPONSE, now - m->intended_ns);
@@ -266,6 +267,23 @@ void load_connection_end(struct load_worker *w, struct load_connection *c, enum 
   load_proof_end(w, c);
   load_connection_close(w, c);
   load_worker_due(w, 0);
+}
+
+void load_connection_abandon(struct load_worker *w, struct load_connection *c) {
+  while (c->head != LOAD_NONE) {
+    uint32_t i = c->head;
+    c->head = w->pool.at[i].next;
+    if (w->datagrams != NULL && w->pool.at[i].actual_ns > 0)
+      load_datagram_forget(w, i);
+    load_pool_give(&w->pool, i);
+  }
+  w->outstanding -= c->outstanding;
+  c->outstanding = 0;
+  c->unsent = c->untried = LOAD_NONE;
+  c->sent = c->received = c->queued;
+  c->over = !w->crr;
+  load_live_remove(w, c);
+  load_connection_close(w, c);
 }
 
 void load_connection_lost(struct load_worker *w, struct load_connection *c, int error) {

@@ -1,10 +1,11 @@
-/* coordinator.c: the phases of a run: connect → (hold) → warm up → measure → drain → (linger) →
- * prove → done.
+/* coordinator.c: the phases of a run: connect → hold → (warm up → measure → drain → hold)… → prove
+ * → done.
  *
- * When every worker is ready, the coordinator stamps the start, and all workers compute the same
- * edges from that stamp: warm-up, measuring and draining begin without its telling them. It
- * generates no load: it announces the phases on --events-fd, reads CPU clocks at the edges of the
- * window, collects interval histograms and shows progress. */
+ * When every worker is ready, the coordinator stamps the start of a slice (slice.h), and all
+ * workers compute the same edges from that stamp: warm-up, measuring and draining begin without its
+ * telling them. It generates no load: it takes orders for slices and answers them, announces the
+ * phases on
+ * --events-fd, collects interval histograms and shows progress. */
 #include <errno.h>
 #include <math.h>
 #include <poll.h>
@@ -21,14 +22,11 @@
 #include "common/units.h"
 #include "loadgen/collector.h"
 #include "loadgen/merge.h"
-#include "loadgen/target.h"
+#include "process/control.h"
 
 enum { START_DELAY_NS = 1000000, PROGRESS_NS = 500000000 };
-/* How long a runner may keep the connections open after the window, to read the accounts of servers
- * that have a process per connection. */
-#define LINGER_NS (10 * MUX_S)
 
-enum phase { CONNECT, HOLD, WARM, MEASURE, DRAIN, LINGER, PROVE, DONE };
+enum phase { CONNECT, HOLD, WARM, MEASURE, DRAIN, PROVE, DONE };
 
 struct coordinator {
   const struct load_config *config;
@@ -37,31 +35,32 @@ struct coordinator {
   int made, started; /* workers with memory, workers with a thread */
   int events_fd;     /* -1: none, or its reader has gone */
   struct load_collector collector;
-  struct load_target server;
   enum phase phase;
   int signal_fd;
   sigset_t old_mask;
-  int64_t measure_ns, drain_ns; /* planned edges */
-  int64_t linger_end_ns;
-  int64_t server_cpu_ns, wall_ns; /* between the readings at the edges */
+  struct mux_lines orders;
+  uint32_t slices;              /* that were ordered */
+  int64_t measure_ns, drain_ns; /* planned edges of the present one */
+  int64_t windows_ns;           /* of all that were recorded, as planned, or less if cut short */
   int64_t progress_ns;
   uint64_t progress_completed;
   bool interrupted;
 };
 
 /* If the reader has gone, the run continues: SIGPIPE is blocked, and consumed here. */
-static void announce(struct coordinator *k, const char *edge) {
-  char line[64];
-  if (k->events_fd < 0)
-    return;
-  int n = snprintf(line, sizeof line, "%s %lld\n", edge, (long long)mux_now_ns());
-  if (write(k->events_fd, line, (size_t)n) == n)
-    return;
+static void said(struct coordinator *k, int rc) {
   sigset_t broken;
+  if (rc == 0)
+    return;
   sigemptyset(&broken);
   sigaddset(&broken, SIGPIPE);
   sigtimedwait(&broken, NULL, &(struct timespec){0});
   k->events_fd = -1;
+}
+
+static void announce(struct coordinator *k, const char *edge) {
+  if (k->events_fd >= 0)
+    said(k, mux_control_say(k->events_fd, "%s %lld", edge, (long long)mux_now_ns()));
 }
 
 static void wake_all(struct coordinator *k) {
@@ -86,7 +85,7 @@ static void give_up(struct coordinator *k) {
   allow(k, LOAD_DONE);
 }
 
-/* The runner lets go: the last phase. */
+/* The runner has closed --control: the last phase. */
 static void prove(struct coordinator *k) {
   k->phase = PROVE;
   allow(k, LOAD_PROOF);
@@ -109,23 +108,66 @@ static bool any_failed(const struct coordinator *k) {
   return false;
 }
 
-static void start_traffic(struct coordinator *k) {
-  int64_t start = mux_now_ns() + START_DELAY_NS;
-  k->measure_ns = start + k->config->warmup_ns;
-  k->drain_ns = k->measure_ns + k->config->duration_ns;
-  k->collector.window_start_ns = k->measure_ns;
-  k->collector.window_end_ns = k->drain_ns;
-  atomic_store(&k->shared.start_ns, start);
+static void start_slice(struct coordinator *k, const struct mux_order *order) {
+  struct load_slice *slice = &k->shared.slice;
+  slice->order = *order;
+  slice->start_ns = mux_now_ns() + START_DELAY_NS;
+  k->measure_ns = slice->start_ns + order->warmup_ns;
+  k->drain_ns = k->measure_ns + order->duration_ns;
+  if (k->slices == 0) {
+    k->collector.zero_ns = k->measure_ns;
+    load_target_look_again(&k->shared.target);
+  }
+  atomic_store(&k->shared.slice_number, ++k->slices);
   wake_all(k);
   announce(k, "warm");
   k->phase = WARM;
 }
 
-/* Reads the clocks at an edge of the window: with sign -1 at its start and 1 at its end the sums
- * are what has passed in between. */
-static void read_clocks(struct coordinator *k, int sign) {
-  k->server_cpu_ns += sign * load_target_cpu_ns(&k->server);
-  k->wall_ns += sign * mux_now_ns();
+/* A run without --control is one slice. */
+static void start_configured(struct coordinator *k) {
+  const struct load_config *config = k->config;
+  start_slice(k, &(struct mux_order){.warmup_ns = config->warmup_ns,
+                                     .duration_ns = config->duration_ns,
+                                     .spin_ns = config->spin_ns,
+                                     .record = true});
+}
+
+/* Has every worker ended the present slice, or itself? */
+static bool slice_done(const struct coordinator *k) {
+  for (int i = 0; i < k->started; i++)
+    if (atomic_load(&k->workers[i].told.slices) != k->slices &&
+        atomic_load(&k->workers[i].told.stage) < LOAD_PROOF)
+      return false;
+  return true;
+}
+
+static void answer(struct coordinator *k) {
+  const struct load_usage *first = &k->workers[0].use.last;
+  struct mux_answer a = {.duration_ns = first->wall_ns,
+                         .server_ns = load_target_known(&k->shared.target) ? first->server_ns : -1,
+                         .client_ns = first->process_ns};
+  for (int i = 0; i < k->config->threads; i++) {
+    const struct load_worker *w = &k->workers[i];
+    a.completed += (int64_t)w->use.last.echoes;
+    a.all += (int64_t)(w->use.echoes - w->use.echoes_before);
+    a.spin_ns += w->use.last.spin_ns;
+    a.errors += (int64_t)load_worker_errors(w);
+    a.unanswered += (int64_t)(w->count.in_flight + w->count.unsent);
+  }
+  if (k->events_fd >= 0)
+    said(k, mux_answer_send(k->events_fd, &a));
+}
+
+static void end_slice(struct coordinator *k) {
+  if (k->shared.slice.order.record)
+    k->windows_ns += k->drain_ns - k->measure_ns;
+  load_collector_gather(&k->collector);
+  k->phase = HOLD;
+  if (k->config->control_fd >= 0 && !k->interrupted)
+    answer(k);
+  else
+    prove(k);
 }
 
 /* Enters the phases that can be entered now. Returns when to call again at the latest. */
@@ -137,37 +179,28 @@ static int64_t advance(struct coordinator *k) {
     k->phase = HOLD;
     if (!any_connected(k))
       give_up(k);
-    else if (k->config->hold_fd < 0)
-      start_traffic(k);
+    else if (k->config->control_fd < 0)
+      start_configured(k);
   }
   int64_t now = mux_now_ns();
-  bool drained = all_at(k, LOAD_DRAINED);
-  if (k->phase == WARM && (now >= k->measure_ns || drained)) {
+  bool done = k->phase >= WARM && slice_done(k);
+  if (k->phase == WARM && (now >= k->measure_ns || done)) {
     announce(k, "measure");
     k->phase = MEASURE;
-    read_clocks(k, -1);
   }
-  if (k->phase == MEASURE && (now >= k->drain_ns || drained)) {
+  if (k->phase == MEASURE && (now >= k->drain_ns || done)) {
     if (now < k->drain_ns) /* every connection is lost, and the window ended with the last */
       k->drain_ns = now;
-    read_clocks(k, 1);
     announce(k, "drain");
     k->phase = DRAIN;
   }
-  if (k->phase == DRAIN && drained) {
-    k->phase = LINGER;
-    k->linger_end_ns = now + LINGER_NS;
-  }
-  if (k->phase == LINGER && (k->config->hold_fd < 0 || now >= k->linger_end_ns))
-    prove(k);
+  if (k->phase == DRAIN && done)
+    end_slice(k);
   if (k->phase == PROVE && all_at(k, LOAD_PROVED))
     allow(k, LOAD_DONE);
   if (all_at(k, LOAD_DONE))
     k->phase = DONE;
-  return k->phase == WARM      ? k->measure_ns
-         : k->phase == MEASURE ? k->drain_ns
-         : k->phase == LINGER  ? k->linger_end_ns
-                               : INT64_MAX;
+  return k->phase == WARM ? k->measure_ns : k->phase == MEASURE ? k->drain_ns : INT64_MAX;
 }
 
 /* SIGINT or SIGTERM ends the window; a second one ends the run. */
@@ -175,7 +208,7 @@ static void interrupt(struct coordinator *k) {
   struct signalfd_siginfo info;
   if (read(k->signal_fd, &info, sizeof info) != sizeof info)
     return;
-  if (k->interrupted || k->phase < WARM || k->phase >= LINGER)
+  if (k->interrupted || k->phase < WARM || k->phase >= PROVE)
     give_up(k);
   k->interrupted = true;
   int64_t now = mux_now_ns();
@@ -192,8 +225,8 @@ static void show_progress(struct coordinator *k, int64_t now) {
     completed += atomic_load_explicit(&k->workers[i].told.completed, memory_order_relaxed);
     established += atomic_load_explicit(&k->workers[i].told.established, memory_order_relaxed);
   }
-  static const char *const names[] = {"connecting", "holding", "warming up", "measuring",
-                                      "draining",   "holding", "checking",   "done"};
+  static const char *const names[] = {"connecting", "holding",  "warming up", "measuring",
+                                      "draining",   "checking", "done"};
   char rate[MUX_UNIT_TEXT];
   char p99[MUX_UNIT_TEXT] = "-";
   double seconds = (double)(now - k->progress_ns + PROGRESS_NS) / (double)MUX_S;
@@ -208,24 +241,33 @@ static void show_progress(struct coordinator *k, int64_t now) {
   k->progress_ns = now + PROGRESS_NS;
 }
 
-/* The runner has sent its byte, or closed its end. */
-static void released(struct coordinator *k) {
-  char go;
-  if (k->phase == LINGER)
-    prove(k);
-  else if (k->phase == HOLD && read(k->config->hold_fd, &go, 1) == 1)
-    start_traffic(k);
-  else
+/* An order for a slice, no longer than there is room for; or the end. */
+static void take_order(struct coordinator *k) {
+  const struct load_config *config = k->config;
+  char line[1024];
+  struct mux_order order;
+  int rc = mux_lines_next(&k->orders, config->control_fd, line, sizeof line);
+  if (rc == 0)
+    return;
+  if (rc == 1 && (mux_order_parse(line, &order) != 0 || order.warmup_ns > config->warmup_ns ||
+                  order.duration_ns > config->duration_ns))
+    rc = -EPROTO;
+  if (rc == 1)
+    start_slice(k, &order);
+  else if (k->slices == 0)
     give_up(k);
+  else
+    prove(k);
+  if (rc < 0 && rc != -EPIPE)
+    k->collector.error = rc;
 }
 
 /* Sleeps until something happens or `until`. */
 static void wait_for(struct coordinator *k, int64_t until) {
-  bool held =
-      (k->phase == HOLD || k->phase == LINGER) && atomic_load(&k->shared.allowed) != LOAD_DONE;
+  bool held = k->phase == HOLD && atomic_load(&k->shared.allowed) != LOAD_DONE;
   struct pollfd fds[] = {{.fd = k->shared.poke_fd, .events = POLLIN},
                          {.fd = k->signal_fd, .events = POLLIN},
-                         {.fd = held ? k->config->hold_fd : -1, .events = POLLIN}};
+                         {.fd = held ? k->config->control_fd : -1, .events = POLLIN}};
   if (k->config->label != NULL && k->progress_ns < until)
     until = k->progress_ns;
   int64_t left = until - mux_now_ns();
@@ -237,7 +279,7 @@ static void wait_for(struct coordinator *k, int64_t until) {
     if (fds[1].revents != 0)
       interrupt(k);
     if (fds[2].revents != 0)
-      released(k);
+      take_order(k);
   }
   load_collector_gather(&k->collector);
   int64_t now = mux_now_ns();
@@ -266,7 +308,7 @@ static int set_up(struct coordinator *k) {
   atomic_store(&k->shared.stop_ns, INT64_MAX);
   if (CPU_COUNT(&config->cpus) > 0)
     mux_cpus_pin(&config->cpus);
-  load_target_find(&k->server, &config->target);
+  load_target_find(&k->shared.target, &config->target, config->server_root);
   int rc = load_collector_init(&k->collector, config, k->workers, mux_now_ns());
   for (; rc == 0 && k->made < config->threads; k->made++)
     rc = load_worker_init(&k->workers[k->made], &k->shared, k->made);
@@ -281,6 +323,7 @@ static void tear_down(struct coordinator *k) {
   for (int i = 0; i < k->made; i++)
     load_worker_destroy(&k->workers[i]);
   free(k->workers);
+  load_target_free(&k->shared.target);
   load_collector_free(&k->collector);
   if (k->shared.poke_fd >= 0)
     close(k->shared.poke_fd);
@@ -314,14 +357,10 @@ int load_run(const struct load_config *config, struct load_result *result) {
   if (rc == 0) {
     announce(&k, "done");
     load_collector_finish(&k.collector);
-    struct load_edges edges = {
-        .window_s =
-            k.drain_ns == INT64_MAX ? 0 : (double)(k.drain_ns - k.measure_ns) / (double)MUX_S,
-        .server_cpu_s = k.server.count > 0 ? (double)k.server_cpu_ns / (double)MUX_S : NAN,
-        .wall_s = (double)k.wall_ns / (double)MUX_S,
-    };
+    struct load_edges edges = {.window_s = (double)k.windows_ns / (double)MUX_S,
+                               .server_known = load_target_known(&k.shared.target)};
     result->interrupted = k.interrupted;
-    result->server_cpus = k.server.cpus;
+    result->server_cpus = k.shared.target.cpus;
     rc = load_merge(result, config, k.workers, &k.collector, &edges);
   }
   if (rc == 0)

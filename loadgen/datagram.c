@@ -252,7 +252,7 @@ void load_datagram_received(struct load_worker *w, struct load_connection *c, co
                             size_t n, int64_t now) {
   struct load_datagrams *d = w->datagrams;
   uint64_t offset = 0;
-  if (w->stage >= LOAD_DRAINED) /* counting is over */
+  if (w->stage != LOAD_TRAFFIC && w->stage != LOAD_DRAIN) /* nothing is counted */
     return;
   bool named = read_offset(w, c, data, n, &offset);
   uint32_t i = named ? find(d, index_of(w, c), offset) : LOAD_NONE;

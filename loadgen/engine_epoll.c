@@ -261,7 +261,7 @@ static int epoll_engine_wait(struct load_worker *w) {
   struct epoll_engine *e = w->engine_state;
   int64_t now = mux_now_ns();
   int64_t left = w->timer_ns - now;
-  bool spin = left <= w->config->spin_ns;
+  bool spin = left <= w->slice.order.spin_ns;
   struct timespec timeout = mux_ns_timespec(spin ? 0 : left);
   int n = epoll_pwait2(e->fd, e->events, BATCH, w->timer_ns == INT64_MAX ? NULL : &timeout, NULL);
   if (n < 0 && errno != EINTR)
@@ -271,8 +271,8 @@ static int epoll_engine_wait(struct load_worker *w) {
   w->count.events += n > 0 ? (uint64_t)n : 0;
   int64_t before = now;
   now = mux_now_ns();
-  if (n <= 0 && spin && left > 0 && !w->window.closed)
-    w->clocks.spin_ns += now - before;
+  if (n <= 0 && spin && left > 0)
+    w->use.spin_ns += now - before;
   for (int i = 0; i < n; i++) {
     if (e->events[i].data.u64 == WAKE_TOKEN) {
       uint64_t count;

@@ -320,7 +320,7 @@ static int uring_engine_wait(struct load_worker *w) {
   struct uring_engine *e = w->engine_state;
   int64_t before = mux_now_ns();
   int64_t left = w->timer_ns - before;
-  bool spin = left <= w->config->spin_ns;
+  bool spin = left <= w->slice.order.spin_ns;
   int rc = mux_uring_wait(&e->uring, w->timer_ns == INT64_MAX ? -1 : spin ? 0 : left);
   if (rc != 0)
     return rc;
@@ -340,8 +340,8 @@ static int uring_engine_wait(struct load_worker *w) {
   w->count.waits++;
   w->count.calls++;
   w->count.events += handled;
-  if (handled == 0 && spin && left > 0 && !w->window.closed)
-    w->clocks.spin_ns += now - before;
+  if (handled == 0 && spin && left > 0)
+    w->use.spin_ns += now - before;
   if (load_worker_is_due(w, now))
     load_worker_tick(w, now);
   return 0;

@@ -92,9 +92,9 @@ static void explain_connections(const struct load_config *config, const struct l
   int wanted = connections_wanted(config, r);
   mux_addr_print(target, &config->target);
   if (established >= wanted) {
-    mux_note("load: %s held %d of %d connections, the rest echoed nothing: it may serve fewer at "
+    mux_note("load: %s held %d of %d connection%s, the rest echoed nothing: it may serve fewer at "
              "a time, or have left them in its accept queue; lower --connections",
-             target, r->held + r->idle_held, wanted);
+             target, r->held + r->idle_held, wanted, wanted == 1 ? "" : "s");
     return;
   }
   const char *reason = r->connect_errno != 0 ? strerror(r->connect_errno) : "the run ended before";

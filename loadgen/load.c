@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 const char *const load_mode_names[] = {"echo", "crr", "stream", NULL};
-const char *const load_arrival_names[] = {"constant", "poisson", NULL};
+const char *const load_arrival_names[] = {"constant", "poisson", "bursty", NULL};
 const char *const load_error_names[LOAD_ERRORS] = {"connect", "reset", "timeout", "mismatch",
                                                    "closed"};
 const char *const load_kind_names[LOAD_KINDS] = {"response",     "service", "slip",

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "common/addr.h"
 #include "common/cpus.h"
@@ -23,7 +24,7 @@
 /* In the order of the enums, NULL-terminated. */
 enum load_mode { LOAD_ECHO, LOAD_CRR, LOAD_STREAM };
 extern const char *const load_mode_names[];
-enum load_arrival { LOAD_CONSTANT, LOAD_POISSON };
+enum load_arrival { LOAD_CONSTANT, LOAD_POISSON, LOAD_BURSTY };
 extern const char *const load_arrival_names[];
 
 /* Why a connection ended or could not be made. Each message lost with a connection counts as one
@@ -74,8 +75,8 @@ struct load_config {
   bool linger0; /* close with RST, no TIME_WAIT */
   const struct load_engine *engine;
   int events_fd;     /* gets a line at each phase edge; -1: none */
-  int hold_fd;       /* traffic starts when it has a byte, connections stay open until its EOF;
-                        -1: none */
+  int control_fd;    /* slices are ordered on it (process/control.h); -1: one, as configured */
+  pid_t server_root; /* the server descends from this process; 0: whoever listens */
   FILE *hlog;        /* interval histograms; NULL: none */
   const char *label; /* shows progress under this name; NULL: no progress */
 };

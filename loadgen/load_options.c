@@ -15,7 +15,7 @@
 
 enum { DEPTH_MAX = 1024, PAYLOAD_BYTES = 64, STREAM_PAYLOAD_BYTES = 64 << 10 };
 enum { STREAM_BYTES = 4 << 20 /* in flight */, FD_MAX = 1 << 20 };
-#define MESSAGES_MAX 4e9 /* of a thread in one run: more is a slip of the pen */
+#define MESSAGES_MAX 4e9 /* of a thread in one run: more is taken for a typing error */
 #define HOUR         (3600 * MUX_S)
 
 enum { SELFTEST_FULL = 1, SELFTEST_QUICK };
@@ -69,8 +69,10 @@ const struct mux_option_row load_option_table[] = {
      .argument = "MSGS_PER_S", .min = 1, .max = 100000000, .unit = "messages per second",
      .none = "closed", .fallback = "closed",
      .help = "Open loop at this rate, over all connections; 'closed': a closed loop"},
-    {"arrival", WORD, CONFIG(arrival), MAY_VARY, .group = 2, .choices = load_arrival_names,
-     .fallback = "constant", .help = "Open loop: how the intended send times are spaced"},
+    {"arrival", WORD, CONFIG(arrival), MAY_VARY, .argument = "KIND", .group = 2,
+     .choices = load_arrival_names, .fallback = "constant",
+     .help = "Open loop: intended send times are constant, poisson or bursty (10 together on "
+             "average)"},
 
     {"duration", .letter = 'd', TIME, CONFIG(duration_ns), MAY_VARY, .group = 3, .min = MUX_MS,
      .max = 24 * HOUR, .absent = "10s; --find-rate: 2s for each try",
@@ -130,9 +132,12 @@ const struct mux_option_row load_option_table[] = {
     {"events-fd", COUNT, CONFIG(events_fd), .group = 9, .argument = "FD", .min = 0, .max = FD_MAX,
      .absent = "none", .flags = MUX_OPTION_HIDDEN,
      .help = "Write a line to this descriptor at each edge of a phase"},
-    {"hold", COUNT, CONFIG(hold_fd), .group = 9, .argument = "FD", .min = 0, .max = FD_MAX,
+    {"control", COUNT, CONFIG(control_fd), .group = 9, .argument = "FD", .min = 0, .max = FD_MAX,
      .absent = "none", .flags = MUX_OPTION_HIDDEN,
-     .help = "Start traffic when this descriptor is readable"},
+     .help = "Take orders for slices from this descriptor"},
+    {"server-root", COUNT, CONFIG(server_root), .group = 9, .argument = "PID", .min = 1,
+     .max = 1 << 22, .absent = "whoever listens", .flags = MUX_OPTION_HIDDEN,
+     .help = "The server is what descends from this process"},
     {0},
 };
 
@@ -234,7 +239,7 @@ static int read_objective(void *field, const char *text, char *why, size_t why_b
 /* ---- The options together -------------------------------------------------------------------- */
 
 void load_options_default(struct load_options *options) {
-  *options = (struct load_options){.config = {.events_fd = -1, .hold_fd = -1}};
+  *options = (struct load_options){.config = {.events_fd = -1, .control_fd = -1}};
   mux_option_table_defaults(load_option_table, options);
 }
 

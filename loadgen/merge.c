@@ -24,9 +24,9 @@ static void add_counters(struct load_counters *to, const struct load_worker *w) 
   to->datagrams.late += from->datagrams.late;
   to->datagrams.waited_ns += from->datagrams.waited_ns;
   to->syn_retransmits += from->syn_retransmits;
-  to->waits += w->clocks.at_close.waits;
-  to->events += w->clocks.at_close.events;
-  to->calls += w->clocks.at_close.calls;
+  to->waits += w->use.waits;
+  to->events += w->use.events;
+  to->calls += w->use.calls;
 }
 
 static void count_held(struct load_result *result, const struct load_worker *w) {
@@ -74,25 +74,18 @@ int load_merge(struct load_result *r, const struct load_config *config,
     count_held(r, w);
     if (r->connect_errno == 0)
       r->connect_errno = w->connecting.error;
-    if (!w->window.closed)
-      continue;
-    const struct load_clocks *clocks = &w->clocks;
-    int64_t wall_ns = clocks->wall_end_ns - clocks->wall_start_ns;
-    r->spin_s += (double)clocks->spin_ns / (double)MUX_S;
-    if (wall_ns > 0)
-      r->thread_share[i] =
-          (double)(clocks->cpu_end_ns - clocks->cpu_start_ns - clocks->spin_ns) / (double)wall_ns;
+    const struct load_usage *used = &w->use.sum;
+    r->spin_s += (double)used->spin_ns / (double)MUX_S;
+    if (used->wall_ns > 0)
+      r->thread_share[i] = (double)(used->thread_ns - used->spin_ns) / (double)used->wall_ns;
   }
   judge_fairness(r, workers, config->threads);
   r->duration_s = edges->window_s > 0 ? edges->window_s : 0;
-  /* Readings are a little off the edges; what they measure is the rate of use. The first worker
-   * reads the clock of the process: its edges are sharp even when it leaves the coordinator no CPU.
-   */
-  const struct load_clocks *first = &workers[0].clocks;
-  int64_t wall_ns = first->wall_end_ns - first->wall_start_ns;
-  if (workers[0].window.closed && wall_ns > 0)
-    r->client_cpu_s = (double)first->process_cpu_ns / (double)wall_ns * r->duration_s;
-  r->server_cpu_s = edges->wall_s > 0 ? edges->server_cpu_s / edges->wall_s * r->duration_s : NAN;
+  /* Readings are a little off the edges; what they measure is the rate of use. */
+  const struct load_usage *first = &workers[0].use.sum;
+  double scale = first->wall_ns > 0 ? r->duration_s / (double)first->wall_ns : 0;
+  r->client_cpu_s = (double)first->process_ns * scale;
+  r->server_cpu_s = edges->server_known && scale > 0 ? (double)first->server_ns * scale : NAN;
   for (int kind = 0; kind < LOAD_KINDS; kind++) {
     r->hdr[kind] = collector->total[kind];
     collector->total[kind] = NULL;

@@ -4,10 +4,9 @@
 
 #include "loadgen/collector.h"
 
-struct load_edges { /* the coordinator's readings at the edges of the window */
-  double window_s;  /* planned length, or less if cut short */
-  /* CPU time of the server (NaN: unknown) and time between the readings. */
-  double server_cpu_s, wall_s;
+struct load_edges { /* what the coordinator knows */
+  double window_s;  /* of all windows, as planned, or less if cut short */
+  bool server_known;
 };
 
 /* Moves histograms and points out of the collector. Returns 0 or -ENOMEM. */

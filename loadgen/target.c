@@ -2,12 +2,17 @@
 #include "loadgen/target.h"
 
 #include <dirent.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <linux/unix_diag.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -101,8 +106,44 @@ static void find_place(struct inodes *inodes, const char *path, const struct pla
     fclose(file);
 }
 
+/* Of servers that were bound to one path, each after the path of the one before was removed, only
+ * the last can be reached: the inode of the path is its socket's (sock_diag(7)). True also where
+ * the kernel does not tell. */
+static bool is_bound_there(unsigned long inode, const struct stat *place) {
+  struct {
+    struct nlmsghdr header;
+    struct unix_diag_req body;
+  } question = {
+      .header = {.nlmsg_len = sizeof question,
+                 .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+                 .nlmsg_flags = NLM_F_REQUEST},
+      .body = {.sdiag_family = AF_UNIX,
+               .udiag_states = ~0U,
+               .udiag_ino = (uint32_t)inode,
+               .udiag_show = UDIAG_SHOW_VFS,
+               .udiag_cookie = {~0U, ~0U}},
+  };
+  struct {
+    struct nlmsghdr header;
+    struct unix_diag_msg body;
+    struct nlattr attribute; /* what was asked for comes first */
+    struct unix_diag_vfs vfs;
+  } answer = {0};
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+  bool told = fd >= 0 && send(fd, &question, sizeof question, 0) > 0 &&
+              recv(fd, &answer, sizeof answer, MSG_DONTWAIT) == sizeof answer &&
+              answer.header.nlmsg_type == SOCK_DIAG_BY_FAMILY &&
+              answer.attribute.nla_type == UNIX_DIAG_VFS;
+  if (fd >= 0)
+    close(fd);
+  return !told || answer.vfs.udiag_vfs_ino == (uint32_t)place->st_ino;
+}
+
 /* A line ends with the path as it was bound. */
 static void find_unix(struct inodes *inodes, const char *wanted) {
+  struct stat place;
+  if (stat(wanted, &place) != 0)
+    return;
   FILE *file = fopen("/proc/net/unix", "re");
   char line[512];
   while (file != NULL && fgets(line, sizeof line, file) != NULL) {
@@ -111,7 +152,8 @@ static void find_unix(struct inodes *inodes, const char *wanted) {
     int path = 0;
     line[strcspn(line, "\n")] = 0;
     if (sscanf(line, "%*s %*s %*s %x %*s %*s %lu %n", &flags, &inode, &path) == 2 && path > 0 &&
-        (flags & UNIX_LISTENING) != 0 && strcmp(line + path, wanted) == 0)
+        (flags & UNIX_LISTENING) != 0 && strcmp(line + path, wanted) == 0 &&
+        is_bound_there(inode, &place))
       add_inode(inodes, 1, inode);
   }
   if (file != NULL)
@@ -145,8 +187,13 @@ static bool holds_one(const char *pid, const struct inodes *inodes) {
   return found;
 }
 
-void load_target_find(struct load_target *server, const struct mux_addr *target) {
-  *server = (struct load_target){0};
+void load_target_find(struct load_target *server, const struct mux_addr *target, pid_t root) {
+  *server = (struct load_target){.tree.root = root};
+  if (root > 0) {
+    mux_tree_find(&server->tree);
+    server->cpus = 1;
+    return;
+  }
   struct inodes inodes = {0};
   if (target->kind == MUX_ADDR_UNIX) {
     find_unix(&inodes, ((const struct sockaddr_un *)&target->socket.storage)->sun_path);
@@ -178,11 +225,27 @@ void load_target_find(struct load_target *server, const struct mux_addr *target)
   server->cpus = threads < most ? threads : most;
 }
 
-int64_t load_target_cpu_ns(const struct load_target *server) {
+void load_target_look_again(struct load_target *server) {
+  if (server->tree.root > 0)
+    mux_tree_find(&server->tree);
+}
+
+bool load_target_known(const struct load_target *server) {
+  return server->tree.root > 0 || server->count > 0;
+}
+
+void load_target_free(struct load_target *server) {
+  mux_tree_free(&server->tree);
+}
+
+int64_t load_target_cpu_ns(struct load_target *server) {
+  struct mux_tree_cpu cpu;
   int64_t sum = 0;
+  if (server->tree.root > 0)
+    return mux_tree_cpu(&server->tree, &cpu) == 0 ? cpu.total_ns : 0;
   for (int i = 0; i < server->count; i++) {
-    int64_t cpu = mux_process_cpu_ns(server->pids[i]);
-    sum += cpu > 0 ? cpu : 0;
+    int64_t one = mux_process_cpu_ns(server->pids[i]);
+    sum += one > 0 ? one : 0;
   }
   return sum;
 }

@@ -1,5 +1,5 @@
-/* timers.c: what a worker does because it is time: slots of the schedule, think times, timeouts,
- * ends of intervals, edges of the window; and its stages. See worker.h. */
+/* timers.c: what a worker does by the clock: slots of the schedule, think times, timeouts, ends
+ * of intervals, edges of the window; and its stages. See worker.h. */
 #include <errno.h>
 #include <stdatomic.h>
 #include <unistd.h>
@@ -46,43 +46,21 @@ uint64_t load_worker_errors(const struct load_worker *w) {
 }
 
 /* Ends the interval at `edge` and hands it to the coordinator. If that has not returned the other
- * one yet, the interval continues. */
-static void swap_interval(struct load_worker *w, int64_t edge) {
+ * one yet, the interval continues. Returns whether it has ended. */
+static bool swap_interval(struct load_worker *w, int64_t edge, enum load_part part) {
   struct load_interval *spare = atomic_exchange(&w->told.spare, NULL);
   if (spare == NULL)
-    return;
+    return false;
   uint64_t errors = load_worker_errors(w);
   w->interval->errors = errors - w->timers.errors_told;
   w->timers.errors_told = errors;
   w->interval->end_ns = edge;
+  w->interval->part = part;
   spare->start_ns = edge;
   atomic_store(&w->told.filled, w->interval);
   w->interval = spare;
   poke(w->shared->poke_fd);
-}
-
-static void begin_traffic(struct load_worker *w, int64_t start, int64_t now) {
-  const struct load_config *config = w->config;
-  w->window.start_ns = start + config->warmup_ns;
-  w->window.length_ns = (uint64_t)config->duration_ns;
-  w->window.end_ns = w->window.start_ns + config->duration_ns;
-  w->timers.drain_end_ns = INT64_MAX;
-  w->timers.interval_end_ns = w->window.start_ns;
-  load_worker_enter(w, LOAD_TRAFFIC);
-  if (w->open_loop) {
-    load_schedule_init(&w->timers.schedule, config->arrival, config->rate_per_s, start, w->index,
-                       w->threads, config->seed);
-    return;
-  }
-  /* Backwards, as in crr every request takes its connection off the list. */
-  for (uint32_t n = w->live.count; n > 0; n--) {
-    struct load_connection *c = &w->connections[w->live.at[n - 1]];
-    for (int i = 0; i < (w->crr ? 1 : config->depth); i++)
-      load_connection_next(w, c, now);
-    now = mux_now_ns();
-    if (c->state == LOAD_OPEN)
-      w->engine->flush(w, c, now);
-  }
+  return true;
 }
 
 /* Queues the slots that are due, then sends: late ones of a connection go out together. Returns
@@ -177,26 +155,6 @@ static int64_t sweep(struct load_worker *w, int64_t now) {
   return t->sweep_ns;
 }
 
-/* At the edges of the window counting for it begins and ends. */
-static void open_window(struct load_worker *w, int64_t now) {
-  w->window.open = true;
-  w->count.waits = w->count.events = w->count.calls = 0;
-  w->clocks.spin_ns = 0;
-  for (uint32_t i = 0; i < w->active; i++)
-    w->connections[i].asked = w->connections[i].head != LOAD_NONE;
-  w->clocks.wall_start_ns = now;
-  w->clocks.cpu_start_ns = mux_thread_cpu_ns();
-  w->clocks.process_cpu_ns = -mux_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-}
-
-static void close_window(struct load_worker *w, int64_t now) {
-  w->window.closed = true;
-  w->clocks.at_close = w->count;
-  w->clocks.wall_end_ns = now;
-  w->clocks.cpu_end_ns = mux_thread_cpu_ns();
-  w->clocks.process_cpu_ns += mux_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-}
-
 /* An interrupted window ends now, not when it was interrupted: messages have been counted since. */
 static void look_for_stop(struct load_worker *w) {
   int64_t stop = atomic_load(&w->shared->stop_ns);
@@ -206,7 +164,8 @@ static void look_for_stop(struct load_worker *w) {
   stop = stop > noticed ? stop : noticed;
   if (stop < w->window.end_ns) {
     w->window.end_ns = stop;
-    w->window.length_ns = stop > w->window.start_ns ? (uint64_t)(stop - w->window.start_ns) : 0;
+    if (w->slice.order.record)
+      w->window.length_ns = stop > w->window.start_ns ? (uint64_t)(stop - w->window.start_ns) : 0;
   }
 }
 
@@ -216,7 +175,7 @@ static int64_t edges(struct load_worker *w, int64_t now) {
   look_for_stop(w);
   int64_t end = w->window.end_ns;
   if (now >= w->window.start_ns && !w->window.open)
-    open_window(w, now);
+    load_window_open(w);
   int64_t edge = 0;
   while (t->interval_end_ns <= now && t->interval_end_ns <= end) {
     edge = t->interval_end_ns;
@@ -224,10 +183,10 @@ static int64_t edges(struct load_worker *w, int64_t now) {
     t->interval_end_ns = edge == end ? INT64_MAX : min_time(edge + w->config->interval_ns, end);
   }
   if (edge != 0)
-    swap_interval(w, edge);
+    swap_interval(w, edge, edge == w->window.start_ns ? LOAD_BEFORE : LOAD_WITHIN);
   if (now >= end && w->stage == LOAD_TRAFFIC) {
     if (w->window.open)
-      close_window(w, now);
+      load_window_close(w);
     t->drain_end_ns = end + w->config->timeout_ns;
     if (w->datagrams != NULL) /* echoed or lost by then; late slots take longer */
       t->drain_end_ns += w->config->timeout_ns;
@@ -259,15 +218,28 @@ static int64_t traffic_tick(struct load_worker *w, int64_t now) {
   if (w->open_loop)
     next = min_time(next, dispatch(w, now));
   else
-    next = min_time(next, think(w, now));
+    next = min_time(next, min_time(load_slice_start_connections(w, now), think(w, now)));
   if (finished(w, now)) {
     if (w->window.open && !w->window.closed)
-      close_window(w, now);
+      load_window_close(w);
     load_worker_settle(w, now);
-    load_worker_enter(w, LOAD_DRAINED);
+    load_worker_enter(w, LOAD_SETTLED);
   }
   atomic_store_explicit(&w->told.completed, w->count.completed_within, memory_order_relaxed);
   return next;
+}
+
+static int64_t ready_tick(struct load_worker *w, int64_t now) {
+  uint32_t number = atomic_load(&w->shared->slice_number);
+  if (number != w->slices) {
+    w->slice = w->shared->slice;
+    if (now >= w->slice.start_ns)
+      load_slice_begin(w, number);
+    return w->slice.start_ns;
+  }
+  if (atomic_load(&w->shared->allowed) >= LOAD_PROOF)
+    load_proof_begin(w, now);
+  return INT64_MAX;
 }
 
 /* Does the work of the stage, and enters the next one when it is done: that has its tick at once.
@@ -281,18 +253,16 @@ static int64_t stage_tick(struct load_worker *w, int64_t now) {
       load_worker_enter(w, LOAD_READY);
     return next;
   }
-  case LOAD_READY: {
-    int64_t start = atomic_load(&w->shared->start_ns);
-    if (start != 0 && now >= start)
-      begin_traffic(w, start, now);
-    return start != 0 ? start : INT64_MAX;
-  }
+  case LOAD_READY:
+    return ready_tick(w, now);
   case LOAD_TRAFFIC:
   case LOAD_DRAIN:
     return traffic_tick(w, now);
-  case LOAD_DRAINED:
-    if (atomic_load(&w->shared->allowed) >= LOAD_PROOF)
-      load_proof_begin(w, now);
+  case LOAD_SETTLED:
+    if (!swap_interval(w, now, LOAD_AFTER))
+      return now + MUX_MS / 10; /* the coordinator has the other one */
+    atomic_store(&w->told.slices, w->slices);
+    load_worker_enter(w, LOAD_READY);
     return INT64_MAX;
   case LOAD_PROOF:
     if (w->proof.out == 0 || now >= w->proof.end_ns)

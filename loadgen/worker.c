@@ -179,15 +179,15 @@ void load_worker_settle(struct load_worker *w, int64_t now) {
     }
     load_schedule_advance(&w->timers.schedule);
   }
-  w->interval->end_ns = now;
-  w->interval->errors = load_worker_errors(w) - w->timers.errors_told;
   uint64_t errors = load_worker_errors(w) - w->count.errors[LOAD_ERR_CONNECT];
   assert(w->count.sent <= w->count.completed + w->count.in_flight + errors);
 }
 
 void load_worker_stop(struct load_worker *w, int64_t now) {
-  if (w->stage < LOAD_DRAINED)
+  if (w->stage == LOAD_TRAFFIC || w->stage == LOAD_DRAIN)
     load_worker_settle(w, now);
+  w->interval->end_ns = now;
+  w->interval->errors = load_worker_errors(w) - w->timers.errors_told;
   load_worker_enter(w, LOAD_DONE);
 }
 

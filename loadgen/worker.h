@@ -15,6 +15,8 @@
 #include "loadgen/engine.h"
 #include "loadgen/load.h"
 #include "loadgen/schedule.h"
+#include "loadgen/slice.h"
+#include "loadgen/target.h"
 
 /* A slab of messages with a free list. `used` counts the messages ever taken. */
 struct load_pool {
@@ -27,6 +29,7 @@ struct load_pool {
  * other. */
 struct load_interval {
   int64_t start_ns, end_ns;
+  enum load_part { LOAD_BEFORE, LOAD_WITHIN, LOAD_AFTER } part; /* where in its slice it ended */
   uint64_t completed, errors;
   struct mux_hdr *hdr[LOAD_KINDS];
 };
@@ -38,21 +41,24 @@ void *load_reserve(size_t bytes);
 struct load_shared {
   const struct load_config *config;
   struct mux_pattern pattern;
-  int poke_fd;              /* eventfd: wakes the coordinator */
-  _Atomic int64_t start_ns; /* when traffic starts; 0: not yet */
-  _Atomic int64_t stop_ns;  /* when an interrupted window ends */
+  int poke_fd;                   /* eventfd: wakes the coordinator */
+  struct load_target target;     /* the first worker reads its clocks */
+  struct load_slice slice;       /* the present one; written before its number is raised */
+  _Atomic uint32_t slice_number; /* workers begin the slice when it is raised */
+  _Atomic int64_t stop_ns;       /* when an interrupted window ends */
   _Atomic bool mismatch_told;
   _Atomic int allowed; /* the stage that workers may enter; LOAD_DONE: they end at once */
 };
 
-/* A worker enters the next stage by itself, except that it stays READY until start_ns, and DRAINED
- * and PROVED until the coordinator allows more. */
+/* A worker enters the next stage by itself, except that it stays READY until a slice is ordered or
+ * the coordinator allows more, and PROVED until it allows that. READY to SETTLED go round, once a
+ * slice. */
 enum load_stage {
   LOAD_CONNECTS,
-  LOAD_READY, /* every connection is made or has failed */
+  LOAD_READY, /* holds its connections; first when every one is made or has failed */
   LOAD_TRAFFIC,
   LOAD_DRAIN,   /* sends no new messages, awaits echoes */
-  LOAD_DRAINED, /* holds its connections */
+  LOAD_SETTLED, /* has no message out; hands over its last interval */
   LOAD_PROOF,   /* asks connections that have never echoed */
   LOAD_PROVED,
   LOAD_DONE
@@ -93,6 +99,7 @@ struct load_thinker {
 
 /* timers.c */
 struct load_timers {
+  uint32_t start_at; /* closed loop: the next connection to start; slice.c */
   struct load_schedule schedule;
   uint64_t offered;
   struct load_thinker *thinkers; /* ring in order of due_ns; connection.c adds */
@@ -110,12 +117,13 @@ struct load_proof {
   uint32_t out; /* connections that were asked and have not answered */
 };
 
-/* timers.c: CPU time at the edges of the window. */
-struct load_clocks {
-  int64_t cpu_start_ns, cpu_end_ns, wall_start_ns, wall_end_ns;
-  int64_t process_cpu_ns; /* all threads, including the kernel's for this process (io-wq) */
-  int64_t spin_ns;        /* spent spinning in the window; the engine adds */
-  struct load_counters at_close;
+/* slice.c: what the windows used. */
+struct load_use {
+  struct load_usage last, sum;   /* of the last window; of all whose messages are recorded */
+  uint64_t waits, events, calls; /* of those */
+  uint64_t echoes;               /* of all messages, whenever; connection.c adds */
+  uint64_t echoes_before;        /* ... before the present slice */
+  int64_t spin_ns;               /* CPU time spent spinning, in all; the engine adds */
 };
 
 /* Shared by the worker and the coordinator. */
@@ -125,6 +133,7 @@ struct load_told {
   _Atomic uint64_t completed;           /* for progress */
   _Atomic uint32_t established;
   _Atomic int stage;
+  _Atomic uint32_t slices; /* that have ended */
 };
 
 struct load_worker {
@@ -150,7 +159,9 @@ struct load_worker {
   struct load_timers timers;
   struct load_connecting connecting;
   struct load_proof proof;
-  struct load_clocks clocks;
+  struct load_slice slice;
+  uint32_t slices; /* that have begun */
+  struct load_use use;
   struct load_shared *shared;
   struct load_told told;
   int wake_fd; /* eventfd: wakes the worker */
@@ -190,6 +201,15 @@ static inline void load_worker_due(struct load_worker *worker, int64_t when) {
 static inline bool load_worker_is_due(const struct load_worker *worker, int64_t now) {
   return now >= worker->timer_ns || worker->stage == LOAD_CONNECTS;
 }
+
+/* slice.c */
+/* Begins the slice that was ordered last. */
+void load_slice_begin(struct load_worker *worker, uint32_t number);
+/* Closed loop: starts the connections whose turn has come. Returns when the next one's comes. */
+int64_t load_slice_start_connections(struct load_worker *worker, int64_t now);
+/* At the edges of the window counting for it begins and ends. */
+void load_window_open(struct load_worker *worker);
+void load_window_close(struct load_worker *worker);
 
 /* connect.c */
 void load_connect_init(struct load_worker *worker, int64_t now);

@@ -10,15 +10,20 @@
 #include "common/clock.h"
 #include "process/process.h"
 
-#define TRIAL_NS (10 * MUX_S)
+#define TRIAL_NS (5 * MUX_S)
 
 /* "ERROR: ld.so: object 'X' from LD_PRELOAD cannot be preloaded (reason): ignored." */
-static int judge(const char *said, char *why, size_t why_bytes) {
+static int judge(const char *said, int status, char *why, size_t why_bytes) {
   static const char refusal[] = "cannot be preloaded";
   char shown[200];
   const char *text = strstr(said, refusal);
-  if (text == NULL)
+  if (text == NULL && status == 0)
     return 0;
+  if (text == NULL) {
+    snprintf(why, why_bytes, "a program %s when it is preloaded",
+             status == -ETIMEDOUT ? "hangs" : "does not start");
+    return -EINVAL;
+  }
   text += sizeof refusal - 1;
   const char *reason = *text == ' ' && text[1] == '(' ? text + 2 : "";
   snprintf(shown, sizeof shown, "%.*s", (int)strcspn(reason, ")\n"), reason);
@@ -44,10 +49,10 @@ int mux_preload_try(const char *libraries, char *why, size_t why_bytes) {
                                                                 .preload = libraries});
   if (rc == 0) {
     mux_process_wait(&process, TRIAL_NS);
-    mux_process_end(&process);
+    int status = mux_process_end(&process);
     ssize_t n = pread(errors, said, sizeof said - 1, 0);
     said[n > 0 ? n : 0] = 0;
-    rc = judge(said, why, why_bytes);
+    rc = judge(said, status, why, why_bytes);
   } else {
     snprintf(why, why_bytes, "cannot start a process: %s", strerror(-rc));
   }

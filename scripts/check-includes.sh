@@ -26,10 +26,10 @@ wrong=$(printf '%s\n%s\n' "$rules" "--" | { cat; echo "$includes"; } | awk '
     else if (from != to && !((from, to) in may))
       print $1 ":" $2 ": includes " $3 ", but " from " may not include " to
   }' | sort -u)
-circles=$(echo "$includes" | awk '$1 != $3 { print $1, $3 }' | tsort 2>&1 >/dev/null |
-  sed -n 's/^tsort: \([a-z].*\.h\)$/\1: is in a circle of includes/p')
+cycles=$(echo "$includes" | awk '$1 != $3 { print $1, $3 }' | tsort 2>&1 >/dev/null |
+  sed -n 's/^tsort: \([a-z].*\.h\)$/\1: is in a cycle of includes/p')
 
 printf '%s%s' "${wrong:+$wrong
-}" "${circles:+$circles
+}" "${cycles:+$cycles
 }"
-[ -z "$wrong$circles" ]
+[ -z "$wrong$cycles" ]

@@ -1,11 +1,11 @@
 # plot.gp: one metric of a run against the connections, straight from measurements.csv: a start for
-# those who bring their own tools. Points are trials, lines join their medians. Trials are left out
-# whose flags void the metric.
+# those who bring their own tools. Points are launches, lines join their medians. Launches are left
+# out whose flags void the metric.
 #
 #   gnuplot -c scripts/plot.gp FILE [OUT [METRIC [LOOP [ACROSS]]]]
 #   gnuplot -c scripts/plot.gp results/latest/measurements.csv p99.svg response_p99_us open
 #
-# FILE: measurements.csv of a run; OUT: plot.svg; METRIC: server_cpu_us_per_req; LOOP: closed or
+# FILE: measurements.csv of a run; OUT: plot.svg; METRIC: host_cpu_us_per_req; LOOP: closed or
 # open; ACROSS: connections. METRIC and ACROSS are columns of results/README.md.
 argument(given, default) = given eq "" ? default : given
 if (!exists("ARGC") || ARGC < 1 || ARGC > 5) {
@@ -14,7 +14,7 @@ if (!exists("ARGC") || ARGC < 1 || ARGC > 5) {
 }
 file = ARG1
 out = argument(ARG2, "plot.svg")
-metric = argument(ARG3, "server_cpu_us_per_req")
+metric = argument(ARG3, "host_cpu_us_per_req")
 loop = argument(ARG4, "closed")
 across = argument(ARG5, "connections")
 
@@ -23,13 +23,14 @@ set datafile columnheaders
 set datafile missing ""
 
 # What voids the metric: some flags everything, others throughput and latency but not what a request
-# or connection costs. The table of flags is in results/README.md.
+# or connection costs. The table of flags is in results/README.md. Whether throughput and latency are
+# the server's or the load's own is in summary.csv (`regime`).
 has(list, word, separator) = strstrt(separator . list . separator, separator . word . separator) > 0
 is_cost = strstrt(metric, "_per_req") || strstrt(metric, "_per_conn") || strstrt(metric, "_used") \
   || strstrt(metric, "floor") || metric eq "events_per_wait"
 voids = "errors short_of_connections"
-if (!is_cost) voids = voids . " client_bound rate_missed slip_high unanswered datagrams_lost" \
-  . " in_turn noisy_host shared_core"
+if (!is_cost) voids = voids . " rate_missed slip_high unanswered datagrams_lost in_turn" \
+  . " shared_core littles_law"
 is_void(flags) = (sum [i = 1:words(voids)] has(flags, word(voids, i), ";")) > 0
 measured(status) = status eq "ok" || status eq "invalid"
 wanted(unused) = measured(strcol("status")) && strcol("loop") eq loop && strcol(metric) ne "" \
@@ -42,7 +43,7 @@ with_word(list, word) = has(list, word, " ") ? list : list . " " . word
 note_both(l, v) = (labels = with_word(labels, l), values = with_word(values, v), 0)
 stats file using (wanted(0) ? note_both(strcol("label"), strcol(across)) : 0) nooutput
 if (words(labels) == 0) {
-  printerr file . ": no trial with loop=" . loop . " has a valid " . metric
+  printerr file . ": no launch with loop=" . loop . " has a valid " . metric
   exit status 1
 }
 

@@ -2,8 +2,8 @@
 """plot_example.py RUN [METRIC] [OUT.svg]: one metric of a run against the connections, with pandas and
 matplotlib, straight from measurements.csv. A start for those who bring their own tools.
 
-Trials are left out whose flags void the metric. A line per backend joins the medians over the
-blocks; the band is their interquartile range (not the interval of summary.csv). A panel per loop.
+Launches are left out whose flags void the metric. A line per backend joins the medians of the
+launches; the band is their interquartile range (not the interval of summary.csv). A panel per loop.
 """
 import re
 import sys
@@ -15,27 +15,28 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 # What a flag voids (results/README.md): everything, or throughput and latency but not what a request
-# or connection costs.
+# or connection costs. Whether throughput and latency are the server's or the load's own is in
+# summary.csv (`regime`).
 EVERYTHING = {"errors", "short_of_connections"}
-SPEED = {"client_bound", "rate_missed", "slip_high", "unanswered", "datagrams_lost", "in_turn",
-         "noisy_host", "shared_core"}
+SPEED = {"rate_missed", "slip_high", "unanswered", "datagrams_lost", "in_turn", "shared_core",
+         "littles_law"}
 COST = re.compile("_per_req$|_per_conn$|_used$|^floor|^events_per_wait$")
 
 
-def standing(rows, metric):
-    """The trials whose value of the metric is there and stands."""
+def valid(rows, metric):
+    """The launches that have a value of the metric which no flag voids."""
     voids = EVERYTHING if COST.search(metric) else EVERYTHING | SPEED
-    stands = rows["flags"].fillna("").str.split(";").map(voids.isdisjoint)
-    return rows[rows.status.isin(["ok", "invalid"]) & stands & rows[metric].notna()]
+    is_valid = rows["flags"].fillna("").str.split(";").map(voids.isdisjoint)
+    return rows[rows.status.isin(["ok", "invalid"]) & is_valid & rows[metric].notna()]
 
 
-def main(run="results/latest", metric="server_cpu_us_per_req", out="plot.svg"):
+def main(run="results/latest", metric="host_cpu_us_per_req", out="plot.svg"):
     rows = pd.read_csv(f"{run}/measurements.csv", dtype={"flags": str})
     if metric not in rows:
         sys.exit(f"{run}: measurements.csv has no column {metric}")
-    rows = standing(rows, metric)
+    rows = valid(rows, metric)
     if rows.empty:
-        sys.exit(f"{run}: no trial has a valid {metric}")
+        sys.exit(f"{run}: no launch has a valid {metric}")
     loops = sorted(rows.loop.unique())
     figure, panels = plt.subplots(1, len(loops), figsize=(7 * len(loops), 5), squeeze=False)
     for loop, panel in zip(loops, panels[0]):

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Replaces what stands between the lines "<!-- generated … -->" and "<!-- end of generated -->" of a
+# Replaces what is between the lines "<!-- generated … -->" and "<!-- end of generated -->" of a
 # document by the contents of a file.
 # replace-generated.sh DOCUMENT FILE
 set -eu

@@ -22,7 +22,7 @@ $(BUILD)/tests/plugins/grown.so: examples/aio_poll.c $(PLUGIN_HEADER)
 	  >$(@D)/grown/mux_backend.h
 	$(call quiet,CC,$@)$(subst $(@D)/include,$(@D)/grown,$(PLUGIN_CC)) $<
 
-# The tests find them beside their own directory.
+# The tests find them next to their own directory.
 $(BUILD)/tests/unit/test_registry $(BUILD)/tests/integration/test_plugin: | $(PLUGINS)
 
 ifeq ($(SAN),)

@@ -69,9 +69,13 @@ json_t *test_read_run(const char *out) {
 }
 
 const char *test_reason(const json_t *run, int trial) {
-  const json_t *entry = json_array_get(json_object_get(run, "trials"), (size_t)trial - 1);
-  const char *reason = json_string_value(json_object_get(entry, "reason"));
-  return reason != NULL ? reason : "";
+  size_t i;
+  json_t *entry;
+  json_array_foreach(json_object_get(run, "trials"), i, entry) {
+    if (json_integer_value(json_object_get(entry, "trial")) == trial)
+      return json_string_value(json_object_get(entry, "reason"));
+  }
+  return "";
 }
 
 const struct row *test_find_row(const struct rows *rows, const char *cell_id, const char *label) {

@@ -349,7 +349,7 @@ int main(int argc, char **argv) {
   for (int i = 0; i < LANES_MAX; i++)
     lanes[i].tally = &tallies[i];
   watch_signals();
-  /* "-": options stand among the commands, which come as values of option 1 (getopt(3)). */
+  /* "-": options come between commands, which are values of option 1 (getopt(3)). */
   while ((option = getopt(argc, argv, "-t:j:")) != -1) {
     if (option == 1) {
       start(await_lane(jobs), optarg, timeout_s * MUX_S);

@@ -41,8 +41,8 @@ plant common/units.h '#include "common/cli.h"'
 sed -i '1i #include "common/units.h"' "$place/common/cli.h"
 said=$(scripts/check-includes.sh "$place" 2>&1)
 status=$?
-[ $status -eq 1 ] && echo "$said" | grep -q 'circle'
-verdict "a circle of headers is named"
+[ $status -eq 1 ] && echo "$said" | grep -q 'cycle'
+verdict "a cycle of headers is named"
 plant
 mkdir "$place/bench/attic"
 echo '#include "common/clock.h"' >"$place/bench/attic/old.c"

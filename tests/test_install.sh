@@ -4,7 +4,7 @@
 # Usage: test_install.sh BUILD
 set -u
 cd "$(dirname "$0")/.." || exit 1
-tree=$PWD build=$1
+build=$1
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 HOME=$place
@@ -25,7 +25,7 @@ check() {
   fi
 }
 
-# The block of README.md that installs, less its first line, which belongs into the tree.
+# The block of README.md that installs, less its first line, which is for the source tree.
 awk '/^```/ { inside = 0 } inside; /^```sh$/ { getline; inside = /^make install /; first = $0 }' \
   README.md >"$place/recipe"
 # Not rebuilt: what was tested is what is installed.

@@ -59,7 +59,7 @@ example() {
 sh_example() {
   example sh '^connections=[12]0 ' sh && [ "$(wc -l <printed)" -eq "$measured" ]
 }
-measured=$(grep -c ',server_cpu_us_per_req,' results/latest/summary.csv)
+measured=$(grep -c ',host_cpu_us_per_req,' results/latest/summary.csv)
 if [ "$measured" -gt 0 ]; then
   case_ "the example in python" pandas example python connections pandas
   case_ "the example in sh" sh sh_example
@@ -71,7 +71,7 @@ fi
 
 # ---- What is left out ----------------------------------------------------------------------------
 
-# measurements.csv with a label for every flag of the page, whose only trial has that flag. The page
+# measurements.csv with a label for every flag of the page, whose only row has that flag. The page
 # says what it voids.
 mkdir -p flags/results/latest
 awk -F' *[|] *' '/^[|] flag /, /^$/ { if ($2 ~ /^`/) { gsub(/`/, "", $2); print $2 "," $4 } }' \
@@ -82,12 +82,12 @@ awk -F, 'NR == FNR { flags[++n] = $1; next }
     for (f = 1; f <= n; f++) {
       field["label"] = field["flags"] = flags[f]
       field["status"] = "invalid"; field["loop"] = "closed"; field["connections"] = 10
-      field["server_cpu_us_per_req"] = field["response_p99_us"] = 40 + f
+      field["host_cpu_us_per_req"] = field["server_cpu_us_per_req"] = field["response_p99_us"] = 40 + f
       for (i = 1; i <= columns; i++) printf "%s%s", field[names[i]], i < columns ? "," : "\n"
     }
   }' voids results/latest/measurements.csv >flags/results/latest/measurements.csv
 
-# draws PATTERN FILE: exactly the flags stand in the file whose line in `voids` is not like PATTERN.
+# draws PATTERN FILE: FILE has exactly the flags whose line in `voids` does not match PATTERN.
 draws() {
   while IFS=, read -r flag voided; do
     wanted=yes
@@ -116,10 +116,27 @@ pandas_example() {
   block python >block.python
   (cd flags && python3 ../block.python) >printed && draws everything printed
 }
+# README.md's example of load, with the port that its example of serve prints.
+load_example() {
+  : >address
+  "$muxbench" serve --backend epoll-lt --cpus 0 >address &
+  server=$!
+  while [ ! -s address ] && kill -0 $server; do sleep 0.05; done
+  port=$(sed 's/.*://' address)
+  line=$(sed -n '/^build.muxbench load --target/,/[^\\]$/p' "$root/README.md" | tr -d '\\\n' |
+    sed "s|build/muxbench|$muxbench|; s|PORT|$port|")
+  case $line in *load*"$port"*--connections*) eval "$line" ;; *) false ;; esac
+  status=$?
+  kill $server && wait $server && return $status
+}
+two_cpus() {
+  taskset -c 0,1 true
+}
+case_ "README.md's example of load" two_cpus load_example
 case_ "README.md's line for gnuplot: CPU time" gnuplot readme_line everything ''
 case_ "README.md's line for gnuplot: latency" gnuplot readme_line 'everything|latency' \
   response_p99_us
-case_ "plot_example.py: CPU time" matplotlib plot_example everything server_cpu_us_per_req
+case_ "plot_example.py: CPU time" matplotlib plot_example everything host_cpu_us_per_req
 case_ "plot_example.py: latency" matplotlib plot_example 'everything|latency' response_p99_us
 case_ "the example in python leaves out what voids CPU time" pandas pandas_example
 echo "1..$number"

@@ -56,6 +56,6 @@ meet=$(mktemp -d)
 check "two lanes work at once" "2 passed, 0 failed, 0 skipped" -t 20 -j 2 \
   "sh -c ': >$meet/a; until [ -e $meet/b ]; do sleep 0.01; done'" \
   "sh -c ': >$meet/b; until [ -e $meet/a ]; do sleep 0.01; done'"
-check "what comes behind -j 1 is left alone" "3 passed, 0 failed, 0 skipped" -j 2 true \
+check "what comes after -j 1 runs alone" "3 passed, 0 failed, 0 skipped" -j 2 true \
   "sh -c 'sleep 0.2; : >$meet/c'" -j 1 "test -e $meet/c"
 rm -r "$meet"

@@ -1,17 +1,16 @@
 # Tests. tests/unit/test_*.c and tests/integration/test_*.c are cmocka programs linked with the
 # whole tree but main; the latter drive build/muxbench as real processes. Other programs and
 # commands to run join TEST_COMMANDS, each one quoted for the shell: tests/run_tests.c runs them
-# all, two at a time, counts their cases and prints the closing line. Those that measure join
-# ALONE_COMMANDS and have the machine to themselves.
+# all, three at a time as they mostly wait, counts their cases and prints the closing line. Those
+# that measure join ALONE_COMMANDS and have the machine to themselves.
 TEST_HELPERS := $(addprefix $(BUILD)/tests/,support.o spawn.o run_experiment.o trace.o udp_peer.o \
-  slice_model.o rates.o earlier.o)
+  slice_model.o rates.o earlier.o datagram_network.o)
 TEST_OBJECTS := $(filter-out $(BUILD)/muxbench.o,$(OBJECTS)) $(TEST_HELPERS)
 UNIT_TESTS   := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/test_*.c)))
 INTEGRATION_TESTS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/integration/test_*.c)))
 TEST_PROGRAMS := $(UNIT_TESTS) $(INTEGRATION_TESTS)
 RUN_TESTS := $(BUILD)/tests/run_tests
-ALONE_COMMANDS := $(addprefix $(BUILD)/tests/integration/test_,backends experiments load \
-  load_modes models run shown uring)
+ALONE_COMMANDS := $(addprefix $(BUILD)/tests/integration/test_,load load_modes)
 TEST_COMMANDS := $(if $(SAN),,'tests/test_run_tests.sh $(RUN_TESTS)' tests/test_build.sh \
   tests/test_includes.sh) \
   $(filter-out $(ALONE_COMMANDS),$(TEST_PROGRAMS))
@@ -47,11 +46,11 @@ test: setup oracles
 ## make test-all            every case, mutant, backend, transport and sanitizer (2 hours)
 test-all: setup oracles
 	@$(MAKE) --no-print-directory $(JOBS) test-programs
-	@$(TEST_ENV) $(RUN_TESTS) -t 3000 -j 2 $(TEST_COMMANDS) -j 1 $(ALONE_COMMANDS) $(ALL_CONFORMANCE)
+	@$(TEST_ENV) $(RUN_TESTS) -t 3000 -j 3 $(TEST_COMMANDS) -j 1 $(ALONE_COMMANDS) $(ALL_CONFORMANCE)
 	@$(MAKE) --no-print-directory SAN=address,undefined run-tests conformance-all
 	@$(MAKE) --no-print-directory SAN=thread run-tests conformance-all
 
 test-programs: $(BUILD)/muxbench $(RUN_TESTS) $(TEST_PROGRAMS)
 
 run-tests: test-programs
-	@$(TEST_ENV) $(RUN_TESTS) -t 600 -j 2 $(TEST_COMMANDS) -j 1 $(ALONE_COMMANDS)
+	@$(TEST_ENV) $(RUN_TESTS) -t 600 -j 3 $(TEST_COMMANDS) -j 1 $(ALONE_COMMANDS)

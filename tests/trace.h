@@ -28,7 +28,7 @@ struct test_trace {
 };
 
 /* Begins to trace `server`, a child: all its threads, and those and the processes it starts from
- * now on. It stands still until test_trace_until(). False if nobody may trace here. */
+ * now on. It is stopped until test_trace_until(). False if tracing is not permitted here. */
 bool test_trace_begin(struct test_trace *trace, pid_t server,
                       void (*seen)(void *arg, const struct test_call *call), void *arg);
 /* Lets it run, and calls seen() for each call, until `other`, another child, has ended (which is

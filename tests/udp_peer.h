@@ -1,5 +1,5 @@
-/* udp_peer.h: a UDP echo server that loses, doubles, holds back and damages datagrams on purpose,
- * and keeps count of it: a process of its own behind a real socket. */
+/* udp_peer.h: a UDP echo server that loses, doubles, holds back and damages datagrams on
+ * purpose, and counts what it does: a process of its own with a real socket. */
 #ifndef MUX_UDP_PEER_H
 #define MUX_UDP_PEER_H
 
@@ -13,7 +13,7 @@ enum udp_misdeed {
   UDP_LOSE,
   UDP_DOUBLE,
   UDP_DELAY,   /* by UDP_DELAY_MS */
-  UDP_REORDER, /* behind the next two of the same sender */
+  UDP_REORDER, /* after the next two of the same sender */
   UDP_SHORTEN,
   UDP_LENGTHEN,
   UDP_FLIP, /* a bit of the last byte */
@@ -30,7 +30,7 @@ enum {
 
 struct udp_plan {
   enum udp_misdeed misdeed;
-  int every;   /* done to each so-manieth datagram */
+  int every;   /* done to every n-th datagram */
   bool always; /* not only among the first */
 };
 

@@ -2,8 +2,11 @@
 #include "bench/data/csv.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static bool is_number(const char *text) {
   char *end;
@@ -35,6 +38,45 @@ void csv_put(FILE *to, const char *field, bool first) {
 
 void csv_end_row(FILE *to) {
   fputc('\n', to);
+}
+
+int csv_append_begin(struct csv_appender *to) {
+  *to = (struct csv_appender){0};
+  to->stream = open_memstream(&to->text, &to->bytes);
+  return to->stream != NULL ? 0 : -errno;
+}
+
+bool csv_is_new(const char *path) {
+  struct stat status;
+  return stat(path, &status) != 0 || status.st_size == 0;
+}
+
+static int append(const char *path, const char *text, size_t bytes) {
+  struct stat before;
+  int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+  if (fd < 0 || fstat(fd, &before) != 0)
+    return -errno;
+  int rc = 0;
+  for (size_t done = 0; rc == 0 && done < bytes;) {
+    ssize_t n = write(fd, text + done, bytes - done);
+    if (n > 0)
+      done += (size_t)n;
+    else if (errno != EINTR)
+      rc = errno != 0 ? -errno : -EIO;
+  }
+  if (rc != 0)
+    (void)!ftruncate(fd, before.st_size); /* what went wrong first is what is told */
+  if (close(fd) != 0 && rc == 0)
+    rc = -errno;
+  return rc;
+}
+
+int csv_append_end(struct csv_appender *to, const char *path) {
+  int rc = fclose(to->stream) == 0 ? 0 : -errno;
+  if (rc == 0)
+    rc = append(path, to->text, to->bytes);
+  free(to->text);
+  return rc;
 }
 
 static int malformed(struct csv *csv, const char *why) {
@@ -117,9 +159,9 @@ int csv_next(struct csv *csv) {
     if (c == EOF) {
       if (ferror(csv->from))
         return errno != 0 ? -errno : -EIO;
-      if (p.state == QUOTED)
+      if (p.state == QUOTED && !csv->lenient)
         return malformed(csv, "the file ends inside a quoted field");
-      if (p.used == 0 && p.state == FIELD_START)
+      if (csv->lenient || (p.used == 0 && p.state == FIELD_START))
         return 0;
       return malformed(csv, "the last line is cut short");
     }

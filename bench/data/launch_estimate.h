@@ -16,7 +16,7 @@
 #ifndef LAUNCH_ESTIMATE_H
 #define LAUNCH_ESTIMATE_H
 
-enum { LAUNCH_ROUNDS_MIN = 4 }; /* fewer in common give no estimate */
+enum { LAUNCH_ROUNDS_MIN = 2 }; /* fewer in common give no estimate */
 
 struct launch_slice {
   int label;    /* 0 to labels-1 */

@@ -10,6 +10,7 @@
 
 #include "bench/data/csv.h"
 #include "common/cli.h"
+#include "common/input.h"
 #include "common/memory.h"
 
 const char *const column_names[COLUMN_COUNT] = {
@@ -95,6 +96,11 @@ void rows_add(struct rows *rows, struct row *row) {
   *row = (struct row){0};
 }
 
+void rows_cut(struct rows *rows, size_t count) {
+  while (rows->count > count)
+    row_clear(&rows->rows[--rows->count]);
+}
+
 void rows_free(struct rows *rows) {
   for (size_t i = 0; i < rows->count; i++)
     row_clear(&rows->rows[i]);
@@ -102,20 +108,39 @@ void rows_free(struct rows *rows) {
   *rows = (struct rows){0};
 }
 
+static void put_head(FILE *to) {
+  for (int i = 0; i < COLUMN_COUNT; i++)
+    csv_put(to, column_names[i], i == 0);
+  csv_end_row(to);
+}
+
+static void put_rows(const struct rows *rows, size_t first, FILE *to) {
+  for (size_t row = first; row < rows->count; row++) {
+    for (int i = 0; i < COLUMN_COUNT; i++)
+      csv_put(to, rows->rows[row].field[i], i == 0);
+    csv_end_row(to);
+  }
+}
+
 int rows_write(const struct rows *rows, const char *path) {
   struct mux_output out;
   int rc = mux_output_open(&out, path);
   if (rc != 0)
     return rc;
-  for (int i = 0; i < COLUMN_COUNT; i++)
-    csv_put(out.stream, column_names[i], i == 0);
-  csv_end_row(out.stream);
-  for (size_t row = 0; row < rows->count; row++) {
-    for (int i = 0; i < COLUMN_COUNT; i++)
-      csv_put(out.stream, rows->rows[row].field[i], i == 0);
-    csv_end_row(out.stream);
-  }
+  put_head(out.stream);
+  put_rows(rows, 0, out.stream);
   return mux_output_commit(&out);
+}
+
+int rows_append(const struct rows *rows, size_t first, const char *path) {
+  struct csv_appender to;
+  int rc = csv_append_begin(&to);
+  if (rc != 0)
+    return rc;
+  if (csv_is_new(path))
+    put_head(to.stream);
+  put_rows(rows, first, to.stream);
+  return csv_append_end(&to, path);
 }
 
 /* Where each column of ours is in the file. Returns the missing one's name, or NULL. */
@@ -167,12 +192,9 @@ static int read_rows(struct rows *rows, struct csv *csv, const char *path, char 
 
 int rows_read(struct rows *rows, const char *path, char *why, size_t why_bytes) {
   *rows = (struct rows){0};
-  struct csv csv = {.from = fopen(path, "re")};
-  if (csv.from == NULL) {
-    int error = errno;
-    snprintf(why, why_bytes, "%s: %s", path, strerror(error));
-    return -error;
-  }
+  struct csv csv = {.from = mux_input_open(path, 0, why, why_bytes), .lenient = true};
+  if (csv.from == NULL)
+    return -errno;
   int rc = read_rows(rows, &csv, path, why, why_bytes);
   fclose(csv.from);
   csv_free(&csv);

@@ -24,7 +24,7 @@
   X(never_served) X(floor_us) X(floor_ratio) X(tcp_retransmits) X(listen_overflows) X(steal_pct)   \
   X(status) X(flags) X(cpu_pressure_pct) X(connections_per_worker) X(worker_balance_jain)          \
   X(task_bytes_per_conn) X(datagrams_lost) X(datagrams_reordered) X(datagrams_duplicated)          \
-  X(datagrams_late)
+  X(datagrams_late) X(host_cpu_us_per_req) X(held) X(slices) X(rounds) X(others_cores_used)
 // clang-format on
 
 enum column {
@@ -61,12 +61,18 @@ struct rows {
 };
 /* Moves row to the end of rows; *row is empty afterwards. */
 void rows_add(struct rows *rows, struct row *row);
+/* Drops the rows from `count` on. */
+void rows_cut(struct rows *rows, size_t count);
 void rows_free(struct rows *rows);
 
 /* Writes measurements.csv under a temporary name, then in place. Returns 0 or -errno. */
 int rows_write(const struct rows *rows, const char *path);
-/* Reads one, not trusting it. Unknown columns are left out, the contract's must be there. Returns 0
- * or -errno with the reason, path and line in why. */
+/* Adds the rows from `first` on to the file, which is begun if it is not there; all or none of
+ * them. Returns 0 or -errno. */
+int rows_append(const struct rows *rows, size_t first, const char *path);
+/* Reads one, not trusting it; a last line that is cut short was never finished. Unknown columns are
+ * left out, the contract's must be there. Returns 0 or -errno with the reason, path and line in
+ * why. */
 int rows_read(struct rows *rows, const char *path, char *why, size_t why_bytes);
 
 #endif

@@ -3,11 +3,14 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -15,8 +18,16 @@
 
 #include "common/cli.h"
 #include "common/clock.h"
+#include "common/input.h"
+#include "common/output.h"
 
 enum { JSON_BYTES_MAX = 64 << 20 };
+
+void rundir_print_path(const struct rundir *dir, FILE *to) {
+  fputs("Results: ", to);
+  mux_put_printable(dir->path, to);
+  fputc('\n', to);
+}
 
 char *rundir_file(const struct rundir *dir, char out[RUNDIR_PATH], const char *format, ...) {
   int n = snprintf(out, RUNDIR_PATH, "%s/", dir->path);
@@ -42,25 +53,50 @@ static int make_parents(const char *path) {
   return mkdir(partial, 0777) != 0 && errno != EEXIST ? -errno : 0;
 }
 
-/* OUT/latest, replaced in one step. A file of that name that is no link stays. */
+/* OUT/latest, replaced in one step. A file of that name that is no link stays. The name it has
+ * before is the run's own: other runs, and people, have theirs. */
 static int point_latest(const char *out, const char *id) {
   char link[RUNDIR_PATH];
-  char temporary[RUNDIR_PATH + 8];
+  char temporary[RUNDIR_PATH];
   struct stat status;
   snprintf(link, sizeof link, "%s/latest", out);
-  snprintf(temporary, sizeof temporary, "%s.tmp", link);
+  if (snprintf(temporary, sizeof temporary, "%s/.latest-%s", out, id) >= (int)sizeof temporary)
+    return -ENAMETOOLONG;
   if (lstat(link, &status) == 0 && !S_ISLNK(status.st_mode))
     return -EEXIST;
+  if (symlink(id, temporary) != 0)
+    return -errno;
+  if (rename(temporary, link) == 0)
+    return 0;
+  int error = errno;
   unlink(temporary);
-  return symlink(id, temporary) == 0 && rename(temporary, link) == 0 ? 0 : -errno;
+  return -error;
+}
+
+int rundir_lock(struct rundir *dir, char *why, size_t why_bytes) {
+  int fd = open(dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int error = fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0 ? errno : 0;
+  dir->lock_fd = fd;
+  if (error == 0)
+    return 0;
+  rundir_unlock(dir);
+  snprintf(why, why_bytes, "%s: %s", dir->path,
+           error == EWOULDBLOCK ? "another muxbench is writing it" : strerror(error));
+  return error == EWOULDBLOCK ? -EBUSY : -error;
+}
+
+void rundir_unlock(struct rundir *dir) {
+  if (dir->lock_fd >= 0)
+    close(dir->lock_fd);
+  dir->lock_fd = -1;
 }
 
 int rundir_create(struct rundir *dir, const char *out, const char *experiment, char *why,
                   size_t why_bytes) {
   char stamp[32];
   char path[RUNDIR_PATH];
-  char shown[256];
   unsigned random = 0;
+  dir->lock_fd = -1;
   time_t now = time(NULL);
   struct tm utc;
   if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
@@ -73,7 +109,7 @@ int rundir_create(struct rundir *dir, const char *out, const char *experiment, c
   if (rc == 0 && mkdir(dir->path, 0777) != 0)
     rc = -errno;
   if (rc != 0) {
-    snprintf(why, why_bytes, "%s: %s", mux_printable(shown, sizeof shown, out), strerror(-rc));
+    snprintf(why, why_bytes, "%s: %s", out, strerror(-rc));
     return rc;
   }
   if (mkdir(rundir_file(dir, path, "hlog"), 0777) != 0 ||
@@ -81,9 +117,11 @@ int rundir_create(struct rundir *dir, const char *out, const char *experiment, c
     rc = -errno;
   if (rc == 0)
     rc = point_latest(out, dir->id);
+  if (rc != 0)
+    snprintf(why, why_bytes, "%s: %s", dir->path, strerror(-rc));
+  else
+    rc = rundir_lock(dir, why, why_bytes);
   if (rc != 0) {
-    snprintf(why, why_bytes, "%s: %s", mux_printable(shown, sizeof shown, dir->path),
-             strerror(-rc));
     rmdir(rundir_file(dir, path, "logs"));
     rmdir(rundir_file(dir, path, "hlog"));
     rmdir(dir->path);
@@ -92,7 +130,7 @@ int rundir_create(struct rundir *dir, const char *out, const char *experiment, c
 }
 
 int rundir_open(struct rundir *dir, const char *path, char *why, size_t why_bytes) {
-  char shown[256];
+  dir->lock_fd = -1;
   struct stat status;
   char *real = realpath(path, NULL);
   int rc = 0;
@@ -107,24 +145,36 @@ int rundir_open(struct rundir *dir, const char *path, char *why, size_t why_byte
     snprintf(dir->path, sizeof dir->path, "%s", real);
     snprintf(dir->id, sizeof dir->id, "%s", slash != NULL ? slash + 1 : real);
   } else {
-    snprintf(why, why_bytes, "%s: %s", mux_printable(shown, sizeof shown, path), strerror(-rc));
+    snprintf(why, why_bytes, "%s: %s", path, strerror(-rc));
   }
   free(real);
   return rc;
 }
 
+/* "….tmp-1234": what mux_output leaves when it is killed. */
+static bool is_temporary(const char *name) {
+  const char *mark = strstr(name, ".tmp-");
+  return mark != NULL && mark[5] != 0 && mark[5 + strspn(mark + 5, "0123456789")] == 0;
+}
+
 void rundir_sweep(const struct rundir *dir) {
   static const char *const parts[] = {".", "hlog", "logs"};
-  char path[RUNDIR_PATH];
-  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-    DIR *part = opendir(rundir_file(dir, path, "%s", parts[i]));
+  int root = open(dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  for (size_t i = 0; root >= 0 && i < sizeof parts / sizeof *parts; i++) {
+    /* A link would lead out of the run. */
+    int fd = openat(root, parts[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *part = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *entry;
     while (part != NULL && (entry = readdir(part)) != NULL)
-      if (strstr(entry->d_name, ".tmp-") != NULL)
+      if (is_temporary(entry->d_name))
         unlinkat(dirfd(part), entry->d_name, 0);
     if (part != NULL)
       closedir(part);
+    else if (fd >= 0)
+      close(fd);
   }
+  if (root >= 0)
+    close(root);
 }
 
 int rundir_write_json(const struct rundir *dir, const char *name, const json_t *tree) {
@@ -147,7 +197,8 @@ int rundir_copy(const struct rundir *dir, const char *name, const char *from) {
   char path[RUNDIR_PATH];
   char block[65536];
   struct mux_output out;
-  FILE *source = fopen(from, "re");
+  char why[RUNDIR_PATH];
+  FILE *source = mux_input_open(from, 0, why, sizeof why);
   if (source == NULL)
     return -errno;
   int rc = mux_output_open(&out, rundir_file(dir, path, "%s", name));
@@ -160,25 +211,16 @@ int rundir_copy(const struct rundir *dir, const char *name, const char *from) {
 
 json_t *rundir_read_json(const struct rundir *dir, const char *name, char *why, size_t why_bytes) {
   char path[RUNDIR_PATH];
-  char shown[256];
-  struct stat status;
   json_error_t error;
-  mux_printable(shown, sizeof shown, rundir_file(dir, path, "%s", name));
-  if (stat(path, &status) != 0) {
-    snprintf(why, why_bytes, "%s: %s", shown, strerror(errno));
+  FILE *file = mux_input_open(rundir_file(dir, path, "%s", name), JSON_BYTES_MAX, why, why_bytes);
+  if (file == NULL)
     return NULL;
-  }
-  if (!S_ISREG(status.st_mode) || status.st_size > JSON_BYTES_MAX) {
-    snprintf(why, why_bytes, "%s: not a regular file of at most 64 MiB", shown);
-    return NULL;
-  }
-  json_t *tree = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+  json_t *tree = json_loadf(file, JSON_REJECT_DUPLICATES, &error);
+  fclose(file);
   if (tree == NULL) {
-    char text[JSON_ERROR_TEXT_LENGTH];
-    snprintf(why, why_bytes, "%s:%d: %s", shown, error.line,
-             mux_printable(text, sizeof text, error.text));
+    snprintf(why, why_bytes, "%s:%d: %s", path, error.line, error.text);
   } else if (!json_is_object(tree)) {
-    snprintf(why, why_bytes, "%s: not a JSON object", shown);
+    snprintf(why, why_bytes, "%s: not a JSON object", path);
     json_decref(tree);
     tree = NULL;
   }

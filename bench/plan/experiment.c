@@ -211,11 +211,11 @@ const struct experiment_axis *experiment_along(const struct experiment *experime
 /* ---- The whole ------------------------------------------------------------------------------- */
 
 static void check_keys(struct reader *r, const json_t *tree) {
-  static const char *const keys[] = {"name",  "question", "objective",   "answer",
-                                     "along", "baseline", "columns",     "blocks",
-                                     "twin",  "servers",  "budget",      "min_duration",
-                                     "count", "seed",     "server_cpus", "load_cpus",
-                                     "load",  "serve",    NULL};
+  static const char *const keys[] = {
+      "name",    "question",  "objective",   "answer",    "along",  "baseline",
+      "columns", "blocks",    "twin",        "servers",   "budget", "min_duration",
+      "count",   "seed",      "server_cpus", "load_cpus", "method", "rounds",
+      "slice",   "precision", "margin",      "load",      "serve",  NULL};
   const char *key;
   json_t *value;
   json_object_foreach((json_t *)tree, key, value) {
@@ -261,7 +261,7 @@ struct experiment *experiment_from_json(const json_t *tree, const char *name,
   if (!reader_label_is_fine(e->name))
     reader_blame(&r, "name", "name: use letters, digits, '.', '_' and '-', at most 64");
   e->question = read_text(&r, tree, "question", "");
-  e->objective = read_text(&r, tree, "objective", "server_cpu_us_per_req");
+  e->objective = read_text(&r, tree, "objective", "host_cpu_us_per_req");
   e->baseline = read_text(&r, tree, "baseline", "");
   e->along = read_text(&r, tree, "along", "");
   read_keys(&r, tree, e);

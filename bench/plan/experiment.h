@@ -5,7 +5,7 @@
  *   baseline  = "epoll-lt";                     # what the others are compared with
  *   answer    = "best";                         # or slope, saturation, contrast (conclusions.h)
  *   columns   = [ "rss_bytes_per_conn" ];       # further columns for the printed tables
- *   blocks    = 10;
+ *   blocks    = 10;                             # launches
  *   servers   = "available";                    # or a list: names, groups (below)
  *   load      = { connections = [ 1, 100 ]; payload = 64; duration = "2s"; };
  *   serve     = { workers = 1; };
@@ -64,11 +64,15 @@ struct experiment_server {
   char *target;  /* or NULL */
   struct experiment_axis own[EXPERIMENT_AXES]; /* its options of serve, one value each */
   int own_count;
-  char *place; /* as of an axis; NULL for one of "available" */
+  char *place;       /* as of an axis; NULL for one of "available" */
+  char *unavailable; /* why this machine cannot run it, or NULL (servers_resolve) */
 };
 
 /* What the conclusions answer. */
 enum experiment_answer { ANSWER_BEST, ANSWER_SLOPE, ANSWER_SATURATION, ANSWER_CONTRAST };
+
+/* How labels are compared: in slices, while all are alive, or each alone against a fresh server. */
+enum experiment_method { METHOD_SLICES, METHOD_FRESH };
 
 struct experiment {
   char *name;
@@ -79,7 +83,12 @@ struct experiment {
   char *baseline; /* "": none */
   enum column columns[EXPERIMENT_COLUMNS]; /* in the tables, beside the usual ones */
   int column_count;
-  int blocks;
+  enum experiment_method method;
+  int blocks;              /* launches, at most */
+  int rounds;              /* of slices in a launch; 0: as many as are best */
+  int64_t slice_ns;        /* the measured part of a slice; 0: chosen */
+  double precision;        /* half-width asked of every interval, 0.02 for 2 %; 0: none is asked */
+  double margin;           /* what lies within 1 ± this is equivalent */
   bool twin;               /* the baseline runs twice, A/A */
   bool all_available;      /* servers = "available" */
   int64_t budget_ns;       /* of the whole run; 0: none */

@@ -5,12 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "bench/plan/experiment.h"
 #include "common/cli.h"
+#include "common/input.h"
 
-enum { FILE_BYTES_MAX = 1 << 20, DEPTH_MAX = 8 };
+enum { FILE_BYTES_MAX = 1 << 20, DEPTH_MAX = 8, INCLUDES_MAX = 100 };
 
 struct file_source {
   const char *path;
@@ -37,6 +37,11 @@ static bool set_path(const char *set, char out[KEY_BYTES + 8]) {
   return true;
 }
 
+/* NULL: the file itself, not one that it includes. */
+static const char *source_name(const struct file_source *file, const char *included) {
+  return included != NULL ? included : file->path;
+}
+
 static void locate(const struct experiment_source *source, const char *path, char *out,
                    size_t out_bytes) {
   struct file_source *file = source->data;
@@ -59,7 +64,8 @@ static void locate(const struct experiment_source *source, const char *path, cha
     *dot = 0;
   }
   if (setting != NULL)
-    snprintf(out, out_bytes, "%s:%u", file->path, config_setting_source_line(setting));
+    snprintf(out, out_bytes, "%s:%u", source_name(file, config_setting_source_file(setting)),
+             config_setting_source_line(setting));
   else
     snprintf(out, out_bytes, "%s", file->path);
 }
@@ -155,24 +161,62 @@ static void name_of(const char *path, char *out, size_t out_bytes) {
     *dot = 0;
 }
 
-static int read_file(struct file_source *file, char *why, size_t why_bytes) {
-  FILE *from = fopen(file->path, "re");
-  struct stat status;
-  if (from == NULL || fstat(fileno(from), &status) != 0 || !S_ISREG(status.st_mode) ||
-      status.st_size > FILE_BYTES_MAX) {
-    snprintf(why, why_bytes, "%s: %s", file->path,
-             from == NULL ? strerror(errno) : "not a regular file of at most 1 MiB");
-    if (from != NULL)
-      fclose(from);
-    return -EINVAL;
+/* The file that a line `@include "FILE"` names, cut out of the line; NULL if it is another line. */
+static char *included_by(char *line) {
+  static const char word[] = "@include";
+  char *p = line + strspn(line, " \t");
+  if (strncmp(p, word, sizeof word - 1) != 0)
+    return NULL;
+  p += sizeof word - 1;
+  p += strspn(p, " \t");
+  char *end = *p == '"' ? strchr(p + 1, '"') : NULL;
+  if (end == NULL)
+    return NULL;
+  *end = 0;
+  return p + 1;
+}
+
+/* libconfig opens what a file includes itself, and would block on a FIFO, and exit() on a
+ * directory: so those files are opened here before, as it will do it. *left bounds how many there
+ * are. */
+static int try_includes(const char *path, FILE *from, int *left, char *why, size_t why_bytes) {
+  char *line = NULL;
+  size_t bytes = 0;
+  int rc = 0;
+  for (int number = 1; rc == 0 && getline(&line, &bytes, from) > 0; number++) {
+    char reason[256];
+    const char *name = included_by(line);
+    if (name == NULL)
+      continue;
+    FILE *included = mux_input_open(name, FILE_BYTES_MAX, reason, sizeof reason);
+    if (included == NULL || --*left < 0) {
+      rc = -EINVAL;
+      snprintf(why, why_bytes, "%s:%d: @include %s", path, number,
+               included == NULL ? reason : "makes more than 100 included files");
+    } else {
+      rc = try_includes(name, included, left, why, why_bytes);
+    }
+    if (included != NULL)
+      fclose(included);
   }
-  int good = config_read(&file->config, from);
+  free(line);
+  return rc;
+}
+
+static int read_file(struct file_source *file, char *why, size_t why_bytes) {
+  FILE *from = mux_input_open(file->path, FILE_BYTES_MAX, why, why_bytes);
+  int left = INCLUDES_MAX;
+  if (from == NULL)
+    return -EINVAL;
+  int rc = try_includes(file->path, from, &left, why, why_bytes);
+  rewind(from);
+  if (rc == 0 && !config_read(&file->config, from)) {
+    rc = -EINVAL;
+    snprintf(why, why_bytes, "%s:%d: %s", source_name(file, config_error_file(&file->config)),
+             config_error_line(&file->config), config_error_text(&file->config));
+  }
   fclose(from);
-  if (good)
-    return 0;
-  snprintf(why, why_bytes, "%s:%d: %s", file->path, config_error_line(&file->config),
-           config_error_text(&file->config));
-  return -EINVAL;
+  return rc;
 }
 
 struct experiment *experiment_read(const char *path, char *const *sets, int n, char *why,

@@ -13,13 +13,40 @@
 #include "common/cli.h"
 #include "common/clock.h"
 #include "common/memory.h"
+#include "common/units.h"
 #include "loadgen/load_options.h"
 
 #define KEY(member) MUX_FIELD(struct experiment, member)
 
 static const char *const answers[] = {"best", "slope", "saturation", "contrast", NULL};
 
+static const char *const methods[] = {"slices", "fresh", NULL};
+
+static int read_percent(void *field, const char *text, char *why, size_t why_bytes) {
+  char shown[64];
+  double value;
+  if (mux_parse_percent(text, &value) == 0 && value <= 1) {
+    *(double *)field = value;
+    return 0;
+  }
+  snprintf(why, why_bytes, "'%s' is not a percentage such as 2%% (0 to 100%%)",
+           mux_printable(shown, sizeof shown, text));
+  return -EINVAL;
+}
+
+static char *print_percent(char out[MUX_OPTION_TEXT], const void *field) {
+  snprintf(out, MUX_OPTION_TEXT, "%.9g%%", *(const double *)field * 100);
+  return out;
+}
+
 const struct mux_option_row experiment_keys[] = {
+    {"method", .kind = MUX_VALUE_CHOICE, KEY(method), .choices = methods, .fallback = "slices"},
+    {"rounds", .kind = MUX_VALUE_COUNT, KEY(rounds), .min = 0, .max = 1000, .fallback = "0"},
+    {"slice", .kind = MUX_VALUE_TIME, KEY(slice_ns), .min = 0, .max = 60 * MUX_S, .fallback = "0s"},
+    {"precision", .kind = MUX_VALUE_CUSTOM, KEY(precision), .read = read_percent,
+     .print = print_percent, .fallback = "0%"},
+    {"margin", .kind = MUX_VALUE_CUSTOM, KEY(margin), .read = read_percent, .print = print_percent,
+     .fallback = "5%"},
     {"blocks", .kind = MUX_VALUE_COUNT, KEY(blocks), .min = 1, .max = STATS_BLOCKS_MAX,
      .fallback = "10"},
     {"seed", .kind = MUX_VALUE_COUNT, KEY(seed), .min = 0, .max = INT64_MAX, .absent = "drawn"},
@@ -91,7 +118,7 @@ const char *experiment_option_default(const struct experiment *e, enum option_gr
   return NULL;
 }
 
-/* A value stands in CSV fields, ids of cells and lists: a quote, ';' or control character would
+/* A value is part of CSV fields, ids of cells and lists: a quote, ';' or control character would
  * break them. */
 static bool is_plain(const char *text) {
   size_t length = strlen(text);

@@ -25,7 +25,7 @@ void reader_axis_read(struct reader *r, struct experiment_axis *axis, enum optio
 void reader_axis_free(struct experiment_axis *axis);
 
 void reader_servers(struct reader *r, struct experiment *e, const json_t *tree);
-/* A label stands in file names, CSV fields and sentences. */
+/* A label is part of file names, CSV fields and conclusions. */
 bool reader_label_is_fine(const char *label);
 
 #endif

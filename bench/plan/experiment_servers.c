@@ -15,6 +15,7 @@ void experiment_server_free(struct experiment_server *server) {
   free(server->command);
   free(server->target);
   free(server->place);
+  free(server->unavailable);
   for (int i = 0; i < server->own_count; i++)
     reader_axis_free(&server->own[i]);
   *server = (struct experiment_server){0};

@@ -5,20 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/data/stats.h"
 #include "bench/plan/experiment_options.h"
-#include "common/clock.h"
 #include "common/memory.h"
 #include "common/random.h"
-
-/* Fisher and Yates. */
-static void shuffle(int *list, int n, uint64_t *state) {
-  for (int i = n - 1; i > 0; i--) {
-    int j = (int)mux_random_below(state, (uint64_t)(i + 1));
-    int swapped = list[i];
-    list[i] = list[j];
-    list[j] = swapped;
-  }
-}
 
 bool plan_is_moot(const struct experiment *e, const struct plan_cell *cell,
                   const struct experiment_axis *axis) {
@@ -38,6 +28,18 @@ const struct experiment_value *plan_value(const struct plan *plan, const struct 
   if (axis == NULL || plan_is_moot(e, cell, axis))
     return NULL;
   return &axis->values[cell->choice[axis - e->axes]];
+}
+
+int64_t plan_number(const struct plan *plan, const struct plan_cell *cell, enum option_group group,
+                    const char *key, int64_t fallback) {
+  const struct experiment_value *value = plan_value(plan, cell, NULL, group, key);
+  return value != NULL ? value->number : fallback;
+}
+
+bool plan_slices(const struct plan *plan, const struct plan_cell *cell) {
+  const struct experiment_value *mode = plan_value(plan, cell, NULL, OPTION_LOAD, "mode");
+  return plan->experiment->method == METHOD_SLICES &&
+         (mode == NULL || strcmp(mode->text, "crr") != 0);
 }
 
 /* ---- Cells ----------------------------------------------------------------------------------- */
@@ -108,7 +110,8 @@ static void cells_make(struct plan *plan) {
   }
 }
 
-/* ---- Labels and trials ----------------------------------------------------------------------- */
+/* ---- Labels and launches -----------------------------------------------------------------------
+ */
 
 static void labels_make(struct plan *plan) {
   const struct experiment *e = plan->experiment;
@@ -131,35 +134,67 @@ static void labels_make(struct plan *plan) {
   twin->name = mux_format("%s-twin", twin->server->label);
 }
 
-static void trials_make(struct plan *plan, plan_skip_rule skip) {
-  uint64_t state = (uint64_t)plan->experiment->seed;
-  size_t total = (size_t)plan->blocks * (size_t)plan->cell_count * (size_t)plan->label_count;
-  plan->trials = mux_new(total, sizeof *plan->trials);
-  int *order = mux_new((size_t)plan->label_count + 1, sizeof *order);
-  for (int block = 1; block <= plan->blocks; block++)
-    for (int cell = 0; cell < plan->cell_count; cell++) {
-      for (int i = 0; i < plan->label_count; i++)
-        order[i] = i;
-      shuffle(order, plan->label_count, &state);
-      for (int i = 0; i < plan->label_count; i++) {
-        struct plan_trial *trial = &plan->trials[plan->trial_count++];
-        *trial = (struct plan_trial){
-            .number = plan->trial_count, .cell = cell, .block = block, .label = order[i]};
-        if (skip != NULL)
-          trial->skip = skip(plan->experiment, &plan->cells[cell], plan->labels[order[i]].server);
-      }
+static void skips_make(struct plan *plan, plan_skip_rule skip) {
+  for (int i = 0; i < plan->cell_count; i++) {
+    struct plan_cell *cell = &plan->cells[i];
+    cell->skip = mux_new((size_t)plan->label_count, sizeof *cell->skip);
+    for (int label = 0; label < plan->label_count; label++) {
+      if (skip != NULL)
+        cell->skip[label] = skip(plan->experiment, cell, plan->labels[label].server);
+      cell->running += cell->skip[label] == NULL;
     }
-  free(order);
+  }
 }
 
-struct plan *plan_new(const struct experiment *experiment, int blocks, plan_skip_rule skip) {
+void plan_launch(const struct plan *plan, int cell, int block, struct plan_trial *trials) {
+  uint64_t state = (uint64_t)plan->experiment->seed;
+  /* Launches of cells are far apart in the generator's sequence of 2^64. */
+  state += mux_random(&(uint64_t){(uint64_t)block << 32 | (uint64_t)cell});
+  int first = ((block - 1) * plan->cell_count + cell) * plan->label_count + 1;
+  for (int i = 0; i < plan->label_count; i++)
+    trials[i] = (struct plan_trial){.number = first + i, .cell = cell, .block = block, .label = i};
+  for (int i = plan->label_count - 1; i > 0; i--) { /* Fisher and Yates */
+    int j = (int)mux_random_below(&state, (uint64_t)(i + 1));
+    int swapped = trials[i].label;
+    trials[i].label = trials[j].label;
+    trials[j].label = swapped;
+  }
+}
+
+bool plan_find(const struct plan *plan, const struct row *row, struct plan_trial *trial) {
+  double number = row_number(row, COL_trial);
+  const char *label = row_text(row, COL_label);
+  int per_block = plan->cell_count * plan->label_count;
+  if (!(number >= 1 && number <= (double)per_block * STATS_BLOCKS_MAX))
+    return false;
+  int at = (int)number - 1;
+  *trial = (struct plan_trial){
+      .number = at + 1, .block = at / per_block + 1, .cell = at % per_block / plan->label_count};
+  while (trial->label < plan->label_count && strcmp(plan->labels[trial->label].name, label) != 0)
+    trial->label++;
+  return trial->label < plan->label_count;
+}
+
+static void names_make(struct plan *plan) {
+  const char **cells = mux_new((size_t)plan->cell_count, sizeof *cells);
+  const char **labels = mux_new((size_t)plan->label_count, sizeof *labels);
+  for (int i = 0; i < plan->cell_count; i++)
+    cells[i] = plan->cells[i].id;
+  for (int i = 0; i < plan->label_count; i++)
+    labels[i] = plan->labels[i].name;
+  plan->names = (struct slice_names){.cells = cells,
+                                     .labels = labels,
+                                     .cell_count = plan->cell_count,
+                                     .label_count = plan->label_count};
+}
+
+struct plan *plan_new(const struct experiment *experiment, plan_skip_rule skip) {
   struct plan *plan = mux_new(1, sizeof *plan);
   plan->experiment = experiment;
-  plan->blocks = blocks;
   labels_make(plan);
   cells_make(plan);
-  plan_estimate_overheads(plan);
-  trials_make(plan, skip);
+  skips_make(plan, skip);
+  names_make(plan);
   return plan;
 }
 
@@ -171,11 +206,13 @@ void plan_free(struct plan *plan) {
   for (int i = 0; i < plan->cell_count; i++) {
     free(plan->cells[i].id);
     free(plan->cells[i].params);
+    for (int label = 0; label < plan->label_count; label++)
+      free(plan->cells[i].skip[label]);
+    free(plan->cells[i].skip);
   }
-  for (int i = 0; i < plan->trial_count; i++)
-    free(plan->trials[i].skip);
+  free((void *)plan->names.cells);
+  free((void *)plan->names.labels);
   free(plan->labels);
   free(plan->cells);
-  free(plan->trials);
   free(plan);
 }

@@ -1,14 +1,19 @@
-/* plan.h: from an experiment to the list of trials, in the order they will run.
+/* plan.h: from an experiment to what will run, in which order.
  *
- * The matrix spans the cells. A block is every label of a cell once, in random order; all cells go
- * through block 1, then all through block 2, so that a run that is cut short has whole blocks of
- * everything. The order follows from the seed alone, so a resumed run has the same one. The
- * baseline of an A/A run has a twin: the same server under a second label. */
+ * The matrix spans the cells. A launch (column `block`) is every label of a cell started afresh;
+ * all cells go through launch 1, then all through launch 2, so that a run that is cut short has
+ * whole launches of everything. A trial is one label in one launch: a row of measurements.csv.
+ * The order of labels is random and follows from the seed alone, so a resumed run has the same one.
+ * The baseline has a twin: the same server under a second label (A/A).
+ *
+ * Nothing here grows with the number of launches: what launch 200 is like is computed, not kept. */
 #ifndef MUX_PLAN_H
 #define MUX_PLAN_H
 
 #include <stdio.h>
 
+#include "bench/data/rows.h"
+#include "bench/data/slices.h"
 #include "bench/plan/experiment.h"
 
 struct plan_label {
@@ -21,13 +26,13 @@ struct plan_cell {
   char *id;     /* "connections=100;rate=10k": what tells it from the others; "all" for one cell */
   char *params; /* what of it has no column of its own in measurements.csv */
   int choice[EXPERIMENT_AXES]; /* index into each axis' values */
-  int64_t overhead_ns;         /* of a trial beside warm-up and duration, estimated */
+  char **skip;                 /* by label: why it cannot run here; NULL: it can */
+  int running;                 /* labels that can */
 };
 
 struct plan_trial {
   int number; /* 1, 2, … in the order of running */
   int cell, block, label;
-  char *skip; /* why it cannot run; NULL: it can */
 };
 
 struct plan {
@@ -36,20 +41,24 @@ struct plan {
   int label_count;
   struct plan_cell *cells;
   int cell_count;
-  struct plan_trial *trials;
-  int trial_count;
-  int blocks;
   int baseline; /* a label, or -1 */
   int twin;     /* a label, or -1 */
+  struct slice_names names;
 };
 
 /* Says why this server cannot run in this cell, or returns NULL. Caller frees. */
 typedef char *(*plan_skip_rule)(const struct experiment *experiment, const struct plan_cell *cell,
                                 const struct experiment_server *server);
 
-/* blocks: those of the experiment, or fewer if the budget wants it (plan_fit_budget). */
-struct plan *plan_new(const struct experiment *experiment, int blocks, plan_skip_rule skip);
+struct plan *plan_new(const struct experiment *experiment, plan_skip_rule skip);
 void plan_free(struct plan *plan);
+
+/* The trials of one cell in launch `block` (1, 2, …), plan->label_count of them, in the order in
+ * which they are started. */
+void plan_launch(const struct plan *plan, int cell, int block, struct plan_trial *trials);
+
+/* Which trial a row is of. False if it is of none. */
+bool plan_find(const struct plan *plan, const struct row *row, struct plan_trial *trial);
 
 /* True if the axis means nothing in this cell: how workers get their connections (accept), if there
  * is one worker. Of cells that differ in nothing else there is one. */
@@ -61,32 +70,12 @@ bool plan_is_moot(const struct experiment *experiment, const struct plan_cell *c
 const struct experiment_value *plan_value(const struct plan *plan, const struct plan_cell *cell,
                                           const struct experiment_server *server,
                                           enum option_group group, const char *key);
+/* Such a value as a number; `fallback` without one. */
+int64_t plan_number(const struct plan *plan, const struct plan_cell *cell, enum option_group group,
+                    const char *key, int64_t fallback);
 
-/* ---- Time ------------------------------------------------------------------------------------ */
-
-struct plan_times {
-  int64_t warmup_ns, duration_ns;
-};
-
-/* What the trials [first, trial_count) may take each so that all end within left_ns. overhead_scale
- * corrects the estimates (1: trust them). Without a budget, what the experiment says. Never above
- * what the experiment says, nor below its min_duration: then *fits is false. */
-struct plan_times plan_times_for(const struct plan *plan, const struct plan_cell *cell, int first,
-                                 int64_t left_ns, double overhead_scale, bool *fits);
-
-/* Fills in the cells' overhead_ns; plan_new does it. */
-void plan_estimate_overheads(struct plan *plan);
-
-/* The number of blocks that fits the experiment's budget: all of them or fewer, at least 1. */
-int plan_fit_budget(const struct experiment *experiment, plan_skip_rule skip);
-
-/* What the whole takes, by estimate. */
-int64_t plan_estimate_ns(const struct plan *plan);
-
-/* The part of a budget that trials may use: the rest is for the start, files and the report. */
-int64_t plan_usable_ns(int64_t budget_ns);
-
-/* Cells, servers, what is skipped and how long it takes, for people. */
-void plan_print(const struct plan *plan, FILE *to);
+/* True if the labels of this cell are compared in slices: not those of short connections (crr),
+ * whose TIME_WAIT would be the next one's burden. */
+bool plan_slices(const struct plan *plan, const struct plan_cell *cell);
 
 #endif

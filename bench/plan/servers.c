@@ -79,39 +79,49 @@ static void keep_listed(struct experiment *e, const char *list) {
   e->server_count = kept;
 }
 
+/* Is there such a backend, and can it run here? */
+static int find_backend(const struct experiment *e, struct experiment_server *server, bool needed,
+                        char *why, size_t why_bytes) {
+  char reason[512];
+  char probed[400];
+  const struct mux_backend *backend;
+  int rc = mux_serve_find_backend(&backend, server->backend, reason, sizeof reason);
+  if (rc == 0 && mux_backend_probe(backend, probed, sizeof probed) != 0) {
+    snprintf(reason, sizeof reason, "%s cannot run here: %s", backend->name, probed);
+    server->unavailable = mux_copy(reason);
+    rc = needed || strcmp(server->label, e->baseline) == 0 ? -EINVAL : 0;
+  }
+  if (rc != 0)
+    snprintf(why, why_bytes, "%s%sbackend: %s", server->place != NULL ? server->place : "",
+             server->place != NULL ? ": " : "", reason);
+  return rc == 0 ? 0 : -EINVAL;
+}
+
 int servers_resolve(struct experiment *e, const char *only, char *why, size_t why_bytes) {
+  bool has_baseline = false;
+  int rc = 0;
   if (e->all_available)
     add_available(e);
-  if (only != NULL) {
-    int rc = check_listed(e, only, why, why_bytes);
-    if (rc != 0)
-      return rc;
+  if (only != NULL && (rc = check_listed(e, only, why, why_bytes)) != 0)
+    return rc;
+  if (only != NULL)
     keep_listed(e, only);
-  }
   if (e->server_count == 0) {
     snprintf(why, why_bytes, "no server is left to run");
     return -EINVAL;
   }
-  bool has_baseline = false;
-  for (int i = 0; i < e->server_count; i++) {
-    const struct experiment_server *server = &e->servers[i];
-    char reason[512];
+  for (int i = 0; i < e->server_count && rc == 0; i++) {
+    struct experiment_server *server = &e->servers[i];
     has_baseline = has_baseline || strcmp(server->label, e->baseline) == 0;
-    if (!plan_is_own(server))
-      continue;
-    const struct mux_backend *backend;
-    int rc = mux_serve_find_backend(&backend, server->backend, reason, sizeof reason);
-    if (rc == 0 && (rc = mux_backend_probe(backend, why, why_bytes)) != 0)
-      snprintf(reason, sizeof reason, "%s cannot run here: %s", backend->name, why);
-    if (rc != 0) {
-      snprintf(why, why_bytes, "%s%sbackend: %s", server->place != NULL ? server->place : "",
-               server->place != NULL ? ": " : "", reason);
-      return -EINVAL;
-    }
+    if (plan_is_own(server))
+      rc = find_backend(e, server, only != NULL, why, why_bytes);
   }
-  if (!has_baseline)
+  if (rc == 0 && !has_baseline) {
+    if (only != NULL && *e->baseline != 0)
+      mux_note("--backends leaves out the baseline, %s: nothing will be compared", e->baseline);
     *e->baseline = 0;
-  return 0;
+  }
+  return rc;
 }
 
 /* Connections that listen(2) lets wait: --backlog, cut to the host's limit. */
@@ -171,8 +181,29 @@ char *servers_skip(const struct experiment *e, const struct plan_cell *cell,
                       limit);
   if (!plan_is_own(server))
     return NULL;
+  if (server->unavailable != NULL)
+    return mux_copy(server->unavailable);
   int rc = plan_serve_options(e, cell, server, &serve, &error);
   if (rc == -ENOTSUP)
     return mux_copy(error.text);
+  if (rc == 0 && e->method == METHOD_SLICES && at_a_time(&load.config, &serve.config) > 0)
+    return mux_format("%s serves one connection at a time, which slices cannot show: "
+                      "--set method=fresh",
+                      server->backend);
   return rc == 0 ? skip_own(&load.config, &serve.config) : NULL;
+}
+
+double servers_tasks(const struct experiment *e, const struct plan_cell *cell,
+                     const struct experiment_server *server) {
+  struct load_options load;
+  struct mux_serve_options serve;
+  struct mux_option_error error;
+  plan_load_options(e, cell, &load);
+  double connections = load.config.connections + load.config.idle;
+  if (!plan_is_own(server)) /* it may well be of that kind */
+    return server->target != NULL ? 0 : connections;
+  if (plan_serve_options(e, cell, server, &serve, &error) != 0)
+    return 1;
+  bool each = (serve.config.backend->flags & MUX_THREAD_PER_CONNECTION) != 0;
+  return serve.config.workers + (each ? connections : 0);
 }

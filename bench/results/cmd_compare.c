@@ -30,7 +30,7 @@ static const struct argp_option option_table[] = {
      "Exit 3 when something is proved worse by more than this, such as 5%", 0},
     {"metrics", OPT_METRICS, "A,B", 0,
      "Columns of measurements.csv to compare "
-     "(server_cpu_us_per_req,completed_per_s,response_p50_us,response_p99_us)",
+     "(host_cpu_us_per_req,server_cpu_us_per_req,completed_per_s,response_p99_us)",
      0},
     {"json", OPT_JSON, "FILE", OPTION_ARG_OPTIONAL, "Result as JSON, to FILE or stdout", 0},
     {0}};
@@ -72,10 +72,12 @@ static const struct argp parser = {
     .options = option_table,
     .parser = parse_option,
     .args_doc = "RUN_A RUN_B",
-    .doc = "Compare the same cells of two runs: two commits, machines or kernels. Ratios are B to "
-           "A; cells whose settings differ are refused.\v"
-           "Exit: 0 fine; 1 cells were refused; 2 the runs cannot be read or have no cell in "
-           "common; 3 --threshold was missed.\n\n"
+    .doc = "Compare the same cells of two runs: two commits, machines or kernels. What is compared "
+           "is each label's ratio to the baseline, which must be the same in both runs; cells "
+           "whose settings differ are refused. To compare two servers, run them together: "
+           "`muxbench versus`.\v"
+           "Exit: 0 fine; 1 cells were refused; 2 the runs cannot be read, or have no baseline or "
+           "no cell in common; 3 --threshold was missed.\n\n"
            "Example: muxbench compare --threshold 5% results/BEFORE results/AFTER"};
 
 static int parse_metrics(const char *list, const struct summary_metric *out[METRICS_MAX]) {
@@ -93,13 +95,31 @@ static int parse_metrics(const char *list, const struct summary_metric *out[METR
   return n;
 }
 
-static void read_run(const char *path, struct rows *rows) {
+/* Rows, and what the run compared with: "" for nothing. The caller frees both. */
+static char *read_run(const char *path, struct rows *rows) {
   struct rundir dir;
   char file[RUNDIR_PATH];
   char why[768];
+  json_t *effective = NULL;
   if (rundir_open(&dir, path, why, sizeof why) != 0 ||
-      rows_read(rows, rundir_file(&dir, file, "measurements.csv"), why, sizeof why) != 0)
+      rows_read(rows, rundir_file(&dir, file, "measurements.csv"), why, sizeof why) != 0 ||
+      (effective = rundir_read_json(&dir, "effective.json", why, sizeof why)) == NULL)
     mux_die(MUX_EXIT_USAGE, "compare: %s", why);
+  const char *baseline = json_string_value(json_object_get(effective, "baseline"));
+  char *copy = mux_copy(baseline != NULL ? baseline : "");
+  json_decref(effective);
+  return copy;
+}
+
+/* Between two runs nothing but ratios to the same baseline can be compared. */
+static void check_baselines(char *const baselines[2], const char *const runs[2]) {
+  if (*baselines[0] != 0 && strcmp(baselines[0], baselines[1]) == 0)
+    return;
+  mux_die(MUX_EXIT_USAGE,
+          "compare: %s has %s%s, %s has %s%s; two runs are compared by their ratios to one "
+          "baseline. Run both servers together: muxbench versus",
+          runs[0], *baselines[0] != 0 ? "the baseline " : "no baseline", baselines[0], runs[1],
+          *baselines[1] != 0 ? "the baseline " : "no baseline", baselines[1]);
 }
 
 /* ---- Output -----------------------------------------------------------------------------------
@@ -122,7 +142,7 @@ static void print_line(struct libscols_table *table, const struct compare_entry 
   else
     snprintf(text, sizeof text, "%.3f [%.3f, %.3f]", e->ratio, e->low, e->high);
   scols_line_set_data(line, 5, text);
-  scols_line_set_data(line, 6, summary_verdict_names[e->verdict]);
+  scols_line_set_data(line, 6, verdict_names[e->verdict]);
 }
 
 static void print_text(const struct compare *c) {
@@ -135,10 +155,10 @@ static void print_text(const struct compare *c) {
     verdicts[c->entries[i].verdict]++;
     print_line(table, &c->entries[i]);
   }
-  printf("Of %d comparisons B is better in %d, worse in %d; %d cannot be told apart (~), %d have "
-         "too few blocks for a claim, %d are void.\n\n",
-         c->count, verdicts[VERDICT_BETTER], verdicts[VERDICT_WORSE], verdicts[VERDICT_TIE],
-         verdicts[VERDICT_NONE], verdicts[VERDICT_VOID]);
+  printf("Of %d comparisons B is better in %d, worse in %d, equivalent in %d; %d are undecided, %d "
+         "have too few launches for a claim, %d are void.\nA and B are ratios to the baseline.\n\n",
+         c->count, verdicts[VERDICT_BETTER], verdicts[VERDICT_WORSE], verdicts[VERDICT_EQUIVALENT],
+         verdicts[VERDICT_UNDECIDED], verdicts[VERDICT_NONE], verdicts[VERDICT_VOID]);
   scols_print_table(table);
   scols_unref_table(table);
 }
@@ -158,25 +178,19 @@ static json_t *entry_json(const struct compare_entry *e) {
   json_object_set_new(object, "ratio", number(e->ratio));
   json_object_set_new(object, "ratio_low", number(e->low));
   json_object_set_new(object, "ratio_high", number(e->high));
-  json_object_set_new(object, "p_holm", number(e->p_holm));
-  json_object_set_new(object, "noise", number(e->noise));
-  json_object_set_new(object, "verdict", json_string(summary_verdict_names[e->verdict]));
+  json_object_set_new(object, "verdict", json_string(verdict_names[e->verdict]));
   return object;
 }
 
-static int print_json(const struct compare *c, const char *path) {
-  struct mux_output out;
-  int rc = mux_output_open(&out, path);
-  if (rc != 0)
-    return rc;
+static int print_json(const struct compare *c, struct mux_output *out, const char *path) {
   json_t *list = json_array();
   for (int i = 0; i < c->count; i++)
     json_array_append_new(list, entry_json(&c->entries[i]));
   json_t *object = json_pack("{s:o}", "comparisons", list);
-  json_dumpf(object, out.stream, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
-  fputc('\n', out.stream);
+  json_dumpf(object, out->stream, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+  fputc('\n', out->stream);
   json_decref(object);
-  return mux_output_commit(&out);
+  return mux_result_commit(out, "--json", path);
 }
 
 /* Names what was proved worse. Returns how many. */
@@ -189,44 +203,50 @@ static int tell_regressions(const struct compare *c, double threshold) {
     if (!compare_is_regression(e, threshold))
       continue;
     n++;
-    mux_note("regression: %s, %s: %s is %.3f times what it was [%.3f, %.3f]",
-             mux_printable(cell, sizeof cell, e->cell),
-             mux_printable(label, sizeof label, e->label), e->metric->what, e->ratio, e->low,
-             e->high);
+    mux_note(
+        "regression: %s, %s: %s is, relative to the baseline, %.3f times what it was [%.3f, %.3f]",
+        mux_printable(cell, sizeof cell, e->cell), mux_printable(label, sizeof label, e->label),
+        e->metric->what, e->ratio, e->low, e->high);
   }
   return n;
 }
 
 int cmd_compare(int argc, char **argv) {
   struct compare_options options = {
-      .metrics = "server_cpu_us_per_req,completed_per_s,response_p50_us,response_p99_us",
+      .metrics = "host_cpu_us_per_req,server_cpu_us_per_req,completed_per_s,response_p99_us",
       .threshold = -1};
   const struct summary_metric *metrics[METRICS_MAX];
   struct rows rows[2];
+  struct mux_output out = {0};
   mux_parse_args(&parser, argc, argv, &options);
   if (options.run_count != 2)
     mux_die(MUX_EXIT_USAGE, "compare: name two run directories");
   int n = parse_metrics(options.metrics, metrics);
-  read_run(options.runs[0], &rows[0]);
-  read_run(options.runs[1], &rows[1]);
-  struct compare *c = compare_new(&rows[0], &rows[1], metrics, n);
+  char *baselines[2];
+  for (int i = 0; i < 2; i++)
+    baselines[i] = read_run(options.runs[i], &rows[i]);
+  check_baselines(baselines, options.runs);
+  if (options.json != NULL && mux_result_open(&out, "--json", options.json) != 0)
+    exit(MUX_EXIT_USAGE);
+  struct compare *c = compare_new(&rows[0], &rows[1], baselines[0], metrics, n);
   for (int i = 0; i < c->refused_count; i++)
     mux_note("refused: %s", c->refused[i]);
   int status = c->refused_count > 0 ? MUX_EXIT_FAILED : MUX_EXIT_OK;
-  int rc = 0;
   if (c->count == 0) {
     mux_note("compare: the two runs have no cell in common that could be compared");
     status = MUX_EXIT_USAGE;
   } else if (options.json == NULL) {
     print_text(c);
-  } else if ((rc = print_json(c, options.json)) != 0) {
-    mux_note("--json: %s: %s", options.json, strerror(-rc));
+  } else if (print_json(c, &out, options.json) != 0) {
     status = MUX_EXIT_FAILED;
   }
+  mux_output_abort(&out);
   if (c->count > 0 && options.threshold >= 0 && tell_regressions(c, options.threshold) > 0)
     status = MUX_EXIT_THRESHOLD;
   compare_free(c);
-  rows_free(&rows[0]);
-  rows_free(&rows[1]);
-  return fflush(stdout) == 0 ? status : MUX_EXIT_FAILED;
+  for (int i = 0; i < 2; i++) {
+    rows_free(&rows[i]);
+    free(baselines[i]);
+  }
+  return status;
 }

@@ -6,11 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/data/family.h"
+#include "bench/data/max_t.h"
 #include "bench/data/stats.h"
 #include "common/cli.h"
 #include "common/memory.h"
 
 enum { ENTRIES_MAX = 200000, VALUES = STATS_BLOCKS_MAX };
+static const double level = 0.95;
 
 static bool is_of(const struct row *row, const char *cell, const char *label) {
   return strcmp(row_text(row, COL_cell_id), cell) == 0 &&
@@ -24,88 +27,103 @@ static const struct row *first_of(const struct rows *rows, const char *cell, con
   return NULL;
 }
 
-/* ln of the claimable values of one label in one cell. *seen: how many values there are at all. */
-static int values_of(const struct rows *rows, const char *cell, const char *label,
-                     enum column column, double out[VALUES], int *seen) {
-  int n = 0;
-  *seen = 0;
-  for (size_t i = 0; i < rows->count && n < VALUES; i++) {
+static const struct row *row_of(const struct rows *rows, const char *cell, const char *label,
+                                const char *block) {
+  for (size_t i = 0; i < rows->count; i++)
+    if (row_has_result(&rows->rows[i]) && is_of(&rows->rows[i], cell, label) &&
+        strcmp(row_text(&rows->rows[i], COL_block), block) == 0)
+      return &rows->rows[i];
+  return NULL;
+}
+
+/* One run's side of a comparison. */
+struct side {
+  double ratios[VALUES]; /* ln label ÷ baseline, a launch each */
+  int n, seen;           /* that flags do not void; in all */
+  double mean, variance; /* variance of the mean */
+};
+
+static void fill_side(struct side *side, const struct rows *rows, const char *cell,
+                      const char *label, const char *baseline, enum column column) {
+  *side = (struct side){0};
+  for (size_t i = 0; i < rows->count && side->n < VALUES; i++) {
     const struct row *row = &rows->rows[i];
+    if (!row_has_result(row) || !is_of(row, cell, label))
+      continue;
+    const struct row *base = row_of(rows, cell, baseline, row_text(row, COL_block));
     double value = row_number(row, column);
-    if (!row_has_result(row) || !is_of(row, cell, label) || !(value > 0))
+    double reference = base != NULL ? row_number(base, column) : NAN;
+    if (!(value > 0 && reference > 0))
       continue;
-    ++*seen;
-    if (!summary_is_void(row, column))
-      out[n++] = log(value);
+    side->seen++;
+    if (!summary_is_void(row, column) && !summary_is_void(base, column))
+      side->ratios[side->n++] = log(value / reference);
   }
-  return n;
+  double half = stats_t_half_width(side->ratios, side->n);
+  struct max_t t = {.rivals = 1, .df = side->n - 1, .sides = 2};
+  side->mean = stats_mean(side->ratios, side->n);
+  if (side->n >= 2)
+    side->variance = pow(half / max_t_quantile_table(&t, level), 2);
 }
 
-/* Half-width of the interval between a label and its twin, if the run has one in this cell. */
-static double noise_of(const struct rows *rows, const char *cell, enum column column) {
-  for (size_t i = 0; i < rows->count; i++) {
-    const char *label = row_text(&rows->rows[i], COL_label);
-    size_t length = strlen(label);
-    if (length < 6 || strcmp(label + length - 5, "-twin") != 0 ||
-        strcmp(row_text(&rows->rows[i], COL_cell_id), cell) != 0)
-      continue;
-    char own[128];
-    double x[VALUES];
-    double y[VALUES];
-    double p;
-    int seen;
-    snprintf(own, sizeof own, "%.*s", (int)(length - 5), label);
-    int n = values_of(rows, cell, own, column, x, &seen);
-    int m = values_of(rows, cell, label, column, y, &seen);
-    struct estimate estimate = stats_shift(x, n, y, m, &p);
-    return estimate.interval ? (exp(estimate.high) - exp(estimate.low)) / 2 : 0;
-  }
-  return 0;
+/* Welch's degrees of freedom. */
+static double freedom(const struct side *a, const struct side *b) {
+  double sum = a->variance + b->variance;
+  double parts = a->variance * a->variance / (a->n - 1) + b->variance * b->variance / (b->n - 1);
+  return parts > 0 ? sum * sum / parts : fmin(a->n, b->n) - 1;
 }
 
-static double median_exp(const double *ln, int n) {
-  return n > 0 ? exp(stats_median(ln, n)) : NAN;
-}
-
-static void compare_values(const struct rows *a, const struct rows *b,
-                           struct compare_entry *entry) {
-  double x[VALUES];
-  double y[VALUES];
-  double p;
-  int seen_a;
-  int seen_b;
+/* family: how many labels of the cell are compared. */
+static void compare_values(const struct rows *a, const struct rows *b, const char *baseline,
+                           int family, struct compare_entry *entry) {
+  struct side x;
+  struct side y;
   enum column column = entry->metric->column;
-  entry->n_a = values_of(a, entry->cell, entry->label, column, x, &seen_a);
-  entry->n_b = values_of(b, entry->cell, entry->label, column, y, &seen_b);
-  struct estimate estimate = stats_shift(x, entry->n_a, y, entry->n_b, &p);
-  entry->a = median_exp(x, entry->n_a);
-  entry->b = median_exp(y, entry->n_b);
-  entry->ratio = exp(estimate.value);
-  entry->low = exp(estimate.low);
-  entry->high = exp(estimate.high);
-  entry->p_holm = estimate.interval ? p : NAN;
-  if (2 * entry->n_a < seen_a || 2 * entry->n_b < seen_b)
+  fill_side(&x, a, entry->cell, entry->label, baseline, column);
+  fill_side(&y, b, entry->cell, entry->label, baseline, column);
+  entry->n_a = x.n;
+  entry->n_b = y.n;
+  entry->a = exp(x.mean);
+  entry->b = exp(y.mean);
+  entry->ratio = exp(y.mean - x.mean);
+  entry->low = entry->high = NAN;
+  if (2 * x.n < x.seen || 2 * y.n < y.seen) {
     entry->verdict = VERDICT_VOID;
+    return;
+  }
+  if (x.n < FAMILY_LAUNCHES_MIN || y.n < FAMILY_LAUNCHES_MIN)
+    return;
+  struct max_t t = {.rivals = family, .df = freedom(&x, &y), .correlation = 0.5, .sides = 2};
+  double half = max_t_quantile_table(&t, level) * sqrt(x.variance + y.variance);
+  entry->low = exp(y.mean - x.mean - half);
+  entry->high = exp(y.mean - x.mean + half);
+  bool less = entry->high < 1;
+  bool more = entry->low > 1;
+  bool lower_is_better = entry->metric->better == BETTER_LOWER;
+  if (less || more)
+    entry->verdict = less == lower_is_better ? VERDICT_BETTER : VERDICT_WORSE;
+  else if (entry->low > 1 / (1 + VERDICT_MARGIN) && entry->high < 1 + VERDICT_MARGIN)
+    entry->verdict = VERDICT_EQUIVALENT;
+  else
+    entry->verdict = VERDICT_UNDECIDED;
 }
 
-/* The labels of one cell and metric: a Holm family. */
-static void judge(struct compare_entry *entries, int n, double noise) {
-  double p[n > 0 ? n : 1];
+static bool is_twin(const char *label, const char *baseline) {
+  size_t length = strlen(baseline);
+  return strncmp(label, baseline, length) == 0 && strcmp(label + length, "-twin") == 0;
+}
+
+/* One cell and metric. The baseline's ratio to itself is 1 in both runs; if its twin's has changed,
+ * the instrument has. */
+static void judge(struct compare_entry *entries, int n, const char *baseline) {
+  bool changed = false;
   for (int i = 0; i < n; i++)
-    p[i] = entries[i].p_holm;
-  stats_holm(p, n);
-  for (int i = 0; i < n; i++) {
-    struct compare_entry *e = &entries[i];
-    e->p_holm = p[i];
-    e->noise = noise;
-    if (isnan(p[i]) || e->verdict == VERDICT_VOID)
-      continue;
-    bool better = (e->ratio > 1) == (e->metric->better == BETTER_HIGHER);
-    if (p[i] < 0.05 && fabs(e->ratio - 1) > noise)
-      e->verdict = better ? VERDICT_BETTER : VERDICT_WORSE;
-    else
-      e->verdict = VERDICT_TIE;
-  }
+    changed =
+        changed || (is_twin(entries[i].label, baseline) &&
+                    (entries[i].verdict == VERDICT_BETTER || entries[i].verdict == VERDICT_WORSE));
+  for (int i = 0; i < n && changed; i++)
+    if (entries[i].verdict != VERDICT_NONE)
+      entries[i].verdict = VERDICT_VOID;
 }
 
 /* Cells may differ in nothing that the experiment sets. */
@@ -145,10 +163,13 @@ static bool is_repeated(const struct rows *rows, size_t at, bool label) {
   return false;
 }
 
-/* The labels of a cell that both runs have with the same setting. */
+/* The labels of a cell that both runs have with the same setting, the baseline left out. 0 when the
+ * baseline is not the same. */
 static int labels_of(struct compare *c, const struct rows *a, const struct rows *b,
-                     const char *cell, const char *labels[EXPERIMENT_SERVERS + 1]) {
+                     const char *baseline, const char *cell,
+                     const char *labels[EXPERIMENT_SERVERS + 1]) {
   int n = 0;
+  bool has_baseline = false;
   for (size_t i = 0; i < a->count && n <= EXPERIMENT_SERVERS; i++) {
     const struct row *row = &a->rows[i];
     char why[256];
@@ -159,15 +180,17 @@ static int labels_of(struct compare *c, const struct rows *a, const struct rows 
     const struct row *other = first_of(b, cell, label);
     if (other == NULL)
       continue;
-    if (same_setting(row, other, why, sizeof why))
-      labels[n++] = label;
-    else
+    if (!same_setting(row, other, why, sizeof why))
       refuse(c, why);
+    else if (strcmp(label, baseline) == 0)
+      has_baseline = true;
+    else
+      labels[n++] = label;
   }
-  return n;
+  return has_baseline ? n : 0;
 }
 
-struct compare *compare_new(const struct rows *a, const struct rows *b,
+struct compare *compare_new(const struct rows *a, const struct rows *b, const char *baseline,
                             const struct summary_metric *const *metrics, int n) {
   struct compare *c = mux_new(1, sizeof *c);
   for (size_t i = 0; i < a->count; i++) {
@@ -175,16 +198,15 @@ struct compare *compare_new(const struct rows *a, const struct rows *b,
     const char *labels[EXPERIMENT_SERVERS + 1];
     if (!row_has_result(&a->rows[i]) || is_repeated(a, i, false))
       continue;
-    int count = labels_of(c, a, b, cell, labels);
+    int count = labels_of(c, a, b, baseline, cell, labels);
     for (int m = 0; m < n && c->count + count <= ENTRIES_MAX && count > 0; m++) {
       c->entries = mux_resize(c->entries, (size_t)(c->count + count), sizeof *c->entries);
       struct compare_entry *family = &c->entries[c->count];
       for (int l = 0; l < count; l++) {
         family[l] = (struct compare_entry){.cell = cell, .label = labels[l], .metric = metrics[m]};
-        compare_values(a, b, &family[l]);
+        compare_values(a, b, baseline, count, &family[l]);
       }
-      judge(family, count,
-            fmax(noise_of(a, cell, metrics[m]->column), noise_of(b, cell, metrics[m]->column)));
+      judge(family, count, baseline);
       c->count += count;
     }
   }
@@ -198,6 +220,6 @@ void compare_free(struct compare *c) {
 }
 
 bool compare_is_regression(const struct compare_entry *entry, double threshold) {
-  double worse = entry->metric->better == BETTER_LOWER ? entry->ratio : 1 / entry->ratio;
-  return entry->verdict == VERDICT_WORSE && worse > 1 + threshold;
+  double least = entry->metric->better == BETTER_LOWER ? entry->low : 1 / entry->high;
+  return entry->verdict == VERDICT_WORSE && least > 1 + threshold;
 }

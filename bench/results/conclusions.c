@@ -6,15 +6,8 @@
 #include <string.h>
 
 #include "bench/data/stats.h"
+#include "common/cli.h"
 #include "common/memory.h"
-
-/* The objective: one of the metrics, or the first of them if it has no verdicts. */
-static int objective_of(const struct plan *plan) {
-  for (int i = 0; i < summary_metric_count; i++)
-    if (strcmp(column_names[summary_metrics[i].column], plan->experiment->objective) == 0)
-      return i;
-  return 0;
-}
 
 /* "10000 connections, rate 20k": the axes that vary, but for one (NULL: all of them). */
 static void print_cell(const struct plan *plan, const struct plan_cell *cell,
@@ -45,75 +38,134 @@ static void print_value(const struct summary_metric *metric, double value, FILE 
   fprintf(to, "%.*f%s", decimals, value, metric->unit);
 }
 
-static void print_spread(const struct summary_metric *metric, const struct summary_entry *entry,
-                         FILE *to) {
-  print_value(metric, entry->median, to);
-  if (!isnan(entry->low)) {
-    fputs(" [", to);
-    print_value(metric, entry->low, to);
-    fputs(" to ", to);
-    print_value(metric, entry->high, to);
-    fputs("]", to);
-  }
+/* ---- The best ---------------------------------------------------------------------------------
+ */
+
+static bool is_rival(const struct summary *s, int cell, int metric, int label) {
+  return label != s->plan->twin && summary_at(s, cell, metric, label)->n > 0;
 }
 
-/* The label with the best median, the twin left out; -1 if nothing was measured. */
-static int best_label(const struct summary *s, int cell, int metric) {
-  int best = -1;
-  double sign = summary_metrics[metric].better == BETTER_LOWER ? 1 : -1;
-  for (int i = 0; i < s->plan->label_count; i++) {
-    const struct summary_entry *entry = summary_at(s, cell, metric, i);
-    if (i == s->plan->twin || entry->n == 0 || isnan(entry->median))
+/* Labels in the order of their ratios; the baseline's is 1. */
+static int by_ratio(const struct summary *s, int cell, int metric, int order[]) {
+  bool lower = summary_metrics[metric].better == BETTER_LOWER;
+  int n = 0;
+  for (int label = 0; label < s->plan->label_count; label++) {
+    if (!is_rival(s, cell, metric, label))
       continue;
-    if (best < 0 || sign * entry->median < sign * summary_at(s, cell, metric, best)->median)
-      best = i;
+    int at = n++;
+    for (; at > 0; at--) {
+      double a = summary_at(s, cell, metric, order[at - 1])->ratio;
+      double b = summary_at(s, cell, metric, label)->ratio;
+      a = order[at - 1] == s->plan->baseline ? 1 : a;
+      b = label == s->plan->baseline ? 1 : b;
+      if (lower ? a <= b : a >= b)
+        break;
+      order[at] = order[at - 1];
+    }
+    order[at] = label;
   }
-  return best;
+  return n;
 }
 
-/* How the best one stands against the baseline, and what that is worth. */
-static void print_claim(const struct summary *s, int cell, int metric, int best, FILE *to) {
-  const struct plan *plan = s->plan;
-  const struct summary_entry *entry = summary_at(s, cell, metric, best);
-  bool compared = plan->baseline >= 0 && best != plan->baseline && !isnan(entry->ratio);
-  const char *baseline = plan->baseline >= 0 ? plan->labels[plan->baseline].name : "";
-  if (compared) {
-    fprintf(to, ", %.2f times %s", entry->ratio, baseline);
-    if (!isnan(entry->ratio_low))
-      fprintf(to, " [%.2f to %.2f]", entry->ratio_low, entry->ratio_high);
+/* What the answer says of a label. REST: it is not in the set of best, which is decided for all
+ * pairs at once, but no single one is proved better than it. */
+enum place { NOWHERE, BEST, REST, PROVED_WORSE };
+
+static enum place place_of(const struct summary_entry *entry) {
+  if (!entry->has_best || entry->rank_low == 0)
+    return NOWHERE;
+  return entry->best ? BEST : entry->rank_low > 1 ? PROVED_WORSE : REST;
+}
+
+/* "a, b 0.91×, c 1.02×". Returns how many. */
+static int print_labels(const struct summary *s, int cell, int metric, enum place place, FILE *to) {
+  int order[EXPERIMENT_SERVERS + 1];
+  int n = by_ratio(s, cell, metric, order);
+  int printed = 0;
+  for (int i = 0; i < n; i++) {
+    const struct summary_entry *entry = summary_at(s, cell, metric, order[i]);
+    if (place_of(entry) != place)
+      continue;
+    fprintf(to, "%s%s", printed++ > 0 ? ", " : "", s->plan->labels[order[i]].name);
+    if (order[i] != s->plan->baseline)
+      fprintf(to, " %.2f×", entry->ratio);
   }
-  if (entry->verdict == VERDICT_VOID)
-    fprintf(to, " (flagged: no claim)");
-  else if (entry->verdict == VERDICT_BETTER)
-    fprintf(to, " (n = %d blocks, p = %.2g)", entry->n, entry->p_holm);
-  else if (entry->verdict == VERDICT_TIE)
-    fprintf(to, ", which proves no difference (~, n = %d blocks)", entry->n);
-  else if (entry->n < STATS_BLOCKS_MIN)
-    fprintf(to, " (median of %d block%s, too few for an interval)", entry->n,
-            entry->n == 1 ? "" : "s");
+  return printed;
+}
+
+static int count_in(const struct summary *s, int cell, int metric, enum place place) {
+  int n = 0;
+  for (int label = 0; label < s->plan->label_count; label++)
+    n += is_rival(s, cell, metric, label) && place_of(summary_at(s, cell, metric, label)) == place;
+  return n;
+}
+
+/* The most launches that a label of the cell has. */
+static int launches_of(const struct summary *s, int cell, int metric) {
+  int most = 0;
+  for (int label = 0; label < s->plan->label_count; label++) {
+    int n = summary_at(s, cell, metric, label)->n;
+    most = n > most ? n : most;
+  }
+  return most;
+}
+
+static bool twin_voids(const struct summary *s, int cell, int metric) {
+  return s->plan->twin >= 0 && summary_at(s, cell, metric, s->plan->twin)->verdict == VERDICT_VOID;
+}
+
+/* Why there is no set of best. */
+static void print_silence(const struct summary *s, int cell, int metric, FILE *to) {
+  int launches = launches_of(s, cell, metric);
+  if (launches == 0)
+    fputs("nothing was measured.\n", to);
+  else if (launches < FAMILY_LAUNCHES_MIN)
+    fprintf(to, "%d launch%s, too few for a claim: it takes %d.\n", launches,
+            launches == 1 ? "" : "es", FAMILY_LAUNCHES_MIN);
   else
-    fprintf(to, " (n = %d blocks)", entry->n);
+    fprintf(to, "fewer than %d launches can be compared: flags forbid it, or too few rounds.\n",
+            FAMILY_LAUNCHES_MIN);
 }
 
 static void print_best(const struct summary *s, FILE *to) {
-  const struct plan *plan = s->plan;
-  int m = objective_of(plan);
-  const struct summary_metric *metric = &summary_metrics[m];
-  for (int cell = 0; cell < plan->cell_count; cell++) {
-    int best = best_label(s, cell, m);
+  int metric = summary_objective(s->plan);
+  if (s->plan->baseline < 0) {
+    fputs("  No baseline is among the labels, so that nothing is compared.\n", to);
+    return;
+  }
+  for (int cell = 0; cell < s->plan->cell_count; cell++) {
     fputs("  ", to);
-    print_cell(plan, &plan->cells[cell], NULL, to);
-    if (best < 0) {
-      fputs(": nothing was measured\n", to);
-      continue;
+    if (s->plan->cell_count > 1) {
+      print_cell(s->plan, &s->plan->cells[cell], NULL, to);
+      fputs(": ", to);
     }
-    fprintf(to, ": %s has the %s %s, ", plan->labels[best].name,
-            metric->better == BETTER_LOWER ? "lowest" : "highest", metric->what);
-    print_spread(metric, summary_at(s, cell, m, best), to);
-    print_claim(s, cell, m, best, to);
-    fputs(".\n", to);
+    int best = count_in(s, cell, metric, BEST);
+    if (twin_voids(s, cell, metric)) {
+      fprintf(to, "void: the baseline differs from itself by %.1f %%; the host is too unsteady.\n",
+              100 * summary_at(s, cell, metric, s->plan->twin)->delta);
+    } else if (best == 0) {
+      print_silence(s, cell, metric, to);
+    } else {
+      fputs(s->plan->cell_count > 1 ? "take " : "Take ", to);
+      fputs(best == 1 ? "" : "one of ", to);
+      print_labels(s, cell, metric, BEST, to);
+      if (best > 1)
+        fputs(" (nothing is proved between them)", to);
+      if (count_in(s, cell, metric, REST) > 0) {
+        fputs("; not the best: ", to);
+        print_labels(s, cell, metric, REST, to);
+      }
+      if (count_in(s, cell, metric, PROVED_WORSE) > 0) {
+        fputs("; proved worse: ", to);
+        print_labels(s, cell, metric, PROVED_WORSE, to);
+      }
+      fputs(".\n", to);
+    }
   }
 }
+
+/* ---- Along an axis -----------------------------------------------------------------------------
+ */
 
 /* The cell that differs from this one by having that value of the axis, or -1. */
 static int sibling(const struct plan *plan, int cell, const struct experiment_axis *axis,
@@ -131,7 +183,7 @@ static int sibling(const struct plan *plan, int cell, const struct experiment_ax
 static void print_contrast_of(const struct summary *s, int cell, int label, FILE *to) {
   const struct plan *plan = s->plan;
   const struct experiment_axis *axis = experiment_along(plan->experiment);
-  int m = objective_of(plan);
+  int m = summary_objective(plan);
   const struct summary_metric *metric = &summary_metrics[m];
   double first = summary_at(s, cell, m, label)->median;
   fprintf(to, "  %s, ", plan->labels[label].name);
@@ -163,46 +215,50 @@ static void print_contrast(const struct summary *s, FILE *to) {
         print_contrast_of(s, cell, label, to);
 }
 
-/* How the objective grows along one axis, per label. */
-static void print_slopes(const struct summary *s, FILE *to) {
+/* How the objective grows along one axis, per label: over the cells that agree in all else. */
+static void print_slope(const struct summary *s, int cell, int label,
+                        const struct experiment_axis *axis, FILE *to) {
   const struct plan *plan = s->plan;
-  int m = objective_of(plan);
-  double *x = mux_new((size_t)plan->cell_count, sizeof *x);
-  double *y = mux_new((size_t)plan->cell_count, sizeof *y);
-  for (int label = 0; label < plan->label_count; label++) {
-    int n = 0;
-    for (int cell = 0; cell < plan->cell_count; cell++) {
-      const struct summary_entry *entry = summary_at(s, cell, m, label);
-      if (entry->n == 0)
-        continue;
-      x[n] =
-          (double)plan_value(plan, &plan->cells[cell], NULL, OPTION_LOAD, plan->experiment->along)
-              ->number;
-      y[n++] = entry->median;
-    }
-    double slope = stats_slope(x, y, n);
-    if (isnan(slope))
+  const struct summary_metric *metric = &summary_metrics[summary_objective(plan)];
+  double x[EXPERIMENT_VALUES];
+  double y[EXPERIMENT_VALUES];
+  int n = 0;
+  for (int value = 0; value < axis->count; value++) {
+    int other = sibling(plan, cell, axis, value);
+    const struct summary_entry *entry =
+        other >= 0 ? summary_at(s, other, summary_objective(plan), label) : NULL;
+    if (entry == NULL || entry->n == 0)
       continue;
-    fprintf(to,
-            "  %s: %s changes by %+.3g%s per 1000 of %s (Theil-Sen over %d cells, %.4g to %.4g)",
-            plan->labels[label].name, summary_metrics[m].what, slope * 1000,
-            summary_metrics[m].unit, plan->experiment->along, n, y[0], y[n - 1]);
-    fputs(".\n", to);
+    x[n] = (double)axis->values[value].number;
+    y[n++] = entry->median;
   }
-  free(x);
-  free(y);
+  double slope = stats_slope(x, y, n);
+  if (isnan(slope))
+    return;
+  fprintf(to, "  %s, ", plan->labels[label].name);
+  print_cell(plan, &plan->cells[cell], axis, to);
+  fprintf(to, ": %s changes by %+.3g%s per 1000 of %s (Theil-Sen over %d cells, %.4g to %.4g).\n",
+          metric->what, slope * 1000, metric->unit, axis->option->key, n, y[0], y[n - 1]);
 }
 
-/* Did the label keep up with what this cell offered, in every trial? */
-static bool keeps_up(const struct summary *s, const struct rows *rows, int cell, int label) {
+/* Calls print for every label and every cell that is the first along the axis. */
+static void each_facet(const struct summary *s, const struct experiment_axis *axis,
+                       void (*print)(const struct summary *s, int cell, int label,
+                                     const struct experiment_axis *axis, FILE *to),
+                       FILE *to) {
+  const struct plan *plan = s->plan;
+  for (int label = 0; label < plan->label_count; label++)
+    for (int cell = 0; cell < plan->cell_count; cell++)
+      if (plan->cells[cell].choice[axis - plan->experiment->axes] == 0)
+        print(s, cell, label, axis, to);
+}
+
+/* Did the label keep up with what this cell offered, in every launch? */
+static bool keeps_up(const struct summary *s, int cell, int label) {
   int seen = 0;
-  for (size_t i = 0; i < rows->count; i++) {
-    const struct row *row = &rows->rows[i];
-    double number = row_number(row, COL_trial);
-    if (!(number >= 1 && number <= s->plan->trial_count))
-      continue;
-    const struct plan_trial *trial = &s->plan->trials[(int)number - 1];
-    if (trial->cell != cell || trial->label != label)
+  for (int block = 1; block <= s->blocks; block++) {
+    const struct row *row = summary_row(s, cell, block, label);
+    if (row == NULL)
       continue;
     seen++;
     double done = row_number(row, COL_completed_per_s);
@@ -214,51 +270,55 @@ static bool keeps_up(const struct summary *s, const struct rows *rows, int cell,
   return seen > 0;
 }
 
-static void print_saturation(const struct summary *s, const struct rows *rows, FILE *to) {
+/* The highest rate that the label keeps up with and the lowest that it does not, of the cells that
+ * agree in all else. */
+static void print_saturation(const struct summary *s, int cell, int label,
+                             const struct experiment_axis *axis, FILE *to) {
   const struct plan *plan = s->plan;
-  int p99 = 0;
-  while (summary_metrics[p99].column != COL_response_p99_us)
-    p99++;
-  for (int label = 0; label < plan->label_count; label++) {
-    int kept = -1;
-    int lost = -1;
-    int64_t kept_rate = 0;
-    int64_t lost_rate = 0;
-    for (int cell = 0; cell < plan->cell_count; cell++) {
-      int64_t rate = plan_value(plan, &plan->cells[cell], NULL, OPTION_LOAD, "rate")->number;
-      if (rate == 0 || summary_at(s, cell, 0, label)->n == 0)
-        continue;
-      if (!keeps_up(s, rows, cell, label)) {
-        if (lost < 0 || rate < lost_rate)
-          lost = cell, lost_rate = rate;
-      } else if (kept < 0 || rate > kept_rate) {
-        kept = cell, kept_rate = rate;
-      }
-    }
-    if (kept < 0 && lost < 0)
+  int p99 = summary_metric_of(COL_response_p99_us);
+  int kept = -1;
+  int64_t kept_rate = 0;
+  int64_t lost_rate = INT64_MAX;
+  for (int value = 0; value < axis->count; value++) {
+    int other = sibling(plan, cell, axis, value);
+    int64_t rate = axis->values[value].number;
+    if (other < 0 || rate == 0 || summary_at(s, other, 0, label)->n == 0)
       continue;
-    fprintf(to, "  %s: ", plan->labels[label].name);
-    if (kept < 0) {
-      fprintf(to, "does not keep up with the lowest rate, %lld/s.\n", (long long)lost_rate);
-      continue;
+    if (!keeps_up(s, other, label)) {
+      lost_rate = rate < lost_rate ? rate : lost_rate;
+    } else if (kept < 0 || rate > kept_rate) {
+      kept = other;
+      kept_rate = rate;
     }
-    fprintf(to, "keeps up with %lld messages/s (p99 response time %.0f µs there)",
-            (long long)kept_rate, summary_at(s, kept, p99, label)->median);
-    if (lost >= 0)
-      fprintf(to, ", not with %lld/s.\n", (long long)lost_rate);
-    else
-      fputs(", the highest rate offered.\n", to);
   }
+  if (kept < 0 && lost_rate == INT64_MAX)
+    return;
+  fprintf(to, "  %s, ", plan->labels[label].name);
+  print_cell(plan, &plan->cells[cell], axis, to);
+  if (kept < 0) {
+    fprintf(to, ": does not keep up with the lowest rate, %lld/s.\n", (long long)lost_rate);
+    return;
+  }
+  fprintf(to, ": keeps up with %lld messages/s (p99 response time %.0f µs there)",
+          (long long)kept_rate, summary_at(s, kept, p99, label)->median);
+  if (lost_rate < INT64_MAX)
+    fprintf(to, ", not with %lld/s.\n", (long long)lost_rate);
+  else
+    fputs(", the highest rate offered.\n", to);
 }
 
-void conclusions_print(const struct summary *s, const struct rows *rows, FILE *to) {
+void conclusions_print(const struct summary *s, FILE *to) {
   const struct experiment *e = s->plan->experiment;
+  mux_put_printable(e->question, to);
   if (*e->question != 0)
-    fprintf(to, "%s\n", e->question);
+    fputc('\n', to);
+  const struct experiment_axis *along = experiment_along(e);
+  if (e->answer == ANSWER_SATURATION)
+    along = experiment_axis(e, OPTION_LOAD, "rate");
   if (e->answer == ANSWER_SLOPE)
-    print_slopes(s, to);
+    each_facet(s, along, print_slope, to);
   else if (e->answer == ANSWER_SATURATION)
-    print_saturation(s, rows, to);
+    each_facet(s, along, print_saturation, to);
   if (e->answer == ANSWER_CONTRAST)
     print_contrast(s, to);
   if (e->answer == ANSWER_BEST || e->answer == ANSWER_CONTRAST)

@@ -6,12 +6,12 @@
 
 #include "bench/results/summary.h"
 
-/* Prints the answer to the experiment's question. Claims nothing that the blocks do not carry.
- *   best        per cell, the label with the best objective
- *   slope       per label, how the objective grows along an axis
- *   saturation  per label, up to which rate it keeps up
+/* Prints the answer to the experiment's question. Claims nothing that the launches do not carry.
+ *   best        per cell, the labels that may be the best, and those that are proved not to be
+ *   slope       per label, how the objective grows along an axis, all else equal
+ *   saturation  per label, up to which rate it keeps up, all else equal
  *   contrast    what an option is worth: the baseline's objective for each value of an axis, per
  *               cell, as medians without a test; then the best per cell */
-void conclusions_print(const struct summary *summary, const struct rows *rows, FILE *to);
+void conclusions_print(const struct summary *summary, FILE *to);
 
 #endif

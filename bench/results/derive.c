@@ -8,6 +8,7 @@
 
 #include "bench/data/csv.h"
 #include "common/cli.h"
+#include "common/input.h"
 #include "hdr/hdr_log.h"
 
 static void put_number(FILE *to, double value) {
@@ -63,15 +64,16 @@ int derive_timeline(const struct rundir *dir, const struct rows *rows) {
   return mux_output_commit(&out);
 }
 
-/* Adds the response times of one trial to h. */
-static int merge_log(const char *path, struct mux_hdr *h, long *line) {
-  FILE *file = fopen(path, "re");
+/* Adds the response times of one trial to h. Returns 0, or -errno with the reason in why; h has
+ * what came before the mistake. */
+static int merge_log(const char *path, struct mux_hdr *h, char *why, size_t why_bytes) {
+  FILE *file = mux_input_open(path, 0, why, why_bytes);
   if (file == NULL)
     return -errno;
   struct mux_hdr_log_line interval;
   int rc;
-  *line = 0;
-  while ((rc = mux_hdr_log_next(file, &interval, line)) == 1) {
+  long line = 0;
+  while ((rc = mux_hdr_log_next(file, &interval, &line)) == 1) {
     if (strcmp(interval.tag, "response") == 0)
       rc = mux_hdr_add(h, interval.histogram);
     mux_hdr_free(interval.histogram);
@@ -79,6 +81,8 @@ static int merge_log(const char *path, struct mux_hdr *h, long *line) {
       break;
   }
   fclose(file);
+  if (rc != 0)
+    snprintf(why, why_bytes, "%s:%ld: %s", path, line, strerror(-rc));
   return rc;
 }
 
@@ -102,25 +106,22 @@ static void put_distribution(FILE *to, const char *cell, const char *label,
   }
 }
 
-static void merge_trials(const struct rundir *dir, const struct plan *plan, const struct rows *rows,
-                         int cell, int label, struct mux_hdr *h) {
-  for (size_t i = 0; i < rows->count; i++) {
-    const struct row *row = &rows->rows[i];
-    double number = row_number(row, COL_trial);
-    if (!(number >= 1 && number <= plan->trial_count) || !row_has_result(row))
-      continue;
-    const struct plan_trial *trial = &plan->trials[(int)number - 1];
-    if (trial->cell != cell || trial->label != label)
-      continue;
+static void merge_trials(const struct rundir *dir, const struct summary *s, int cell, int label,
+                         struct mux_hdr *h) {
+  for (int block = 1; block <= s->blocks; block++) {
+    const struct row *row = summary_row(s, cell, block, label);
     char path[RUNDIR_PATH];
-    long line = 0;
-    int rc = merge_log(rundir_file(dir, path, "hlog/%d.hlog", trial->number), h, &line);
-    if (rc != 0)
-      mux_warn("percentiles.csv lacks (part of) a trial: %s:%ld: %s", path, line, strerror(-rc));
+    char why[RUNDIR_PATH + 128];
+    if (row == NULL)
+      continue;
+    rundir_file(dir, path, "hlog/%s.hlog", row_text(row, COL_trial));
+    if (merge_log(path, h, why, sizeof why) != 0)
+      mux_warn("percentiles.csv lacks (part of) a trial: %s", why);
   }
 }
 
-int derive_percentiles(const struct rundir *dir, const struct plan *plan, const struct rows *rows) {
+int derive_percentiles(const struct rundir *dir, const struct summary *s) {
+  const struct plan *plan = s->plan;
   char path[RUNDIR_PATH];
   struct mux_output out;
   struct mux_hdr *h = mux_hdr_new_latency();
@@ -135,7 +136,7 @@ int derive_percentiles(const struct rundir *dir, const struct plan *plan, const 
   for (int cell = 0; cell < plan->cell_count; cell++)
     for (int label = 0; label < plan->label_count; label++) {
       mux_hdr_reset(h);
-      merge_trials(dir, plan, rows, cell, label, h);
+      merge_trials(dir, s, cell, label, h);
       put_distribution(out.stream, plan->cells[cell].id, plan->labels[label].name, h);
     }
   mux_hdr_free(h);

@@ -5,11 +5,11 @@
 
 #include "bench/data/rows.h"
 #include "bench/data/rundir.h"
-#include "bench/plan/plan.h"
+#include "bench/results/summary.h"
 
 /* Both return 0 or -errno of writing; a trial whose source is missing or broken is left out and
  * said on stderr. */
 int derive_timeline(const struct rundir *dir, const struct rows *rows);
-int derive_percentiles(const struct rundir *dir, const struct plan *plan, const struct rows *rows);
+int derive_percentiles(const struct rundir *dir, const struct summary *summary);
 
 #endif

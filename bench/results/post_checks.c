@@ -7,48 +7,61 @@
 #include <string.h>
 
 #include "bench/data/stats.h"
+#include "common/memory.h"
 
-enum { POINTS_MIN = 4, POINTS_MAX = 4096, OUTLIER_BLOCKS_MIN = 5 };
+enum { POINTS_MIN = 2, OUTLIER_LAUNCHES_MIN = 5 };
 static const double noise_unknown = 0.10;
 static const double outlier_distances = 5;
+
+/* One half of a time series. */
+struct half {
+  double *values; /* of its points */
+  int n;
+  double sum, span_s;
+};
+
+static void add_point(struct half *half, double value, double span_s) {
+  if (isnan(value))
+    return;
+  half->values[half->n++] = value;
+  half->sum += value;
+  half->span_s += span_s;
+}
 
 double post_checks_halves(const json_t *result, const char *key, bool rates) {
   const json_t *timeline = json_object_get(result, "timeline");
   size_t n = json_array_size(timeline);
-  double values[POINTS_MAX];
-  if (n < POINTS_MIN || n > POINTS_MAX)
-    return NAN;
-  for (size_t i = 0; i < n; i++)
-    values[i] = rundir_number(json_array_get(timeline, i), key);
-  int half = (int)n / 2; /* the middle one of an odd number is left out */
-  const double *second = values + n - half;
-  double a = 0;
-  double b = 0;
-  if (!rates) {
-    a = stats_median(values, half);
-    b = stats_median(second, half);
+  double duration_s = rundir_number(result, "duration_s");
+  struct half halves[2] = {{.values = mux_new(n, sizeof(double))},
+                           {.values = mux_new(n, sizeof(double))}};
+  double before_s = 0;
+  for (size_t i = 0; i < n; i++) {
+    const json_t *point = json_array_get(timeline, i);
+    double t_s = rundir_number(point, "t_s");
+    double middle_s = (before_s + t_s) / 2;
+    if (middle_s <= duration_s) /* the rest is draining */
+      add_point(&halves[middle_s > duration_s / 2], rundir_number(point, key), t_s - before_s);
+    before_s = t_s;
   }
-  for (int i = 0; rates && i < half; i++) {
-    a += values[i];
-    b += second[i];
+  double of[2];
+  for (int i = 0; i < 2; i++) {
+    of[i] = rates ? halves[i].sum / halves[i].span_s : stats_median(halves[i].values, halves[i].n);
+    if (halves[i].n < POINTS_MIN)
+      of[i] = NAN;
+    free(halves[i].values);
   }
-  return a > 0 && b > 0 ? log(b / a) : NAN;
-}
-
-static int metric_of(enum column column) {
-  for (int i = 0; i < summary_metric_count; i++)
-    if (summary_metrics[i].column == column)
-      return i;
-  return 0;
+  return of[0] > 0 && of[1] > 0 ? log(of[1] / of[0]) : NAN;
 }
 
 static void flag_halves(const struct rundir *dir, const struct summary *s,
                         const struct plan_trial *trial, struct row *row) {
   bool closed = strcmp(row_text(row, COL_loop), "closed") == 0;
-  int metric = metric_of(closed ? COL_completed_per_s : COL_response_p50_us);
+  int metric = summary_metric_of(closed ? COL_completed_per_s : COL_response_p50_us);
   double noise = summary_at(s, trial->cell, metric, trial->label)->delta;
   char name[64];
   char why[512];
+  if (plan_slices(s->plan, &s->plan->cells[trial->cell]))
+    return; /* its rounds say more */
   snprintf(name, sizeof name, "logs/%d.load.json", trial->number);
   json_t *result = rundir_read_json(dir, name, why, sizeof why);
   double change = post_checks_halves(result, closed ? "completed" : "response_p50_us", closed);
@@ -57,44 +70,37 @@ static void flag_halves(const struct rundir *dir, const struct summary *s,
     row_flag(row, "halves_differ");
 }
 
-/* The rows of one label in one cell. */
-static void flag_outliers(const struct summary *s, struct rows *rows, int cell, int label) {
-  const struct summary_metric *objective = summary_metric_find(s->plan->experiment->objective);
-  if (objective == NULL)
-    return;
-  const struct summary_entry *entry =
-      summary_at(s, cell, (int)(objective - summary_metrics), label);
+/* The median distance from the median of a label's launches, NAN if they are few. */
+static double usual_distance(const struct summary *s, int cell, int label, int metric) {
+  const struct summary_entry *entry = summary_at(s, cell, metric, label);
   double distances[STATS_BLOCKS_MAX];
-  struct row *of[STATS_BLOCKS_MAX];
   int n = 0;
-  for (size_t i = 0; i < rows->count && n < STATS_BLOCKS_MAX; i++) {
-    double number = row_number(&rows->rows[i], COL_trial);
-    double value = row_number(&rows->rows[i], objective->column);
-    if (!(number >= 1 && number <= s->plan->trial_count) || isnan(value))
-      continue;
-    const struct plan_trial *trial = &s->plan->trials[(int)number - 1];
-    if (trial->cell != cell || trial->label != label)
-      continue;
-    of[n] = &rows->rows[i];
-    distances[n++] = fabs(value - entry->median);
+  for (int block = 1; block <= s->blocks; block++) {
+    const struct row *row = summary_row(s, cell, block, label);
+    double value = row != NULL ? row_number(row, summary_metrics[metric].column) : NAN;
+    if (!isnan(value))
+      distances[n++] = fabs(value - entry->median);
   }
-  if (n < OUTLIER_BLOCKS_MIN)
-    return;
-  double usual = fmax(outlier_distances * stats_median(distances, n),
-                      fmax(entry->delta, 0.02) * fabs(entry->median));
-  for (int i = 0; i < n; i++)
-    if (distances[i] > usual)
-      row_flag(of[i], "outlier");
+  return n >= OUTLIER_LAUNCHES_MIN ? stats_median(distances, n) : NAN;
+}
+
+static void flag_outlier(const struct summary *s, const struct plan_trial *trial, struct row *row) {
+  int metric = summary_objective(s->plan);
+  const struct summary_entry *entry = summary_at(s, trial->cell, metric, trial->label);
+  double noise = entry->delta > 0.02 ? entry->delta : 0.02;
+  double usual = fmax(outlier_distances * usual_distance(s, trial->cell, trial->label, metric),
+                      noise * fabs(entry->median));
+  double distance = fabs(row_number(row, summary_metrics[metric].column) - entry->median);
+  if (!isnan(usual_distance(s, trial->cell, trial->label, metric)) && distance > usual)
+    row_flag(row, "outlier");
 }
 
 void post_checks_flag(const struct rundir *dir, const struct summary *s, struct rows *rows) {
-  const struct plan *plan = s->plan;
   for (size_t i = 0; i < rows->count; i++) {
-    double number = row_number(&rows->rows[i], COL_trial);
-    if (number >= 1 && number <= plan->trial_count && row_has_result(&rows->rows[i]))
-      flag_halves(dir, s, &plan->trials[(int)number - 1], &rows->rows[i]);
+    struct plan_trial trial;
+    if (!row_has_result(&rows->rows[i]) || !plan_find(s->plan, &rows->rows[i], &trial))
+      continue;
+    flag_halves(dir, s, &trial, &rows->rows[i]);
+    flag_outlier(s, &trial, &rows->rows[i]);
   }
-  for (int cell = 0; cell < plan->cell_count; cell++)
-    for (int label = 0; label < plan->label_count; label++)
-      flag_outliers(s, rows, cell, label);
 }

@@ -46,7 +46,6 @@ static int run_node(char *const *argv, int out) {
 }
 
 int report_build(char *const *runs, int count, int out) {
-  char shown[512];
   char script[SCRIPT_PATH];
   char program[SCRIPT_PATH]; /* this one: `muxbench compare` judges a comparison */
   char *argv[] = {"node", script, "--muxbench", program, [REPORT_RUNS_MAX + 4] = NULL};
@@ -68,7 +67,7 @@ int report_build(char *const *runs, int count, int out) {
   case -ENOENT:
     mux_note("no report: node is not installed; get it with 'make setup', then run 'muxbench "
              "report %s'",
-             mux_printable(shown, sizeof shown, runs[0]));
+             runs[0]);
     return MUX_EXIT_FAILED;
   case -ETIMEDOUT:
     mux_note("no report: node took longer than %d s", (int)(build_timeout_ns / MUX_S));

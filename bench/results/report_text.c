@@ -14,18 +14,25 @@
 #include "bench/results/report.h"
 #include "bench/results/summary.h"
 #include "common/cli.h"
+#include "common/input.h"
 #include "common/memory.h"
 
 enum { ENTRIES_MAX = 100000, BAR_CELLS = 24, SHOWN = 128, OBJECTIVE_BYTES = 64 };
 
-enum figure { MEDIAN, LOW, HIGH, RATIO, RATIO_LOW, RATIO_HIGH, RANK_LOW, RANK_HIGH, FIGURES };
+// clang-format off
+enum figure {
+  MEDIAN, LOW, HIGH, RATIO, RATIO_LOW, RATIO_HIGH, RANK_LOW, RANK_HIGH, DETECTABLE, FIGURES
+};
 static const char *const figure_names[FIGURES] = {
-    "median", "low", "high", "ratio", "ratio_low", "ratio_high", "rank_low", "rank_high"};
+  "median", "low", "high", "ratio", "ratio_low", "ratio_high", "rank_low", "rank_high", "detectable"
+};
+// clang-format on
 
 struct text_entry {
   char *cell, *label;
   double figure[FIGURES]; /* NAN: none */
   char verdict[16];
+  bool best;       /* may be: no other is proved better */
   char status[16]; /* of its last trial */
   struct row seen; /* only its flags are used: the union of its trials' */
   char reason[SHOWN];
@@ -79,7 +86,6 @@ static struct text_entry *find_entry(struct text *t, const char *cell, const cha
 }
 
 /* ---- Reading --------------------------------------------------------------------------------- */
-
 static int read_measurements(struct text *t, const char *path) {
   if (rows_read(&t->rows, path, t->why, t->why_bytes) != 0)
     return -EINVAL;
@@ -102,9 +108,9 @@ static int read_measurements(struct text *t, const char *path) {
   return 0;
 }
 
-/* Where the columns of summary.csv are; -1: not there, as ranks may be. */
+/* Where the columns of summary.csv are; -1: not there, as those of earlier versions may be. */
 struct columns {
-  int cell, label, metric, verdict, figure[FIGURES];
+  int cell, label, metric, verdict, best, figure[FIGURES];
 };
 
 static int column_of(const struct csv *csv, const char *name) {
@@ -119,6 +125,7 @@ static bool find_columns(const struct csv *csv, struct columns *c) {
   c->label = column_of(csv, "label");
   c->metric = column_of(csv, "metric");
   c->verdict = column_of(csv, "verdict");
+  c->best = column_of(csv, "best");
   for (int i = 0; i < FIGURES; i++)
     c->figure[i] = column_of(csv, figure_names[i]);
   return c->cell >= 0 && c->label >= 0 && c->metric >= 0 && c->verdict >= 0 &&
@@ -144,17 +151,16 @@ static const char *take_summary(struct text *t, const struct csv *csv, const str
     entry->figure[i] = *field != 0 ? value : NAN;
   }
   mux_printable(entry->verdict, sizeof entry->verdict, csv->fields[c->verdict]);
+  entry->best = c->best >= 0 && strcmp(csv->fields[c->best], "yes") == 0;
   return NULL;
 }
 
 static int read_summary(struct text *t, const char *path) {
-  struct csv csv = {.from = fopen(path, "re")};
+  struct csv csv = {.from = mux_input_open(path, 0, t->why, t->why_bytes)};
   struct columns columns;
   const char *wrong = NULL;
-  if (csv.from == NULL) {
-    snprintf(t->why, t->why_bytes, "%s: %s", path, strerror(errno));
+  if (csv.from == NULL)
     return -EINVAL;
-  }
   int rc = csv_next(&csv);
   int width = csv.count;
   if (rc == 1 && !find_columns(&csv, &columns))
@@ -196,6 +202,12 @@ static bool is_utf8(void) {
   return false;
 }
 
+static void print_line(const char *indent, const char *text, FILE *to) {
+  fputs(indent, to);
+  mux_put_printable(text, to);
+  fputc('\n', to);
+}
+
 /* A bar of BAR_CELLS columns, in eighths of a column where the terminal has them. */
 static void print_bar(double share, bool utf8, FILE *to) {
   static const char *const eighths[] = {" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"};
@@ -227,12 +239,12 @@ static void print_rank(const struct text_entry *entry, FILE *to) {
   double high = entry->figure[RANK_HIGH];
   if (!isnan(low) && !isnan(high))
     snprintf(text, sizeof text, low < high ? "%.0f-%.0f" : "%.0f", low, high);
-  fprintf(to, "  %5s  ", text);
+  fprintf(to, "%s %5s  ", entry->best ? "*" : " ", text);
 }
 
 static void print_figures(const struct text_entry *entry, double most, bool utf8, FILE *to) {
   const double *f = entry->figure;
-  char text[64];
+  char text[96];
   int decimals = most >= 1000 ? 0 : most >= 100 ? 1 : 2;
   print_bar(f[MEDIAN] / most, utf8, to);
   fprintf(to, " %10.*f", decimals, f[MEDIAN]);
@@ -247,6 +259,8 @@ static void print_figures(const struct text_entry *entry, double most, bool utf8
   else
     snprintf(text, sizeof text, "%.2f [%.2f, %.2f] %s", f[RATIO], f[RATIO_LOW], f[RATIO_HIGH],
              entry->verdict);
+  if (strcmp(entry->verdict, "undecided") == 0 && !isnan(f[DETECTABLE]))
+    snprintf(text + strlen(text), sizeof text - strlen(text), " (>= %.1f %%)", 100 * f[DETECTABLE]);
   const char *flags = row_text(&entry->seen, COL_flags);
   char shown[SHOWN];
   if (*flags != 0)
@@ -280,7 +294,7 @@ static void print_cell(const struct text *t, struct text_entry **entries, int co
     width = length > width ? length : width;
     most = fmax(most, entries[i]->figure[MEDIAN]);
   }
-  fprintf(to, "\n%s\n", mux_printable(shown, sizeof shown, entries[0]->cell));
+  print_line("\n", entries[0]->cell, to);
   for (int i = 0; i < count; i++) {
     const struct text_entry *entry = entries[i];
     char status[32];
@@ -304,43 +318,14 @@ static int by_cell(const void *a, const void *b) {
   return order != 0 ? order : x->order - y->order;
 }
 
-/* The bytes of a character that moves a terminal's cursor or turns the direction of text around:
- * C0, DEL, C1, separators of lines, bidirectional controls. 0: another character of UTF-8. */
-static size_t control_bytes(const unsigned char *p) {
-  if (*p < 0x20 || *p == 0x7f)
-    return 1;
-  if (p[0] == 0xc2 && p[1] < 0xa0)
-    return 2;
-  bool line = p[0] == 0xe2 && p[1] == 0x80 && p[2] >= 0xa8 && p[2] <= 0xae;
-  bool direction = p[0] == 0xe2 && p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9;
-  return line || direction ? 3 : 0;
-}
-
-/* A sentence of run.json, which is UTF-8, with its control characters escaped. */
-static void print_sentence(const char *text, FILE *to) {
-  fputs("  ", to);
-  while (*text != 0) {
-    char shown[16];
-    char control[4] = "";
-    size_t bytes = control_bytes((const unsigned char *)text);
-    if (bytes > 0)
-      fputs(mux_printable(shown, sizeof shown, memcpy(control, text, bytes)), to);
-    else
-      fputc(*text, to);
-    text += bytes > 0 ? bytes : 1;
-  }
-  fputc('\n', to);
-}
-
 static void print_answer(const json_t *run, FILE *to) {
-  char shown[1024];
   size_t i;
   json_t *line;
   const char *question = json_string_value(json_object_get(run, "question"));
   if (question != NULL && *question != 0)
-    fprintf(to, "%s\n", mux_printable(shown, sizeof shown, question));
+    print_line("", question, to);
   json_array_foreach(json_object_get(run, "answer"), i, line) if (json_is_string(line))
-      print_sentence(json_string_value(line), to);
+      print_line("  ", json_string_value(line), to);
 }
 
 static void print_all(struct text *t, const json_t *run, FILE *to) {
@@ -349,11 +334,10 @@ static void print_all(struct text *t, const json_t *run, FILE *to) {
   print_answer(run, to);
   fprintf(to,
           "\nBy %s%s%s, %s is better: median, 95 %% interval, ratio to the baseline and its\n"
-          "interval, verdict (%s: no difference can be claimed), flags.\n",
+          "interval, verdict (undecided: and what would have shown), flags. *: may be the best.\n",
           metric != NULL ? metric->what : mux_printable(shown, sizeof shown, t->objective),
           metric != NULL && *metric->unit != 0 ? " in" : "", metric != NULL ? metric->unit : "",
-          metric != NULL && metric->better == BETTER_HIGHER ? "higher" : "lower",
-          summary_verdict_names[VERDICT_TIE]);
+          metric != NULL && metric->better == BETTER_HIGHER ? "higher" : "lower");
   /* Cells in the order of their first trials would be the random order of the blocks. */
   qsort(t->entries, (size_t)t->count, sizeof *t->entries, by_cell);
   bool utf8 = is_utf8();
@@ -365,7 +349,7 @@ static void print_all(struct text *t, const json_t *run, FILE *to) {
 }
 
 int report_text(const struct rundir *dir, FILE *to, char *why, size_t why_bytes) {
-  struct text t = {.objective = "server_cpu_us_per_req", .why = why, .why_bytes = why_bytes};
+  struct text t = {.objective = "host_cpu_us_per_req", .why = why, .why_bytes = why_bytes};
   char path[RUNDIR_PATH];
   t.entries = mux_new(ENTRIES_MAX, sizeof *t.entries);
   json_t *effective = rundir_read_json(dir, "effective.json", why, why_bytes);

@@ -1,232 +1,109 @@
-/* summary.c: see summary.h. */
+/* summary.c: see summary.h. Metrics and flags are in metrics.c, summary.csv in summary_csv.c. */
 #include "bench/results/summary.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/data/csv.h"
+#include "bench/data/best.h"
+#include "bench/data/family.h"
+#include "bench/data/power.h"
 #include "bench/data/stats.h"
-#include "common/cli.h"
+#include "bench/results/differences.h"
 #include "common/memory.h"
 
-const struct summary_metric summary_metrics[] = {
-    {COL_completed_per_s, BETTER_HIGHER, "throughput", "/s"},
-    {COL_response_p50_us, BETTER_LOWER, "median response time", " µs"},
-    {COL_response_p90_us, BETTER_LOWER, "p90 response time", " µs"},
-    {COL_response_p99_us, BETTER_LOWER, "p99 response time", " µs"},
-    {COL_response_p999_us, BETTER_LOWER, "p99.9 response time", " µs"},
-    {COL_service_p50_us, BETTER_LOWER, "median service time", " µs"},
-    {COL_service_p99_us, BETTER_LOWER, "p99 service time", " µs"},
-    {COL_connect_p99_us, BETTER_LOWER, "p99 connect time", " µs"},
-    {COL_server_cpu_us_per_req, BETTER_LOWER, "server CPU per request", " µs"},
-    {COL_floor_ratio, BETTER_LOWER, "server CPU over the floor", ""},
-    {COL_server_user_us_per_req, BETTER_LOWER, "server user CPU per request", " µs"},
-    {COL_server_system_us_per_req, BETTER_LOWER, "server system CPU per request", " µs"},
-    {COL_syscalls_per_req, BETTER_LOWER, "system calls per request", ""},
-    {COL_context_switches_per_req, BETTER_LOWER, "context switches per request", ""},
-    {COL_rss_bytes_per_conn, BETTER_LOWER, "resident memory per connection", " bytes"},
-    {COL_kernel_bytes_per_conn, BETTER_LOWER, "kernel memory per connection", " bytes"},
-    {COL_task_bytes_per_conn, BETTER_LOWER, "memory of tasks per connection", " bytes"},
-    {COL_fairness_jain, BETTER_HIGHER, "fairness", ""},
-};
-const int summary_metric_count = sizeof summary_metrics / sizeof *summary_metrics;
+static const double busy_share = 0.90;
 
-const char *const summary_verdict_names[] = {"", "baseline", "better", "worse", "~", "void"};
-
-const struct summary_metric *summary_metric_find(const char *column) {
-  for (int i = 0; i < summary_metric_count; i++)
-    if (strcmp(column_names[summary_metrics[i].column], column) == 0)
-      return &summary_metrics[i];
-  return NULL;
-}
-
-/* ---- Flags ------------------------------------------------------------------------------------
+/* ---- Rows by place ----------------------------------------------------------------------------
  */
 
-enum metric_class { CLASS_SPEED, CLASS_CPU, CLASS_MEMORY, CLASS_SHARE, CLASSES };
-
-static enum metric_class class_of(enum column metric) {
-  if (metric == COL_rss_bytes_per_conn || metric == COL_kernel_bytes_per_conn ||
-      metric == COL_task_bytes_per_conn)
-    return CLASS_MEMORY;
-  if (metric == COL_fairness_jain)
-    return CLASS_SHARE;
-  if ((metric >= COL_server_user_us_per_req && metric <= COL_events_per_wait) ||
-      metric == COL_floor_ratio)
-    return CLASS_CPU;
-  return CLASS_SPEED;
+static size_t place(const struct summary *s, int cell, int block, int label) {
+  return ((size_t)cell * (size_t)s->blocks + (size_t)(block - 1)) * (size_t)s->plan->label_count +
+         (size_t)label;
 }
 
-bool summary_is_void(const struct row *row, enum column metric) {
-  static const struct {
-    const char *flag;
-    bool voids[CLASSES]; /* speed, CPU, memory, how evenly it is shared */
-  } rules[] = {
-      {"client_bound", {true, false, false, true}},
-      {"rate_missed", {true, false, false, true}},
-      {"slip_high", {true, false, false, true}},
-      {"unanswered", {true, false, false, true}},
-      {"datagrams_lost", {true, false, false, true}},
-      {"noisy_host", {true, false, false, true}},
-      {"shared_core", {true, false, false, true}},
-      {"in_turn", {true, false, false, false}},
-      {"short_of_connections", {true, true, true, true}},
-      {"errors", {true, true, true, true}},
-  };
-  for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
-    if (rules[i].voids[class_of(metric)] && row_has_flag(row, rules[i].flag))
-      return true;
-  return false;
+const struct row *summary_row(const struct summary *s, int cell, int block, int label) {
+  return s->rows[place(s, cell, block, label)];
 }
 
-/* ---- Numbers ----------------------------------------------------------------------------------
+static void place_rows(struct summary *s, const struct rows *rows) {
+  struct plan_trial trial;
+  for (size_t i = 0; i < rows->count; i++)
+    if (row_has_result(&rows->rows[i]) && plan_find(s->plan, &rows->rows[i], &trial) &&
+        trial.block > s->blocks)
+      s->blocks = trial.block;
+  s->rows = mux_new((size_t)s->plan->cell_count * (size_t)s->blocks * (size_t)s->plan->label_count,
+                    sizeof *s->rows);
+  for (size_t i = 0; i < rows->count; i++)
+    if (row_has_result(&rows->rows[i]) && plan_find(s->plan, &rows->rows[i], &trial))
+      s->rows[place(s, trial.cell, trial.block, trial.label)] = &rows->rows[i];
+}
+
+double summary_value(const struct summary *s, int cell, int block, int label, enum column column) {
+  const struct row *row = summary_row(s, cell, block, label);
+  return row != NULL ? row_number(row, column) : NAN;
+}
+
+/* ---- Regimes ----------------------------------------------------------------------------------
  */
 
-/* Rows by [cell][block][label]; NULL where there is none, or none that measured. */
-struct grid {
-  const struct plan *plan;
-  const struct row **rows;
-};
-
-static const struct row **grid_at(const struct grid *grid, int cell, int block, int label) {
-  const struct plan *plan = grid->plan;
-  return &grid->rows[((size_t)cell * (size_t)plan->blocks + (size_t)(block - 1)) *
-                         (size_t)plan->label_count +
-                     (size_t)label];
-}
-
-static struct grid grid_new(const struct plan *plan, const struct rows *rows) {
-  size_t n = (size_t)plan->cell_count * (size_t)plan->blocks * (size_t)plan->label_count;
-  struct grid grid = {.plan = plan, .rows = mux_new(n, sizeof *grid.rows)};
-  for (size_t i = 0; i < rows->count; i++) {
-    const struct row *row = &rows->rows[i];
-    double number = row_number(row, COL_trial);
-    if (!(number >= 1 && number <= plan->trial_count) || !row_has_result(row))
-      continue;
-    const struct plan_trial *trial = &plan->trials[(int)number - 1];
-    *grid_at(&grid, trial->cell, trial->block, trial->label) = row;
-  }
-  return grid;
-}
-
-/* Centre and spread of one label's values. */
-static void describe(const struct grid *grid, int cell, int label, enum column column,
-                     struct summary_entry *entry) {
-  double values[STATS_BLOCKS_MAX];
-  for (int block = 1; block <= grid->plan->blocks; block++) {
-    const struct row *row = *grid_at(grid, cell, block, label);
-    double value = row != NULL ? row_number(row, column) : NAN;
-    if (!isnan(value))
-      values[entry->n++] = value;
-  }
-  entry->median = stats_median(values, entry->n);
-  struct estimate estimate = stats_walsh(values, entry->n);
-  entry->low = estimate.low;
-  entry->high = estimate.high;
-}
-
-/* ln ratios to the baseline, of the blocks where both have a claimable value. Returns how many;
- * *pairs: how many have both values at all. */
-static int log_ratios(const struct grid *grid, int cell, int label, enum column column,
-                      double *ratios, int *pairs) {
+/* Of the launches together: which side had its cores full, and fuller than the other. */
+static enum summary_regime regime_of(const struct summary *s, int cell, int label) {
+  double server = 0;
+  double client = 0;
   int n = 0;
-  *pairs = 0;
-  for (int block = 1; block <= grid->plan->blocks; block++) {
-    const struct row *a = *grid_at(grid, cell, block, label);
-    const struct row *b = *grid_at(grid, cell, block, grid->plan->baseline);
-    if (a == NULL || b == NULL)
+  for (int block = 1; block <= s->blocks; block++) {
+    const struct row *row = summary_row(s, cell, block, label);
+    if (row == NULL)
       continue;
-    double x = row_number(a, column);
-    double y = row_number(b, column);
-    if (!(x > 0 && y > 0))
-      continue;
-    ++*pairs;
-    if (!summary_is_void(a, column) && !summary_is_void(b, column))
-      ratios[n++] = log(x / y);
+    double workers = fmax(1, row_number(row, COL_workers));
+    server += fmax(0, row_number(row, COL_server_cores_used)) / workers;
+    client += fmax(0, row_number(row, COL_client_cores_used)) / row_number(row, COL_threads);
+    n++;
   }
-  return n;
+  if (client > server && client > busy_share * n)
+    return REGIME_CLIENT_BOUND;
+  return server > busy_share * n && n > 0 ? REGIME_SERVER_BOUND : REGIME_MIXED;
 }
 
-static void compare(const struct grid *grid, int cell, int label, enum column column,
-                    struct summary_entry *entry) {
-  double ratios[STATS_BLOCKS_MAX];
-  int pairs;
-  int n = log_ratios(grid, cell, label, column, ratios, &pairs);
-  if (pairs > 0 && n * 2 < pairs) {
-    entry->verdict = VERDICT_VOID;
-    return;
-  }
-  struct estimate estimate = stats_walsh(ratios, n);
-  entry->ratio = exp(estimate.value);
-  entry->ratio_low = exp(estimate.low);
-  entry->ratio_high = exp(estimate.high);
-  if (estimate.interval)
-    entry->p_holm = stats_signed_rank_p(ratios, n);
+static enum summary_regime regime_at(const struct summary *s, int cell, int label) {
+  return s->regimes[cell * s->plan->label_count + label];
 }
 
-/* One cell and one metric: the Holm family. entries: one per label. */
-static void judge(const struct plan *plan, enum summary_better better,
-                  struct summary_entry *entries) {
-  double p[EXPERIMENT_SERVERS + 1];
-  double delta = 0;
-  if (plan->twin >= 0 && !isnan(entries[plan->twin].ratio_low))
-    delta = (entries[plan->twin].ratio_high - entries[plan->twin].ratio_low) / 2;
-  for (int i = 0; i < plan->label_count; i++)
-    p[i] = entries[i].p_holm;
-  stats_holm(p, plan->label_count);
-  for (int i = 0; i < plan->label_count; i++) {
-    struct summary_entry *entry = &entries[i];
-    entry->p_holm = p[i];
-    entry->delta = delta;
-    if (i == plan->baseline)
-      entry->verdict = VERDICT_BASELINE;
-    if (isnan(p[i]))
+/* Throughput and latency of a closed loop are the client's own where it is the bottleneck. */
+static bool regime_voids(const struct summary *s, int cell, int label, enum column column) {
+  bool speed = column == COL_completed_per_s ||
+               (column >= COL_response_p50_us && column <= COL_service_p999_us) ||
+               column == COL_fairness_jain;
+  return speed && regime_at(s, cell, label) == REGIME_CLIENT_BOUND;
+}
+
+/* Drops what flags forbid. Returns how many launches of the label had a difference; *left: have one
+ * still. */
+static int drop_void(const struct summary *s, int cell, int label, enum column column,
+                     struct differences *out, int *left) {
+  int had = 0;
+  *left = 0;
+  bool regime =
+      regime_voids(s, cell, label, column) || regime_voids(s, cell, s->plan->baseline, column);
+  for (int block = 1; block <= s->blocks; block++) {
+    size_t at = (size_t)(block - 1) * (size_t)s->plan->label_count + (size_t)label;
+    const struct row *a = summary_row(s, cell, block, label);
+    const struct row *b = summary_row(s, cell, block, s->plan->baseline);
+    if (isnan(out->d[at]))
       continue;
-    bool higher = entry->ratio > 1;
-    if (p[i] < 0.05 && fabs(entry->ratio - 1) > delta)
-      entry->verdict = higher == (better == BETTER_HIGHER) ? VERDICT_BETTER : VERDICT_WORSE;
+    had++;
+    if (regime || a == NULL || b == NULL || summary_is_void(a, column) ||
+        summary_is_void(b, column))
+      out->d[at] = NAN;
     else
-      entry->verdict = VERDICT_TIE;
+      ++*left;
   }
+  return had;
 }
 
-/* Is a proven better than b? Against the baseline the verdict says it; between two others the
- * intervals of their ratios must not touch, which is more careful than a test of the two. */
-static bool proven_better(enum summary_better better, const struct summary_entry *a,
-                          const struct summary_entry *b) {
-  if (a->verdict == VERDICT_BASELINE)
-    return b->verdict == VERDICT_WORSE;
-  if (b->verdict == VERDICT_BASELINE)
-    return a->verdict == VERDICT_BETTER;
-  return better == BETTER_LOWER ? a->ratio_high < b->ratio_low : a->ratio_low > b->ratio_high;
-}
-
-static bool is_ranked(const struct summary_entry *entry) {
-  return entry->verdict == VERDICT_BASELINE || !isnan(entry->ratio_low);
-}
-
-/* The ranks that the intervals leave open to each label of one cell and metric: ties are ranges
- * that overlap. None where nothing but the baseline has an interval. */
-static void rank(const struct plan *plan, enum summary_better better,
-                 struct summary_entry *entries) {
-  int ranked = 0;
-  for (int i = 0; i < plan->label_count; i++)
-    ranked += is_ranked(&entries[i]);
-  for (int i = 0; i < plan->label_count && ranked > 1; i++) {
-    if (!is_ranked(&entries[i]))
-      continue;
-    entries[i].rank_low = 1;
-    entries[i].rank_high = ranked;
-    for (int k = 0; k < plan->label_count; k++) {
-      if (k == i || !is_ranked(&entries[k]))
-        continue;
-      entries[i].rank_low += proven_better(better, &entries[k], &entries[i]);
-      entries[i].rank_high -= proven_better(better, &entries[i], &entries[k]);
-    }
-  }
-}
+/* ---- Verdicts ----------------------------------------------------------------------------------
+ */
 
 static struct summary_entry *entry_at(const struct summary *s, int cell, int metric, int label) {
   return &s->entries[((size_t)cell * (size_t)summary_metric_count + (size_t)metric) *
@@ -234,86 +111,206 @@ static struct summary_entry *entry_at(const struct summary *s, int cell, int met
                      (size_t)label];
 }
 
-const struct summary_entry *summary_at(const struct summary *summary, int cell, int metric,
-                                       int label) {
-  return entry_at(summary, cell, metric, label);
+const struct summary_entry *summary_at(const struct summary *s, int cell, int metric, int label) {
+  return entry_at(s, cell, metric, label);
 }
 
-struct summary *summary_new(const struct plan *plan, const struct rows *rows) {
-  struct summary *s = mux_new(1, sizeof *s);
-  size_t n = (size_t)plan->cell_count * (size_t)summary_metric_count * (size_t)plan->label_count;
-  s->entries = mux_new(n, sizeof *s->entries);
-  s->plan = plan;
-  struct grid grid = grid_new(plan, rows);
-  for (int cell = 0; cell < plan->cell_count; cell++)
-    for (int metric = 0; metric < summary_metric_count; metric++) {
-      enum column column = summary_metrics[metric].column;
-      for (int label = 0; label < plan->label_count; label++) {
-        struct summary_entry *entry = entry_at(s, cell, metric, label);
-        entry->ratio = entry->ratio_low = entry->ratio_high = entry->p_holm = NAN;
-        describe(&grid, cell, label, column, entry);
-        if (plan->baseline >= 0 && label != plan->baseline)
-          compare(&grid, cell, label, column, entry);
-      }
-      judge(plan, summary_metrics[metric].better, entry_at(s, cell, metric, 0));
-      rank(plan, summary_metrics[metric].better, entry_at(s, cell, metric, 0));
+static void take(struct summary_entry *entry, const struct family_rival *rival, bool lower,
+                 double margin) {
+  entry->launches = rival->launches;
+  entry->rival = *rival;
+  entry->ratio = exp(rival->estimate);
+  entry->ratio_low = exp(rival->low);
+  entry->ratio_high = exp(rival->high);
+  entry->p_adjusted = rival->p_adjusted;
+  entry->detectable = expm1(power_detected(rival));
+  entry->verdict = verdict_of(rival, lower, margin);
+}
+
+/* The columns of some labels out of the tables, as a family. */
+struct picked {
+  struct family family;
+  double *d, *variance;
+  int labels[EXPERIMENT_SERVERS + 1];
+};
+
+static void pick(struct picked *picked, const struct summary *s, const struct differences *from,
+                 const bool *wanted) {
+  int labels = s->plan->label_count;
+  int n = 0;
+  for (int label = 0; label < labels; label++)
+    if (wanted[label])
+      picked->labels[n++] = label;
+  picked->d = mux_new((size_t)s->blocks * (size_t)n, sizeof *picked->d);
+  picked->variance = mux_new((size_t)s->blocks * (size_t)n, sizeof *picked->variance);
+  for (int block = 0; block < s->blocks; block++)
+    for (int i = 0; i < n; i++) {
+      int at = block * labels + picked->labels[i];
+      picked->d[block * n + i] = from->d[at];
+      picked->variance[block * n + i] = from->variance[at];
     }
-  free(grid.rows);
+  picked->family = (struct family){.launches = s->blocks,
+                                   .rivals = n,
+                                   .d = picked->d,
+                                   .variance = picked->variance,
+                                   .precision_stopping = s->plan->experiment->precision > 0};
+}
+
+static void pick_free(struct picked *picked) {
+  free(picked->d);
+  free(picked->variance);
+}
+
+static uint64_t seed_of(const struct summary *s, int cell, int metric) {
+  return (uint64_t)s->plan->experiment->seed + (uint64_t)cell * 1000 + (uint64_t)metric;
+}
+
+static void judge_rivals(struct summary *s, int cell, int metric, const struct differences *from,
+                         const bool *wanted) {
+  bool lower = summary_metrics[metric].better == BETTER_LOWER;
+  struct family_rival judged[EXPERIMENT_SERVERS + 1];
+  bool in_set[EXPERIMENT_SERVERS + 2];
+  bool known = false;
+  struct picked picked;
+  pick(&picked, s, from, wanted);
+  int n = picked.family.rivals;
+  if (n > 0 && s->blocks > 0) {
+    family_judge(&picked.family, seed_of(s, cell, metric), judged);
+    best_set(&picked.family, lower, in_set);
+  }
+  for (int i = 0; i < n && s->blocks > 0; i++)
+    take(entry_at(s, cell, metric, picked.labels[i]), &judged[i], lower,
+         s->plan->experiment->margin);
+  for (int i = 0; i <= n && n > 0 && s->blocks > 0; i++)
+    known = known || in_set[i];
+  for (int i = 0; i <= n && known; i++) {
+    struct summary_entry *entry =
+        entry_at(s, cell, metric, i == 0 ? s->plan->baseline : picked.labels[i - 1]);
+    entry->best = in_set[i];
+    entry->has_best = true;
+  }
+  pick_free(&picked);
+}
+
+/* The twin alone, and what it says of the cell. */
+static void judge_twin(struct summary *s, int cell, int metric, const struct differences *from) {
+  bool wanted[EXPERIMENT_SERVERS + 1] = {false};
+  struct family_rival judged;
+  struct picked picked;
+  int twin = s->plan->twin;
+  if (twin < 0 || s->blocks == 0)
+    return;
+  wanted[twin] = true;
+  pick(&picked, s, from, wanted);
+  family_judge(&picked.family, seed_of(s, cell, metric), &judged);
+  pick_free(&picked);
+  struct summary_entry *own = entry_at(s, cell, metric, twin);
+  take(own, &judged, summary_metrics[metric].better == BETTER_LOWER, s->plan->experiment->margin);
+  for (int label = 0; label < s->plan->label_count; label++) {
+    struct summary_entry *entry = entry_at(s, cell, metric, label);
+    entry->delta = verdict_delta(&judged);
+    entry->has_best = entry->has_best && !verdict_twin_voids(&judged);
+    if (label != s->plan->baseline && verdict_twin_voids(&judged) && entry->verdict != VERDICT_NONE)
+      entry->verdict = VERDICT_VOID;
+  }
+}
+
+static int mean_rounds(const struct summary *s, const struct differences *from, int label) {
+  int sum = 0;
+  int n = 0;
+  for (int block = 0; block < s->blocks; block++) {
+    int rounds = from->rounds[block * s->plan->label_count + label];
+    sum += rounds;
+    n += rounds > 0;
+  }
+  return n > 0 ? (sum + n / 2) / n : 0;
+}
+
+/* One cell and one metric: a family. */
+static void judge(struct summary *s, const struct slices *slices, int cell, int metric) {
+  const struct plan *plan = s->plan;
+  enum column column = summary_metrics[metric].column;
+  struct differences all;
+  bool wanted[EXPERIMENT_SERVERS + 1] = {false};
+  bool is_void[EXPERIMENT_SERVERS + 1] = {false};
+  differences_fill(&all, s, slices, cell, column);
+  for (int label = 0; label < plan->label_count; label++) {
+    int left;
+    int had = drop_void(s, cell, label, column, &all, &left);
+    is_void[label] = label != plan->baseline && had > 0 && left * 2 < had;
+    wanted[label] = label != plan->baseline && label != plan->twin && left > 0 && !is_void[label];
+  }
+  judge_rivals(s, cell, metric, &all, wanted);
+  judge_twin(s, cell, metric, &all);
+  for (int label = 0; label < plan->label_count; label++)
+    entry_at(s, cell, metric, label)->rounds = mean_rounds(s, &all, label);
+  for (int label = 0; label < plan->label_count; label++)
+    if (is_void[label])
+      entry_at(s, cell, metric, label)->verdict = VERDICT_VOID;
+  entry_at(s, cell, metric, plan->baseline)->verdict = VERDICT_BASELINE;
+  differences_free(&all);
+}
+
+/* Centre and spread of one label's own values. */
+static void describe(const struct summary *s, int cell, int metric, int label) {
+  struct summary_entry *entry = entry_at(s, cell, metric, label);
+  double values[STATS_BLOCKS_MAX];
+  double logs[STATS_BLOCKS_MAX];
+  int positive = 0;
+  *entry = (struct summary_entry){.ratio = NAN,
+                                  .ratio_low = NAN,
+                                  .ratio_high = NAN,
+                                  .p_adjusted = NAN,
+                                  .detectable = NAN,
+                                  .delta = NAN,
+                                  .low = NAN,
+                                  .high = NAN};
+  for (int block = 1; block <= s->blocks; block++) {
+    double value = summary_value(s, cell, block, label, summary_metrics[metric].column);
+    if (isnan(value))
+      continue;
+    values[entry->n++] = value;
+    if (value > 0)
+      logs[positive++] = log(value);
+  }
+  entry->median = stats_median(values, entry->n);
+  if (positive == entry->n && positive >= FAMILY_LAUNCHES_MIN) {
+    double half = stats_t_half_width(logs, positive);
+    double mean = stats_mean(logs, positive);
+    entry->low = exp(mean - half);
+    entry->high = exp(mean + half);
+  }
+}
+
+struct summary *summary_new(const struct plan *plan, const struct rows *rows,
+                            const struct slices *slices) {
+  struct summary *s = mux_new(1, sizeof *s);
+  s->plan = plan;
+  place_rows(s, rows);
+  s->entries =
+      mux_new((size_t)plan->cell_count * (size_t)summary_metric_count * (size_t)plan->label_count,
+              sizeof *s->entries);
+  s->regimes = mux_new((size_t)plan->cell_count * (size_t)plan->label_count, sizeof *s->regimes);
+  for (int cell = 0; cell < plan->cell_count; cell++) {
+    for (int label = 0; label < plan->label_count; label++)
+      s->regimes[cell * plan->label_count + label] = regime_of(s, cell, label);
+    for (int metric = 0; metric < summary_metric_count; metric++) {
+      for (int label = 0; label < plan->label_count; label++)
+        describe(s, cell, metric, label);
+      if (plan->baseline >= 0)
+        judge(s, slices, cell, metric);
+      summary_rank(entry_at(s, cell, metric, 0), plan->label_count,
+                   summary_metrics[metric].better == BETTER_LOWER);
+    }
+  }
   return s;
 }
 
 void summary_free(struct summary *summary) {
   if (summary == NULL)
     return;
+  free(summary->rows);
   free(summary->entries);
+  free(summary->regimes);
   free(summary);
-}
-
-/* ---- summary.csv ------------------------------------------------------------------------------
- */
-
-static void put_number(FILE *to, double value) {
-  char text[32] = "";
-  if (isfinite(value))
-    snprintf(text, sizeof text, "%.9g", value);
-  csv_put(to, text, false);
-}
-
-static void put_entry(const struct summary *s, int cell, int metric, int label, FILE *to) {
-  const struct plan *plan = s->plan;
-  const struct summary_entry *entry = summary_at(s, cell, metric, label);
-  if (entry->n == 0)
-    return;
-  csv_put(to, plan->cells[cell].id, true);
-  csv_put(to, plan->labels[label].name, false);
-  csv_put(to, column_names[summary_metrics[metric].column], false);
-  put_number(to, entry->n);
-  put_number(to, entry->median);
-  put_number(to, entry->low);
-  put_number(to, entry->high);
-  csv_put(to, plan->baseline >= 0 ? plan->labels[plan->baseline].name : "", false);
-  put_number(to, entry->ratio);
-  put_number(to, entry->ratio_low);
-  put_number(to, entry->ratio_high);
-  put_number(to, entry->p_holm);
-  csv_put(to, summary_verdict_names[entry->verdict], false);
-  put_number(to, entry->delta > 0 ? entry->delta : NAN);
-  put_number(to, entry->rank_low > 0 ? (double)entry->rank_low : NAN);
-  put_number(to, entry->rank_high > 0 ? (double)entry->rank_high : NAN);
-  csv_end_row(to);
-}
-
-int summary_write(const struct summary *s, const char *path) {
-  struct mux_output out;
-  int rc = mux_output_open(&out, path);
-  if (rc != 0)
-    return rc;
-  fputs("cell_id,label,metric,n,median,low,high,baseline,ratio,ratio_low,ratio_high,p_holm,verdict,"
-        "noise,rank_low,rank_high\n",
-        out.stream);
-  for (int cell = 0; cell < s->plan->cell_count; cell++)
-    for (int metric = 0; metric < summary_metric_count; metric++)
-      for (int label = 0; label < s->plan->label_count; label++)
-        put_entry(s, cell, metric, label, out.stream);
-  return mux_output_commit(&out);
 }

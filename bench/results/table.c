@@ -10,17 +10,15 @@
 #include "common/memory.h"
 #include "common/units.h"
 
-/* The usual columns; those that the experiment asks for stand before the last two. */
-enum { BACKEND, THROUGHPUT, P50, P99, CPU, USUAL };
+/* The usual columns; those that the experiment asks for come before the last two. */
+enum { BACKEND, HOST, SERVER, CLIENT, THROUGHPUT, P50, P99, USUAL };
 
-static const char *const heads[USUAL] = {"BACKEND", "REQUESTS/S", "P50", "P99", "SERVER CPU/REQ"};
-
-static int metric_of(enum column column) {
-  int i = 0;
-  while (summary_metrics[i].column != column)
-    i++;
-  return i;
-}
+static const char *const heads[USUAL] = {"BACKEND",    "CPU/REQ", "SERVER", "LOAD",
+                                         "REQUESTS/S", "P50",     "P99"};
+static const enum column columns[USUAL] = {
+    [HOST] = COL_host_cpu_us_per_req,     [SERVER] = COL_server_cpu_us_per_req,
+    [CLIENT] = COL_client_cpu_us_per_req, [THROUGHPUT] = COL_completed_per_s,
+    [P50] = COL_response_p50_us,          [P99] = COL_response_p99_us};
 
 /* Flags of the label's rows in this cell, or why there is none of them. */
 static void flags_of(const struct plan *plan, const struct rows *rows, int cell, int label,
@@ -28,9 +26,8 @@ static void flags_of(const struct plan *plan, const struct rows *rows, int cell,
   struct row all = {0};
   for (size_t i = 0; i < rows->count; i++) {
     const struct row *row = &rows->rows[i];
-    double number = row_number(row, COL_trial);
-    if (!(number >= 1 && number <= plan->trial_count) ||
-        plan->trials[(int)number - 1].cell != cell || plan->trials[(int)number - 1].label != label)
+    struct plan_trial trial;
+    if (!plan_find(plan, row, &trial) || trial.cell != cell || trial.label != label)
       continue;
     if (!row_has_result(row))
       row_flag(&all, row_text(row, COL_status));
@@ -54,7 +51,7 @@ static void set_time(struct libscols_line *line, size_t column, double us) {
 }
 
 static void verdict_text(const struct summary_entry *entry, char *out, size_t out_bytes) {
-  const char *name = summary_verdict_names[entry->verdict];
+  const char *name = verdict_names[entry->verdict];
   if (entry->verdict == VERDICT_BASELINE || isnan(entry->ratio))
     snprintf(out, out_bytes, "%s", name);
   else if (isnan(entry->ratio_low))
@@ -71,22 +68,19 @@ static void add_line(struct libscols_table *table, const struct summary *s, cons
   size_t next = USUAL;
   char text[256];
   char shown[SHOWN_TEXT];
-  const struct summary_entry *rate = summary_at(s, cell, metric_of(COL_completed_per_s), label);
-  const struct summary_entry *cpu =
-      summary_at(s, cell, metric_of(COL_server_cpu_us_per_req), label);
   scols_line_set_data(line, BACKEND, s->plan->labels[label].name);
-  scols_line_set_data(line, THROUGHPUT, rate->n > 0 ? mux_show_count(text, rate->median) : "-");
-  set_time(line, P50, summary_at(s, cell, metric_of(COL_response_p50_us), label)->median);
-  set_time(line, P99, summary_at(s, cell, metric_of(COL_response_p99_us), label)->median);
-  set_time(line, CPU, cpu->median);
+  for (size_t i = HOST; i < USUAL; i++) {
+    const struct summary_entry *entry = summary_at(s, cell, summary_metric_of(columns[i]), label);
+    if (i != THROUGHPUT)
+      set_time(line, i, entry->median);
+    else
+      scols_line_set_data(line, i, entry->n > 0 ? mux_show_count(text, entry->median) : "-");
+  }
   for (int i = 0; i < e->column_count; i++)
     scols_line_set_data(line, next++,
                         shown_value(shown, rows, s->plan->cells[cell].id,
                                     s->plan->labels[label].name, e->columns[i]));
-  const struct summary_metric *objective = summary_metric_find(e->objective);
-  const struct summary_entry *judged =
-      summary_at(s, cell, objective != NULL ? (int)(objective - summary_metrics) : 0, label);
-  verdict_text(judged, text, sizeof text);
+  verdict_text(summary_at(s, cell, summary_objective(s->plan), label), text, sizeof text);
   scols_line_set_data(line, next++, text);
   flags_of(s->plan, rows, cell, label, text, sizeof text);
   scols_line_set_data(line, next, text);
@@ -116,9 +110,10 @@ static void print_cell(const struct summary *s, const struct rows *rows, int cel
 void table_print(const struct summary *summary, const struct rows *rows, FILE *to) {
   for (int cell = 0; cell < summary->plan->cell_count; cell++)
     print_cell(summary, rows, cell, to);
-  fputs("\nMedians of the trials; times are response times; CPU is the server's, user and system. "
-        "VS BASELINE:\nratio of the objective",
-        to);
-  fprintf(to, " (%s)", summary->plan->experiment->objective);
-  fputs(", its 95 % interval, and what may be claimed (~: nothing).\n", to);
+  fprintf(to,
+          "\nMedians of the launches. CPU/REQ is CPU time per request, the server's and the load's "
+          "together: on\nloopback, waking a sleeping server is billed to the client. P50 and P99 "
+          "are response times. VS BASELINE:\nratio of %s, its 95 %% interval (simultaneous for "
+          "all labels of the cell), and the verdict.\n",
+          summary->plan->experiment->objective);
 }

@@ -38,7 +38,7 @@ static int64_t find_pair(const char *text, const char *prefix, const char *name)
 void accounting_host(struct accounting_host *out) {
   char text[16384];
   int64_t t[8] = {0};
-  *out = (struct accounting_host){-1, -1, -1, -1, -1, -1, -1, -1, -1};
+  *out = (struct accounting_host){-1, -1, -1, -1, -1, -1};
   if (mux_proc_read("/proc/stat", text, sizeof text) > 0 &&
       sscanf(text,
              "cpu %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64
@@ -57,17 +57,19 @@ void accounting_host(struct accounting_host *out) {
     out->retransmits = find_pair(text, "Tcp:", "RetransSegs");
   if (mux_proc_read("/proc/net/netstat", text, sizeof text) > 0)
     out->listen_overflows = find_pair(text, "TcpExt:", "ListenOverflows");
-  if (mux_proc_read("/proc/meminfo", text, sizeof text) > 0) {
-    int64_t stacks = mux_proc_number(text, "KernelStack");
-    int64_t tables = mux_proc_number(text, "PageTables");
-    int64_t slab = mux_proc_number(text, "Slab");
-    out->slab_bytes = slab >= 0 ? slab * 1024 : -1;
-    out->task_bytes = stacks >= 0 && tables >= 0 ? (stacks + tables) * 1024 : -1;
-  }
-  if (mux_proc_read("/proc/net/sockstat", text, sizeof text) > 0) {
-    const char *tcp = strstr(text, "TCP: ");
-    const char *pages = tcp != NULL ? strstr(tcp, " mem ") : NULL;
-    if (pages != NULL)
-      out->socket_bytes = strtoll(pages + 5, NULL, 10) * sysconf(_SC_PAGESIZE);
-  }
+}
+
+static void add(int64_t *sum, int64_t a, int64_t b) {
+  if (a >= 0 && b >= 0)
+    *sum += b - a;
+}
+
+void accounting_host_add(struct accounting_host *sum, const struct accounting_host *a,
+                         const struct accounting_host *b) {
+  add(&sum->busy_ticks, a->busy_ticks, b->busy_ticks);
+  add(&sum->steal_ticks, a->steal_ticks, b->steal_ticks);
+  add(&sum->total_ticks, a->total_ticks, b->total_ticks);
+  add(&sum->retransmits, a->retransmits, b->retransmits);
+  add(&sum->listen_overflows, a->listen_overflows, b->listen_overflows);
+  add(&sum->pressure_us, a->pressure_us, b->pressure_us);
 }

@@ -1,9 +1,8 @@
 /* accounting.h: what a server costs, seen from outside, by any server alike.
  *
- * A server is a tree of processes (process/tree.h). Ended
- * children are counted through the CPU times of those who waited for them; threads, kernel helpers
- * of io_uring among them, belong to their process. A snapshot is taken at each edge of the measured
- * phase, the difference is the phase. Sources: proc(5), clock_getcpuclockid(3). */
+ * CPU time and memory of its processes come from process/tree.h; here is what the host says:
+ * counters, memory of the kernel, system calls counted at tracepoints. Sources: proc(5),
+ * perf_event_open(2). */
 #ifndef MUX_ACCOUNTING_H
 #define MUX_ACCOUNTING_H
 
@@ -14,15 +13,26 @@
 
 #include "process/tree.h"
 
+/* Counters of the host, from its start. */
 struct accounting_host {
   int64_t busy_ticks, steal_ticks, total_ticks; /* of all CPUs */
   int64_t retransmits, listen_overflows;
-  int64_t slab_bytes, socket_bytes; /* kernel memory: slab caches; pages that sockets hold */
-  int64_t task_bytes;               /* ... stacks of threads in the kernel, and page tables */
-  int64_t pressure_us;              /* time in which some task waited for a CPU (PSI) */
+  int64_t pressure_us; /* time in which some task waited for a CPU (PSI) */
 };
 /* Values that cannot be read are -1. */
 void accounting_host(struct accounting_host *out);
+/* Adds what passed from a to b to sum. */
+void accounting_host_add(struct accounting_host *sum, const struct accounting_host *a,
+                         const struct accounting_host *b);
+
+/* Memory of the kernel, of the whole host; -1: not to be known (slabinfo is root's). */
+struct accounting_kernel {
+  int64_t socket_bytes; /* objects that make up sockets and what watches them, and their data */
+  int64_t task_bytes;   /* stacks of threads in the kernel, and page tables */
+};
+void accounting_kernel(struct accounting_kernel *out);
+/* Once what is being freed (after a grace period of RCU) has been freed, 300 ms at most. */
+void accounting_kernel_steady(struct accounting_kernel *out);
 
 /* ---- System calls and context switches --------------------------------------------------------
  */

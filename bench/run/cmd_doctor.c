@@ -1,7 +1,5 @@
 /* cmd_doctor.c: muxbench doctor. */
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "bench/run/doctor.h"
 #include "common/cli.h"
@@ -32,31 +30,28 @@ static const struct argp parser = {
            "Exit: 0 fine, or warnings only; 1 a failure, which also stops `muxbench run`.\n\n"
            "Example: muxbench doctor --json=doctor.json"};
 
-static int write_json(const struct doctor_options *options, const struct doctor_report *report) {
-  struct mux_output out;
-  int rc = mux_output_open(&out, options->path);
-  if (rc != 0)
-    return rc;
+static int write_json(const struct doctor_options *options, struct mux_output *out,
+                      const struct doctor_report *report) {
   json_t *object = json_pack("{s:s, s:o}", "worst", doctor_level_names[report->worst], "findings",
                              doctor_json(report));
-  json_dumpf(object, out.stream, JSON_INDENT(2));
-  fputc('\n', out.stream);
+  json_dumpf(object, out->stream, JSON_INDENT(2));
+  fputc('\n', out->stream);
   json_decref(object);
-  return mux_output_commit(&out);
+  return mux_result_commit(out, "--json", options->path);
 }
 
 int cmd_doctor(int argc, char **argv) {
   struct doctor_options options = {0};
   struct doctor_report report;
-  char shown[512];
+  struct mux_output out;
   mux_parse_args(&parser, argc, argv, &options);
+  if (options.json && mux_result_open(&out, "--json", options.path) != 0)
+    return MUX_EXIT_USAGE;
   doctor_examine(&report);
   int rc = 0;
-  if (!options.json)
+  if (options.json)
+    rc = write_json(&options, &out, &report);
+  else
     doctor_print(&report, DOCTOR_FINE, stdout);
-  else if ((rc = write_json(&options, &report)) != 0)
-    mux_note("--json: %s: %s", mux_printable(shown, sizeof shown, options.path), strerror(-rc));
-  if (fflush(stdout) != 0)
-    rc = -errno;
   return rc == 0 && report.worst < DOCTOR_FAILURE ? MUX_EXIT_OK : MUX_EXIT_FAILED;
 }

@@ -33,6 +33,7 @@ enum {
   DATAGRAM_EXTRA = 1024, /* bytes of the queue that one takes beyond twice its size, at most */
 };
 
+/* One of the two processes. */
 struct side {
   int *fds;
   int count;
@@ -46,10 +47,11 @@ static int tell(const struct side *side) {
   return send(side->control, "", 1, MSG_NOSIGNAL) == 1 ? 0 : -EPIPE;
 }
 
-static int hear(const struct side *side) {
+/* The peer waits for its turn for as long as we live. */
+static int hear(const struct side *side, int timeout_ms) {
   char byte;
   struct pollfd wait = {.fd = side->control, .events = POLLIN};
-  if (poll(&wait, 1, STEP_TIMEOUT_MS) != 1)
+  if (poll(&wait, 1, timeout_ms) != 1)
     return -ETIMEDOUT;
   return recv(side->control, &byte, 1, 0) == 1 ? 0 : -EPIPE;
 }
@@ -97,7 +99,7 @@ static struct mux_sock_options socket_options(int64_t payload_bytes, const struc
 static int peer_rounds(const struct side *side) {
   bool late;
   int rc = 0;
-  for (bool first = true; rc == 0 && (rc = hear(side)) == 0; first = false) {
+  for (bool first = true; rc == 0 && (rc = hear(side, -1)) == 0; first = false) {
     for (int i = 0; i < side->count && rc == 0 && !first; i++)
       rc = receive_one(side, side->fds[i], &late);
     for (int i = 0; i < side->count && rc == 0; i++)
@@ -190,7 +192,7 @@ static int measure_rounds(const struct side *side, int64_t cpu_ns, struct floor_
     bool late = false;
     rc = tell(side);
     if (rc == 0)
-      rc = hear(side);
+      rc = hear(side, STEP_TIMEOUT_MS);
     if (rc == 0)
       rc = timed_round(side, &round_ns, &late);
     if (rc != 0 || i < WARM_ROUNDS || late)
@@ -207,57 +209,90 @@ static int measure_rounds(const struct side *side, int64_t cpu_ns, struct floor_
   return rc == 0 && rounds == 0 ? -ETIMEDOUT : rc;
 }
 
-int floor_measure(const struct floor_spec *spec, struct floor_result *result) {
-  struct mux_addr addr = spec->addr;
-  struct side side = {.count = spec->connections, .bytes = (size_t)spec->payload_bytes};
-  int control[2] = {-1, -1};
-  pid_t peer = -1;
+/* ---- Both -------------------------------------------------------------------------------------
+ */
+
+struct floor {
+  struct side side;
+  struct mux_addr addr, sender;
+  int listener;
+  pid_t peer;
+};
+
+static int start_peer(struct floor *floor, const struct floor_spec *spec) {
+  int control[2];
+  pid_t self = getpid();
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control) != 0)
+    return -errno;
+  floor->peer = fork();
+  if (floor->peer == 0) {
+    close(floor->listener);
+    close(control[0]);
+    floor->side.control = control[1];
+    run_peer(&floor->side, &floor->addr, &spec->load_cpus, self);
+  }
+  int rc = floor->peer < 0 ? -errno : 0;
+  close(control[1]);
+  floor->side.control = control[0];
+  return rc;
+}
+
+int floor_open(struct floor **result, const struct floor_spec *spec) {
   if (spec->payload_bytes > PAYLOAD_MAX || spec->payload_bytes * spec->connections > IN_FLIGHT_MAX)
     return -EOPNOTSUPP;
-  struct mux_sock_options options = socket_options(spec->payload_bytes, &addr);
-  int listener = mux_sock_listen(&addr, false, 0, &options);
-  if (listener < 0)
-    return listener;
-  side.fds = calloc((size_t)side.count, sizeof *side.fds);
-  side.data = calloc(1, side.bytes);
-  int rc = side.fds == NULL || side.data == NULL ? -ENOMEM : 0;
-  if (rc == 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control) != 0)
-    rc = -errno;
-  pid_t self = getpid();
-  if (rc == 0 && (peer = fork()) < 0)
-    rc = -errno;
-  if (rc == 0 && peer == 0) {
-    close(listener);
-    close(control[0]);
-    side.control = control[1];
-    run_peer(&side, &addr, &spec->load_cpus, self);
-  }
-  if (control[1] >= 0)
-    close(control[1]);
-  side.control = control[0];
-  for (int i = 0; i < side.count && side.fds != NULL; i++)
-    side.fds[i] = -1;
+  struct floor *floor = calloc(1, sizeof *floor);
+  if (floor == NULL)
+    return -ENOMEM;
+  struct mux_sock_options options = socket_options(spec->payload_bytes, &spec->addr);
+  struct side *side = &floor->side;
+  floor->addr = spec->addr;
+  floor->peer = -1;
+  *side = (struct side){.fds = calloc((size_t)spec->connections, sizeof *side->fds),
+                        .data = calloc(1, (size_t)spec->payload_bytes),
+                        .count = spec->connections,
+                        .bytes = (size_t)spec->payload_bytes,
+                        .control = -1};
+  for (int i = 0; i < side->count && side->fds != NULL; i++)
+    side->fds[i] = -1;
+  floor->listener = mux_sock_listen(&floor->addr, false, 0, &options);
+  int rc = side->fds == NULL || side->data == NULL ? -ENOMEM : 0;
+  if (rc == 0 && floor->listener < 0)
+    rc = floor->listener;
+  if (rc == 0)
+    rc = start_peer(floor, spec);
+  if (spec->addr.kind == MUX_ADDR_UDP) /* the peer's sockets are connected */
+    side->sender = &floor->sender;
   mux_cpus_pin_nth(&spec->server_cpus, 0);
-  struct mux_addr sender;
-  if (addr.kind == MUX_ADDR_UDP)
-    side.sender = &sender;
   if (rc == 0)
-    rc = side.sender != NULL ? share_socket(&side, listener) : accept_all(&side, listener, &addr);
+    rc = side->sender != NULL ? share_socket(side, floor->listener)
+                              : accept_all(side, floor->listener, &floor->addr);
   if (rc == 0)
-    rc = measure_rounds(&side, spec->cpu_ns, result);
-  if (control[0] >= 0)
-    close(control[0]);
-  for (int i = 0; i < side.count && side.fds != NULL; i++)
-    if (side.fds[i] >= 0 && side.fds[i] != listener)
-      close(side.fds[i]);
-  close(listener);
-  if (addr.kind == MUX_ADDR_UNIX)
-    unlink(((const struct sockaddr_un *)&addr.socket.storage)->sun_path);
-  if (peer > 0) {
-    kill(peer, SIGKILL);
-    waitpid(peer, NULL, 0);
-  }
-  free(side.fds);
-  free(side.data);
+    *result = floor;
+  else
+    floor_close(floor);
   return rc;
+}
+
+int floor_measure(struct floor *floor, int64_t cpu_ns, struct floor_result *result) {
+  return measure_rounds(&floor->side, cpu_ns, result);
+}
+
+void floor_close(struct floor *floor) {
+  struct side *side = &floor->side;
+  if (side->control >= 0)
+    close(side->control);
+  for (int i = 0; i < side->count && side->fds != NULL; i++)
+    if (side->fds[i] >= 0 && side->fds[i] != floor->listener)
+      close(side->fds[i]);
+  if (floor->listener >= 0)
+    close(floor->listener);
+  if (floor->listener >= 0 && floor->addr.kind == MUX_ADDR_UNIX)
+    unlink(((const struct sockaddr_un *)&floor->addr.socket.storage)->sun_path);
+  if (floor->peer > 0) {
+    kill(floor->peer, SIGKILL);
+    waitpid(floor->peer, NULL, 0);
+  }
+  free(side->fds);
+  free(side->data);
+  free(floor);
 }

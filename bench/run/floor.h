@@ -14,7 +14,6 @@ struct floor_spec {
   int connections;
   int64_t payload_bytes;
   cpu_set_t server_cpus, load_cpus; /* empty: inherited */
-  int64_t cpu_ns;                   /* CPU time to measure for; twice as much time at most */
 };
 
 struct floor_result {
@@ -22,9 +21,15 @@ struct floor_result {
   int64_t messages; /* measured */
 };
 
-/* Returns 0 or -errno: -EMFILE, a connection could not be made; -EOPNOTSUPP, too much would be
- * under way at a time; and so on. The peer is a child process that ends with us. Pins the calling
- * thread to a CPU of server_cpus. */
-int floor_measure(const struct floor_spec *spec, struct floor_result *result);
+struct floor; /* opaque */
+
+/* Connects, and holds still. Returns 0 or -errno: -EMFILE, a connection could not be made;
+ * -EOPNOTSUPP, too much would be under way at a time; and so on. The peer is a child process that
+ * ends with us. Pins the calling thread to a CPU of server_cpus. */
+int floor_open(struct floor **floor, const struct floor_spec *spec);
+/* Measures for cpu_ns of CPU time, or twice as much time at most; as often as one likes. Returns 0
+ * or -errno. */
+int floor_measure(struct floor *floor, int64_t cpu_ns, struct floor_result *result);
+void floor_close(struct floor *floor);
 
 #endif

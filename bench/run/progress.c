@@ -8,9 +8,11 @@
 #include "common/cli.h"
 #include "common/clock.h"
 
-void progress_begin(struct progress *progress, const struct plan *plan) {
-  *progress = (struct progress){
-      .plan = plan, .terminal = isatty(STDERR_FILENO) == 1, .began_ns = mux_now_ns()};
+void progress_begin(struct progress *progress, const struct plan *plan, int64_t deadline_ns) {
+  *progress = (struct progress){.plan = plan,
+                                .terminal = isatty(STDERR_FILENO) == 1,
+                                .began_ns = mux_now_ns(),
+                                .deadline_ns = deadline_ns};
 }
 
 static void clear_line(const struct progress *progress) {
@@ -18,43 +20,51 @@ static void clear_line(const struct progress *progress) {
     fputs("\r\033[K", stderr);
 }
 
-static double elapsed_s(const struct progress *progress) {
-  return (double)(mux_now_ns() - progress->began_ns) / 1e9;
+/* "35 s", or "35 s, 85 s left". */
+static void print_time(const struct progress *progress) {
+  int64_t now = mux_now_ns();
+  fprintf(stderr, "%3.0f s", (double)(now - progress->began_ns) / 1e9);
+  if (progress->deadline_ns > now)
+    fprintf(stderr, ", %.0f s left", (double)(progress->deadline_ns - now) / 1e9);
 }
 
-void progress_trial(struct progress *progress, const struct plan_trial *trial) {
-  const struct plan *plan = progress->plan;
+void progress_gate(struct progress *progress, int label) {
   if (!progress->terminal)
     return;
   clear_line(progress);
-  fprintf(stderr, "[%d/%d] %3.0f s  block %d, %s: %s", trial->number, plan->trial_count,
-          elapsed_s(progress), trial->block, plan->cells[trial->cell].id,
-          plan->labels[trial->label].name);
+  print_time(progress);
+  fprintf(stderr, "  %s: does it echo?", progress->plan->labels[label].name);
   fflush(stderr);
 }
 
-/* Failures are told at once; what a plan skips is told in its first block only. */
-void progress_row(struct progress *progress, const struct plan_trial *trial, const struct row *row,
-                  const char *reason) {
-  const char *status = row_text(row, COL_status);
-  bool failed = strcmp(status, "failed") == 0;
-  progress->failed += failed;
-  progress->skipped += strcmp(status, "skipped") == 0;
-  if (!failed && (strcmp(status, "skipped") != 0 || trial->block > 1))
-    return;
-  char shown[400];
-  clear_line(progress);
-  mux_note("trial %d, %s, %s: %s: %s", trial->number, progress->plan->cells[trial->cell].id,
-           progress->plan->labels[trial->label].name, status,
-           mux_printable(shown, sizeof shown, reason));
-}
-
-void progress_group(struct progress *progress, const struct plan_trial *last, int done) {
+void progress_launch(struct progress *progress, const struct pace *pace, int cell, int block) {
+  progress->launches = pace->cells[cell].launches;
+  progress->cell = cell;
+  progress->block = block;
   if (progress->terminal)
     return;
-  fprintf(stderr, "[%d/%d] %3.0f s  block %d of %d, %s: done\n", done, progress->plan->trial_count,
-          elapsed_s(progress), last->block, progress->plan->blocks,
-          progress->plan->cells[last->cell].id);
+  print_time(progress);
+  fprintf(stderr, "  launch %d of %d, %s\n", block, progress->launches,
+          progress->plan->cells[cell].id);
+}
+
+void progress_slice(struct progress *progress, int label, int round, int rounds) {
+  if (!progress->terminal)
+    return;
+  clear_line(progress);
+  print_time(progress);
+  fprintf(stderr, "  launch %d of %d, %s: round %d of %d, %s%s", progress->block,
+          progress->launches, progress->plan->cells[progress->cell].id, round, rounds,
+          progress->plan->labels[label].name, progress->note);
+  fflush(stderr);
+}
+
+void progress_trouble(struct progress *progress, const struct plan_trial *trial, const char *status,
+                      const char *reason) {
+  const struct plan *plan = progress->plan;
+  clear_line(progress);
+  mux_note("launch %d, %s, %s: %s: %s", trial->block, plan->cells[trial->cell].id,
+           plan->labels[trial->label].name, status, reason);
 }
 
 void progress_end(struct progress *progress) {

@@ -1,22 +1,25 @@
 /* progress.h: what people see while a run goes on: one line rewritten on a terminal, a plain line
- * per finished group of trials in a pipe. On stderr. */
+ * per launch in a pipe. On stderr. */
 #ifndef MUX_PROGRESS_H
 #define MUX_PROGRESS_H
 
-#include "bench/data/rows.h"
-#include "bench/plan/plan.h"
+#include "bench/plan/pace.h"
 
 struct progress {
   const struct plan *plan;
   bool terminal;
-  int64_t began_ns;
-  int failed, skipped;
+  int64_t began_ns, deadline_ns; /* 0: none */
+  int launches, block, cell;     /* the present one */
+  char note[256];                /* at the end of the line: how precise it is by now */
 };
-void progress_begin(struct progress *progress, const struct plan *plan);
-void progress_trial(struct progress *progress, const struct plan_trial *trial);
-void progress_row(struct progress *progress, const struct plan_trial *trial, const struct row *row,
-                  const char *reason);
-void progress_group(struct progress *progress, const struct plan_trial *last, int done);
+
+void progress_begin(struct progress *progress, const struct plan *plan, int64_t deadline_ns);
+void progress_gate(struct progress *progress, int label);
+void progress_launch(struct progress *progress, const struct pace *pace, int cell, int block);
+void progress_slice(struct progress *progress, int label, int round, int rounds);
+/* A label without figures, said at once. */
+void progress_trouble(struct progress *progress, const struct plan_trial *trial, const char *status,
+                      const char *reason);
 void progress_end(struct progress *progress);
 
 #endif

@@ -5,17 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <zlib.h>
 
 #include "backends/registry.h"
 #include "bench/results/conclusions.h"
 #include "bench/run/environment.h"
+#include "bench/run/fingerprint.h"
 #include "common/cli.h"
 #include "common/memory.h"
 
-/* argv[0] is "muxbench run" by now: two words. */
+/* argv[0] is the two words "muxbench run" by now, or "muxbench versus". */
 static json_t *argv_json(int argc, char **argv) {
-  json_t *list = json_pack("[s, s]", "muxbench", "run");
+  const char *space = strchrnul(argv[0], ' ');
+  json_t *list = json_pack("[s, s]", "muxbench", space + (*space != 0));
   char shown[4096];
   for (int i = 1; i < argc; i++)
     json_array_append_new(list, json_string(mux_printable(shown, sizeof shown, argv[i])));
@@ -30,26 +31,6 @@ json_t *run_json_time(void) {
   return json_string(text);
 }
 
-/* Size and CRC-32 (as of gzip(1)) of a file; null if it cannot be read. */
-static json_t *fingerprint(const char *path) {
-  unsigned char data[16384];
-  size_t n;
-  json_int_t bytes = 0;
-  unsigned long crc = crc32(0, NULL, 0);
-  char text[16];
-  FILE *file = fopen(path, "re");
-  if (file == NULL)
-    return json_null();
-  while ((n = fread(data, 1, sizeof data, file)) > 0) {
-    crc = crc32(crc, data, (unsigned)n);
-    bytes += (json_int_t)n;
-  }
-  fclose(file);
-  snprintf(text, sizeof text, "%08lx", crc);
-  return json_pack("{s:I, s:s}", "bytes", bytes, "crc32", text);
-}
-
-/* The program's version says what is in the tree; what a plug-in was, only its file does. */
 static json_t *plugins_json(const struct experiment *e) {
   json_t *list = json_array();
   for (int i = 0; i < e->server_count; i++) {
@@ -62,7 +43,7 @@ static json_t *plugins_json(const struct experiment *e) {
     json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:i, s:o}", "label", server->label,
                                           "path", server->backend, "name", backend->name,
                                           "abi_version", (int)backend->abi.version, "file",
-                                          fingerprint(server->backend)));
+                                          fingerprint_file(server->backend)));
   }
   return list;
 }
@@ -82,11 +63,11 @@ json_t *run_json_new(const struct experiment *e, const struct rundir *dir, int a
   return run;
 }
 
-json_t *run_json_answer(const struct summary *summary, const struct rows *rows) {
+json_t *run_json_answer(const struct summary *summary) {
   char *text = NULL;
   size_t bytes = 0;
   FILE *stream = mux_made(open_memstream(&text, &bytes));
-  conclusions_print(summary, rows, stream);
+  conclusions_print(summary, stream);
   fclose(stream);
   json_t *lines = json_array();
   char *rest = text;

@@ -12,7 +12,7 @@
 json_t *run_json_new(const struct experiment *experiment, const struct rundir *dir, int argc,
                      char **argv, bool shared_core);
 json_t *run_json_time(void); /* now, UTC */
-/* The closing sentences, one string each. */
-json_t *run_json_answer(const struct summary *summary, const struct rows *rows);
+/* The conclusions, a string each. */
+json_t *run_json_answer(const struct summary *summary);
 
 #endif

@@ -1,9 +1,7 @@
-/* trial.c: see trial.h. The phases of a trial:
+/* trial.c: see trial.h.
  *
- *   server up → memory, before → load connects and holds → memory, with its connections → warm-up
- *   → [edge: CPU, host] measured window [edge] → drain → the load's result → server down
- *
- * then, if the experiment wants it, once more and shorter with system calls counted. */
+ *   server up → memory, before → load connects and holds → memory, with its connections
+ *   → slices → the load's result → server down */
 #include "bench/run/trial.h"
 
 #include <errno.h>
@@ -14,263 +12,333 @@
 #include <unistd.h>
 
 #include "bench/plan/servers.h"
-#include "bench/run/accounting.h"
-#include "bench/run/session.h"
 #include "bench/run/trial_columns.h"
 #include "bench/run/trial_load.h"
 #include "bench/run/trial_server.h"
 #include "common/clock.h"
-#include "common/units.h"
 
 /* How long phases may take beyond what they should. */
 #define CONNECT_LIMIT_NS  (15 * MUX_S)
 #define PER_CONNECTION_NS (1 * MUX_MS)
-#define EDGE_LIMIT_NS     (10 * MUX_S)
-#define SETTLE_LIMIT_NS   (1 * MUX_S)
-#define COUNT_WARMUP_NS   (100 * MUX_MS)
+#define SLICE_LIMIT_NS    (10 * MUX_S)
+enum { SLICE_ATTEMPTS = 3 }; /* of one that the host cuts short */
+#define SETTLE_LIMIT_NS (1 * MUX_S)
+/* A server that uses more CPU time than this in a silent look does not rest by itself. */
+#define LOOK_NS    (20 * MUX_MS)
+#define RESTING_NS (MUX_MS / 2)
+/* A latency slice spins for as long as it takes. */
+#define SPIN_NS (3600 * MUX_S)
 
-/* ---- Processes --------------------------------------------------------------------------------
- */
-
-static int start_server(const struct trial_setting *setting, const struct plan_trial *trial,
-                        struct session *session, const char *suffix) {
-  struct trial_server server;
-  char name[32];
-  snprintf(name, sizeof name, "%d%s", trial->number, suffix);
-  trial_server_describe(setting, trial, name, &server);
-  return session_start_server(session, &server.spec);
+static int64_t connections_of(const struct trial_setting *setting, const struct trial *trial) {
+  return trial_number(setting->plan, &trial->plan, "connections") +
+         trial_number(setting->plan, &trial->plan, "idle");
 }
 
-static int start_load(struct trial_setting *setting, const struct plan_trial *trial,
-                      struct plan_times times, struct session *session, const char *suffix) {
+static bool is_open_loop(const struct trial_setting *setting, const struct trial *trial) {
+  return trial_number(setting->plan, &trial->plan, "rate") > 0;
+}
+
+/* Takes in what a step came to: an interruption is the caller's, another failure the trial's. */
+static int settle_with(struct trial *trial, int rc) {
+  if (rc == 0 || rc == -EINTR)
+    return rc;
+  trial->alive = false;
+  trial->status = "failed";
+  snprintf(trial->why, sizeof trial->why, "%s", trial->session.why);
+  session_close(&trial->session);
+  return 0;
+}
+
+static void sleep_ns(int64_t ns) {
+  struct timespec pause = mux_ns_timespec(ns);
+  nanosleep(&pause, NULL);
+}
+
+/* ---- Start ------------------------------------------------------------------------------------
+ */
+
+static int start_server(const struct trial_setting *setting, struct trial *trial) {
+  struct trial_server server;
+  char name[32];
+  trial_server_describe(setting, &trial->plan, trial_name(trial, name), &server);
+  return session_start_server(&trial->session, &server.spec);
+}
+
+static int start_load(const struct trial_setting *setting, struct trial *trial,
+                      const struct pace_cell *pace) {
   char cpus[MUX_CPUS_TEXT];
+  char name[32];
   char hlog[RUNDIR_PATH];
   char json[RUNDIR_PATH];
   char log[RUNDIR_PATH];
-  bool counting = *suffix != 0;
-  rundir_file(setting->dir, hlog, "hlog/%d.hlog", trial->number);
-  rundir_file(setting->dir, json, "logs/%d%s.load.json", trial->number, suffix);
-  rundir_file(setting->dir, log, "logs/%d%s.load.log", trial->number, suffix);
-  char **options =
-      trial_load_options(setting->plan, trial, times, mux_cpus_print(cpus, &setting->load_cpus),
-                         counting ? NULL : hlog, json);
-  int rc = session_start_load(session, (const char *const *)options, &setting->load_cpus, log);
+  trial_name(trial, name);
+  rundir_file(setting->dir, hlog, "hlog/%s.hlog", name);
+  rundir_file(setting->dir, json, "logs/%s.load.json", name);
+  rundir_file(setting->dir, log, "logs/%s.load.log", name);
+  char **options = trial_load_options(setting->plan, &trial->plan, pace,
+                                      mux_cpus_print(cpus, &setting->load_cpus), hlog, json);
+  int rc =
+      session_start_load(&trial->session, (const char *const *)options, &setting->load_cpus, log);
   free(options);
   return rc;
 }
 
-static int await_connected(const struct trial_setting *setting, const struct plan_trial *trial,
-                           struct session *session) {
-  const struct plan *plan = setting->plan;
-  int64_t connections =
-      trial_number(plan, trial, "connections") + trial_number(plan, trial, "idle");
-  int64_t ramp = trial_number(plan, trial, "ramp");
+static int await_connected(const struct trial_setting *setting, struct trial *trial) {
+  int64_t connections = connections_of(setting, trial);
+  int64_t ramp = trial_number(setting->plan, &trial->plan, "ramp");
   int64_t limit_ns = CONNECT_LIMIT_NS + connections * PER_CONNECTION_NS;
   if (ramp > 0)
     limit_ns += connections * MUX_S / ramp;
-  return session_await(session, "connected", limit_ns);
+  return session_connected(&trial->session, limit_ns);
 }
 
 /* Waits until the server has taken in its connections: it uses no more CPU. One that spins never
  * rests; its own count of accepted connections tells. */
-static void settle(const struct session *session, struct mux_tree *tree, int64_t connections) {
-  struct timespec pause = {.tv_nsec = 4 * MUX_MS};
+static void settle(struct trial *trial, int64_t connections) {
   int64_t until_ns = mux_now_ns() + SETTLE_LIMIT_NS;
   int64_t before_ns = -1;
   while (mux_now_ns() < until_ns) {
     int workers;
     uint64_t taken = 0;
-    const struct mux_counters *counters = trial_server_counters(session->server, &workers);
+    const struct mux_counters *counters = trial_server_counters(trial->session.server, &workers);
     for (int i = 0; counters != NULL && i < workers; i++)
       taken += __atomic_load_n(&counters[i].accepted, __ATOMIC_RELAXED) +
                __atomic_load_n(&counters[i].refused, __ATOMIC_RELAXED);
     if (counters != NULL && taken >= (uint64_t)connections)
       return;
     struct mux_tree_cpu cpu;
-    if (mux_tree_cpu(tree, &cpu) != 0 ||
+    if (mux_tree_cpu(&trial->tree, &cpu) != 0 ||
         (before_ns >= 0 && cpu.total_ns - before_ns < 100 * MUX_US))
       return;
     before_ns = cpu.total_ns;
-    nanosleep(&pause, NULL);
+    sleep_ns(4 * MUX_MS);
   }
 }
 
-/* ---- The measured trial -----------------------------------------------------------------------
+/* Others will be measured while it has nothing to do: does it rest? */
+static void look_at_rest(struct trial *trial) {
+  struct mux_tree_cpu before;
+  struct mux_tree_cpu after;
+  if (mux_tree_cpu(&trial->tree, &before) != 0)
+    return;
+  sleep_ns(LOOK_NS);
+  if (mux_tree_cpu(&trial->tree, &after) == 0 && after.total_ns - before.total_ns > RESTING_NS)
+    session_freeze(&trial->session);
+}
+
+int trial_start(const struct trial_setting *setting, struct trial *trial,
+                const struct pace_cell *pace) {
+  int64_t connections = connections_of(setting, trial);
+  int rc = start_server(setting, trial);
+  if (rc == 0) {
+    trial->tree.root = mux_server_root(trial->session.server);
+    trial->memory_before = mux_tree_memory_bytes(trial->tree.root);
+    accounting_host(&trial->before);
+    accounting_kernel_steady(&trial->kernel_before);
+    rc = start_load(setting, trial, pace);
+  }
+  if (rc == 0)
+    rc = await_connected(setting, trial);
+  if (rc == 0) {
+    settle(trial, connections);
+    if (connections >= TRIAL_MEMORY_CONNECTIONS_MIN) {
+      trial->memory_with = mux_tree_memory_bytes(trial->tree.root);
+      accounting_kernel(&trial->kernel_with);
+    }
+    accounting_host(&trial->with);
+    mux_tree_find(&trial->tree);
+    trial->alive = true;
+    if (pace->slices)
+      look_at_rest(trial);
+  }
+  return settle_with(trial, rc);
+}
+
+/* ---- Slices -----------------------------------------------------------------------------------
  */
 
-static void take_edge(const struct session *session, struct mux_tree *tree,
-                      struct trial_edge *edge) {
-  int workers;
-  const struct mux_counters *counters = trial_server_counters(session->server, &workers);
-  int64_t began_ns = mux_thread_cpu_ns();
-  mux_tree_cpu(tree, &edge->cpu);
+/* Readings while both are silent, around a slice. */
+struct edge {
+  struct mux_tree_cpu server;
+  struct accounting_host host;
+  int64_t load_ns, at_ns;
+  uint64_t waits, events;
+};
+
+static void take_edge(struct trial *trial, struct edge *edge) {
+  int workers = 0;
+  const struct mux_counters *counters = trial_server_counters(trial->session.server, &workers);
+  *edge = (struct edge){.at_ns = mux_now_ns()};
+  mux_tree_cpu(&trial->tree, &edge->server);
+  edge->load_ns = mux_process_cpu_ns(trial->session.load.pid);
   for (int i = 0; counters != NULL && i < workers; i++) {
     edge->waits += __atomic_load_n(&counters[i].waits, __ATOMIC_RELAXED);
     edge->events += __atomic_load_n(&counters[i].events, __ATOMIC_RELAXED);
   }
   accounting_host(&edge->host);
-  edge->took_ns = mux_thread_cpu_ns() - began_ns;
 }
 
-static void count_connections(const struct session *session, struct trial_measurement *m) {
-  const struct mux_counters *counters = trial_server_counters(session->server, &m->workers);
-  if (counters == NULL || m->workers > WORKERS_MAX)
-    m->workers = 0;
-  for (int i = 0; i < m->workers; i++)
-    m->accepted[i] = __atomic_load_n(&counters[i].accepted, __ATOMIC_RELAXED);
+static void add_edges(struct trial *trial, const struct edge *a, const struct edge *b) {
+  accounting_host_add(&trial->spent, &a->host, &b->host);
+  trial->ours_cpu_s += (double)(b->server.total_ns - a->server.total_ns) / 1e9;
+  trial->ours_cpu_s += (double)(b->load_ns - a->load_ns) / 1e9;
+  trial->wall_s += (double)(b->at_ns - a->at_ns) / 1e9;
+  trial->user_ticks += b->server.user_ticks - a->server.user_ticks;
+  trial->system_ticks += b->server.system_ticks - a->server.system_ticks;
+  trial->waits += b->waits - a->waits;
+  trial->events += b->events - a->events;
 }
 
-static int measure(struct trial_setting *setting, const struct plan_trial *trial,
-                   struct plan_times times, struct session *session, struct trial_measurement *m) {
-  struct mux_tree tree = {.root = -1};
-  const struct plan *plan = setting->plan;
-  int64_t connections =
-      trial_number(plan, trial, "connections") + trial_number(plan, trial, "idle");
-  int rc = start_server(setting, trial, session, "");
-  if (rc == 0) {
-    tree.root = mux_server_root(session->server);
-    m->memory_before = mux_tree_memory_bytes(tree.root);
-    accounting_host(&m->before);
-    rc = start_load(setting, trial, times, session, "");
+static void add_slice(struct trial_sum *sum, const struct slice *slice) {
+  sum->slices++;
+  sum->completed += slice->completed;
+  sum->duration_s += slice->duration_s;
+  sum->server_cpu_s += slice->server_cpu_s;
+  sum->client_cpu_s += slice->client_cpu_s;
+}
+
+static struct mux_order order_of(const struct trial_setting *setting, const struct trial *trial,
+                                 const struct pace_cell *pace, enum slice_kind kind) {
+  struct mux_order order = {.warmup_ns = pace->warmup_ns, .duration_ns = pace->duration_ns};
+  if (!pace->slices)
+    order.spin_ns = trial_load_spin_ns(setting->plan, &trial->plan);
+  else if (kind == SLICE_LATENCY)
+    order.spin_ns = SPIN_NS;
+  return order;
+}
+
+/* The load thread was kept from running: that is the host, not the server. */
+static bool is_cut_short(const struct mux_order *order, const struct mux_answer *answer) {
+  return answer->completed == 0 || answer->duration_ns < order->duration_ns / 2;
+}
+
+static struct slice slice_of(const struct trial *trial, enum slice_kind kind,
+                             const struct mux_answer *answer) {
+  return (struct slice){.trial = trial->plan.number,
+                        .cell = trial->plan.cell,
+                        .label = trial->plan.label,
+                        .block = trial->plan.block,
+                        .group = trial->group,
+                        .kind = kind,
+                        .duration_s = (double)answer->duration_ns / 1e9,
+                        .completed = answer->completed,
+                        .server_cpu_s =
+                            answer->server_ns >= 0 ? (double)answer->server_ns / 1e9 : NAN,
+                        .client_cpu_s = (double)(answer->client_ns - answer->spin_ns) / 1e9};
+}
+
+int trial_slice(const struct trial_setting *setting, struct trial *trial,
+                const struct pace_cell *pace, enum slice_kind kind, struct slice *out) {
+  struct edge before;
+  struct edge after;
+  struct mux_answer answer;
+  struct mux_order order = order_of(setting, trial, pace, kind);
+  int64_t limit_ns = trial_timeout_ns(setting->plan, &trial->plan, pace) + SLICE_LIMIT_NS;
+  /* Of an open loop's slices those count for response times in which the load did not sleep. */
+  order.record =
+      out != NULL && (kind == SLICE_LATENCY || !pace->slices || !is_open_loop(setting, trial));
+  for (int attempt = 1;; attempt++) {
+    take_edge(trial, &before);
+    int rc = session_slice(&trial->session, &order, limit_ns, &answer);
+    if (rc != 0)
+      return settle_with(trial, rc);
+    take_edge(trial, &after);
+    if (!is_cut_short(&order, &answer) || answer.errors > trial->errors ||
+        attempt == SLICE_ATTEMPTS)
+      break;
   }
+  if (out == NULL)
+    return 0;
+  *out = slice_of(trial, kind, &answer);
+  out->failed = is_cut_short(&order, &answer) || answer.errors > trial->errors;
+  trial->errors = answer.errors;
+  if (!out->failed) {
+    add_slice(kind == SLICE_LATENCY ? &trial->latency : &trial->cost, out);
+    add_edges(trial, &before, &after);
+  }
+  return 0;
+}
+
+int trial_count(struct trial_setting *setting, struct trial *trial, const struct pace_cell *pace) {
+  struct accounting_probe *probe = NULL;
+  struct accounting_counts before;
+  struct accounting_counts after;
+  struct mux_answer answer;
+  struct mux_order order = {.warmup_ns = pace->warmup_ns,
+                            .duration_ns = setting->plan->experiment->count_ns};
+  if (order.duration_ns > pace->duration_ns && pace->slices)
+    order.duration_ns = pace->duration_ns;
+  if (accounting_probe_open(&probe, mux_server_root(trial->session.server), setting->count_why,
+                            sizeof setting->count_why) != 0)
+    return 0;
+  int rc = accounting_probe_read(probe, &before);
   if (rc == 0)
-    rc = await_connected(setting, trial, session);
-  if (rc == 0) {
-    if (connections >= MEMORY_CONNECTIONS_MIN) {
-      settle(session, &tree, connections);
-      m->memory_with = mux_tree_memory_bytes(tree.root);
-      accounting_host(&m->with);
-    }
-    mux_tree_find(&tree);
-    rc = session_release(session);
+    rc = session_slice(&trial->session, &order,
+                       trial_timeout_ns(setting->plan, &trial->plan, pace) + SLICE_LIMIT_NS,
+                       &answer);
+  if (rc == 0 && accounting_probe_read(probe, &after) == 0) {
+    /* From silence to silence: all its messages, those of the warm-up too. */
+    trial->counted.syscalls = after.syscalls - before.syscalls;
+    trial->counted.switches = after.switches - before.switches;
+    trial->counted_requests = answer.all;
   }
-  if (rc == 0)
-    rc = session_await(session, "measure", times.warmup_ns + EDGE_LIMIT_NS);
-  if (rc == 0) {
-    take_edge(session, &tree, &m->start);
-    rc = session_await(session, "drain", times.duration_ns + EDGE_LIMIT_NS);
-  }
-  if (rc == 0) {
-    take_edge(session, &tree, &m->end);
-    count_connections(session, m);
-    session_let_go(session);
-    /* One for draining, one for asking the connections that have not echoed. */
-    rc = session_finish(session, 2 * trial_timeout_ns(plan, trial, times) + EDGE_LIMIT_NS);
-  }
-  mux_tree_free(&tree);
-  return rc;
+  accounting_probe_close(probe);
+  return settle_with(trial, rc);
+}
+
+/* ---- The end ----------------------------------------------------------------------------------
+ */
+
+static void count_connections(struct trial *trial) {
+  const struct mux_counters *counters =
+      trial_server_counters(trial->session.server, &trial->workers);
+  if (counters == NULL || trial->workers > TRIAL_WORKERS_MAX)
+    trial->workers = 0;
+  for (int i = 0; i < trial->workers; i++)
+    trial->accepted[i] = __atomic_load_n(&counters[i].accepted, __ATOMIC_RELAXED);
 }
 
 /* The load's result of this trial, or NULL. */
-static json_t *read_result(const struct trial_setting *setting, const struct plan_trial *trial,
-                           const char *suffix, char *why, size_t why_bytes) {
-  char name[64];
-  snprintf(name, sizeof name, "logs/%d%s.load.json", trial->number, suffix);
-  return rundir_read_json(setting->dir, name, why, why_bytes);
+static json_t *read_result(const struct trial_setting *setting, struct trial *trial) {
+  char file[64];
+  char name[32];
+  snprintf(file, sizeof file, "logs/%s.load.json", trial_name(trial, name));
+  return rundir_read_json(setting->dir, file, trial->session.why, sizeof trial->session.why);
 }
 
-/* ---- The counting phase -----------------------------------------------------------------------
- */
-
-static int count_phases(struct trial_setting *setting, const struct plan_trial *trial,
-                        struct plan_times times, struct session *session,
-                        struct accounting_probe *probe, struct accounting_counts counted[2]) {
-  int rc = start_load(setting, trial, times, session, ".count");
-  if (rc == 0)
-    rc = await_connected(setting, trial, session);
-  if (rc == 0)
-    rc = session_release(session);
-  if (rc == 0)
-    rc = session_await(session, "measure", times.warmup_ns + EDGE_LIMIT_NS);
-  if (rc == 0)
-    rc = accounting_probe_read(probe, &counted[0]);
-  if (rc == 0)
-    rc = session_await(session, "drain", times.duration_ns + EDGE_LIMIT_NS);
-  if (rc == 0)
-    rc = accounting_probe_read(probe, &counted[1]);
-  session_let_go(session);
-  if (rc == 0)
-    rc = session_finish(session, 2 * trial_timeout_ns(setting->plan, trial, times) + EDGE_LIMIT_NS);
-  return rc < 0 ? rc : 0;
-}
-
-/* Once more, shorter, with system calls and context switches counted. A failure leaves the columns
- * empty: the trial itself is done. Returns -EINTR alone. */
-static int count(struct trial_setting *setting, const struct plan_trial *trial, struct row *row) {
-  struct plan_times times = {.warmup_ns = COUNT_WARMUP_NS,
-                             .duration_ns = setting->plan->experiment->count_ns};
-  struct accounting_probe *probe = NULL;
-  struct accounting_counts counted[2];
-  struct session session;
-  char why[512];
-  session_init(&session, setting->stop_fd, setting->deadline_ns);
-  int rc = start_server(setting, trial, &session, ".count");
-  if (rc == 0)
-    rc = accounting_probe_open(&probe, mux_server_root(session.server), setting->count_why,
-                               sizeof setting->count_why);
-  if (rc == 0)
-    rc = count_phases(setting, trial, times, &session, probe, counted);
-  if (probe != NULL)
-    accounting_probe_close(probe);
-  session_close(&session);
-  json_t *result = rc == 0 ? read_result(setting, trial, ".count", why, sizeof why) : NULL;
-  if (result != NULL) {
-    double requests =
-        rundir_number(result, "completed_per_s") * rundir_number(result, "duration_s");
-    if (requests > 0) {
-      row_set_number(row, COL_syscalls_per_req,
-                     (double)(counted[1].syscalls - counted[0].syscalls) / requests);
-      row_set_number(row, COL_context_switches_per_req,
-                     (double)(counted[1].switches - counted[0].switches) / requests);
-    }
-  }
-  json_decref(result);
-  return rc == -EINTR ? rc : 0;
-}
-
-/* ---- The whole --------------------------------------------------------------------------------
- */
-
-int trial_run(struct trial_setting *setting, const struct plan_trial *trial,
-              struct plan_times times, struct row *row, char *reason, size_t reason_bytes) {
-  struct session session;
-  const struct plan *plan = setting->plan;
-  struct trial_measurement m = {.at_a_time =
-                                    servers_at_a_time(plan->experiment, &plan->cells[trial->cell],
-                                                      plan->labels[trial->label].server)};
+int trial_finish(const struct trial_setting *setting, struct trial *trial, struct row *row) {
   json_t *result = NULL;
-  *row = (struct row){0};
-  reason[0] = 0;
-  trial_describe(setting, trial, row);
-  session_init(&session, setting->stop_fd, setting->deadline_ns);
-  int rc = measure(setting, trial, times, &session, &m);
-  int workers = 0;
-  if (session.server != NULL && trial_server_counters(session.server, &workers) != NULL)
-    row_set(row, COL_workers, "%d", workers);
-  int server_status = session_close(&session);
-  if (rc >= 0) {
-    result = read_result(setting, trial, "", session.why, sizeof session.why);
-    rc = result == NULL ? -EPROTO : trial_load_columns(row, result);
+  int server_status = 0;
+  int rc = 0;
+  trial_describe(setting, &trial->plan, row);
+  if (trial->alive) {
+    count_connections(trial);
+    rc = session_finish(&trial->session, SLICE_LIMIT_NS);
+    rc = settle_with(trial, rc < 0 ? rc : 0);
   }
-  double share = (double)(m.start.took_ns + m.end.took_ns) / (double)times.duration_ns;
-  if (rc == 0 && share > setting->edge_share)
-    setting->edge_share = share;
-  if (rc == 0)
-    trial_columns(setting, &m, result, server_status, row, reason, reason_bytes);
-  else
-    snprintf(reason, reason_bytes, "%s", session.why);
+  if (trial->alive && rc == 0) {
+    server_status = session_close(&trial->session);
+    result = read_result(setting, trial);
+    rc = settle_with(trial, result == NULL ? -EPROTO : trial_load_columns(row, result));
+  }
+  if (trial->alive && rc == 0)
+    trial_columns(setting, trial, result, server_status, row);
+  trial->alive = false;
+  if (trial->status != NULL)
+    row_set(row, COL_status, "%s", trial->status);
   json_decref(result);
-  if (rc != 0)
-    row_set(row, COL_status, "failed");
-  bool late = setting->deadline_ns > 0 && mux_now_ns() >= setting->deadline_ns;
-  if (rc != -EINTR && rc != 0 && late)
-    rc = -ETIME;
-  else if (rc != -EINTR)
-    rc = 0;
-  if (rc == 0 && plan->experiment->count_ns > 0 && setting->count_why[0] == 0 &&
-      strcmp(row_text(row, COL_status), "failed") != 0)
-    rc = count(setting, trial, row);
-  if (rc != 0)
-    row_clear(row);
   return rc;
+}
+
+void trial_close(struct trial *trial) {
+  session_close(&trial->session);
+  mux_tree_free(&trial->tree);
+}
+
+char *trial_name(const struct trial *trial, char out[32]) {
+  if (trial->group > 1)
+    snprintf(out, 32, "%d.group%d", trial->plan.number, trial->group);
+  else
+    snprintf(out, 32, "%d", trial->plan.number);
+  return out;
 }

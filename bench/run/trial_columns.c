@@ -15,9 +15,9 @@
 #include "common/addr.h"
 #include "common/clock.h"
 
-#define NOISE_SHARE 0.10 /* CPU time of others, of one core */
-#define STEAL_SHARE 0.02
-#define EDGE_SHARE  0.05 /* how far the readings may be apart from the phase's length */
+#define NOISE_SHARE  0.10 /* CPU time of others, of one core */
+#define STEAL_SHARE  0.02
+#define LITTLE_SHARE 0.05 /* that the law may be off by */
 /* Beyond the phase, for the last echoes of a server that leaves connections waiting. */
 #define TURN_GRACE_NS (200 * MUX_MS)
 /* The kernel tells user from system time by sampling: fewer samples than this tell nothing. */
@@ -91,94 +91,90 @@ void trial_describe(const struct trial_setting *setting, const struct plan_trial
 }
 
 int64_t trial_timeout_ns(const struct plan *plan, const struct plan_trial *trial,
-                         struct plan_times times) {
+                         const struct pace_cell *pace) {
   if (servers_at_a_time(plan->experiment, &plan->cells[trial->cell],
                         plan->labels[trial->label].server) > 0)
-    return times.warmup_ns + times.duration_ns + TURN_GRACE_NS;
+    return pace->warmup_ns + pace->duration_ns + TURN_GRACE_NS;
   return trial_number(plan, trial, "timeout");
-}
-
-void trial_skip(const struct trial_setting *setting, const struct plan_trial *trial,
-                struct row *row) {
-  *row = (struct row){0};
-  trial_describe(setting, trial, row);
-  row_set(row, COL_status, "skipped");
 }
 
 /* ---- What was measured ----------------------------------------------------------------------- */
 
-static void cpu_columns(struct row *row, const struct trial_measurement *m) {
-  const struct mux_tree_cpu *a = &m->start.cpu;
-  const struct mux_tree_cpu *b = &m->end.cpu;
-  double requests = row_number(row, COL_completed_per_s) * row_number(row, COL_duration_s);
-  if (a->processes == 0 || b->processes == 0)
-    return; /* a target: not ours to see */
-  double phase_ns = row_number(row, COL_duration_s) * 1e9;
-  double away_ns = fabs((double)(b->at_ns - a->at_ns) - phase_ns);
-  double reading_ns = fmax((double)(a->done_ns - a->at_ns), (double)(b->done_ns - b->at_ns));
-  if (fmax(away_ns, reading_ns) > EDGE_SHARE * phase_ns) {
-    row_flag(row, "edges_late");
-    return; /* we came too late to an edge: this is the CPU time of something else */
+/* CPU time ÷ requests of the same windows. */
+static void cpu_columns(struct row *row, const struct trial *t) {
+  const struct trial_sum *sum = &t->cost;
+  double requests = (double)sum->completed;
+  double user = (double)t->user_ticks;
+  double system = (double)t->system_ticks;
+  row_set_number(row, COL_slices, sum->slices);
+  row_set_number(row, COL_rounds, t->rounds);
+  if (requests <= 0)
+    return;
+  double server_us = sum->server_cpu_s * 1e6 / requests; /* NAN for a target: not ours to see */
+  double client_us = sum->client_cpu_s * 1e6 / requests;
+  row_set_number(row, COL_server_cpu_us_per_req, server_us);
+  row_set_number(row, COL_client_cpu_us_per_req, client_us);
+  row_set_number(row, COL_host_cpu_us_per_req, server_us + client_us);
+  row_set_number(row, COL_server_cores_used, sum->server_cpu_s / sum->duration_s);
+  row_set_number(row, COL_client_cores_used, sum->client_cpu_s / sum->duration_s);
+  if (t->waits > 0)
+    row_set_number(row, COL_events_per_wait, (double)t->events / (double)t->waits);
+  if (user + system >= SHARE_TICKS_MIN) {
+    row_set_number(row, COL_server_user_us_per_req, server_us * user / (user + system));
+    row_set_number(row, COL_server_system_us_per_req, server_us * system / (user + system));
   }
-  double cpu_us = (double)(b->total_ns - a->total_ns) / 1e3;
-  double user = (double)(b->user_ticks - a->user_ticks);
-  double system = (double)(b->system_ticks - a->system_ticks);
-  row_set_number(row, COL_server_cores_used, cpu_us * 1e3 / (double)(b->at_ns - a->at_ns));
-  row_set_number(row, COL_server_cpu_us_per_req, cpu_us / requests);
-  if (m->end.waits > m->start.waits)
-    row_set_number(row, COL_events_per_wait,
-                   (double)(m->end.events - m->start.events) /
-                       (double)(m->end.waits - m->start.waits));
-  if (user + system < SHARE_TICKS_MIN)
-    return;
-  row_set_number(row, COL_server_user_us_per_req, cpu_us / requests * user / (user + system));
-  row_set_number(row, COL_server_system_us_per_req, cpu_us / requests * system / (user + system));
 }
 
-static void memory_columns(struct row *row, const struct trial_measurement *m) {
+static void count_columns(struct row *row, const struct trial *t) {
+  double requests = (double)t->counted_requests;
+  if (requests <= 0)
+    return;
+  row_set_number(row, COL_syscalls_per_req, (double)t->counted.syscalls / requests);
+  row_set_number(row, COL_context_switches_per_req, (double)t->counted.switches / requests);
+}
+
+static void memory_columns(struct row *row, const struct trial *t) {
   double connections = row_number(row, COL_established) + row_number(row, COL_idle_connections);
-  if (!(connections >= MEMORY_CONNECTIONS_MIN))
+  if (!(connections >= TRIAL_MEMORY_CONNECTIONS_MIN))
     return;
-  if (m->memory_before > 0 && m->memory_with > 0)
+  if (t->memory_before > 0 && t->memory_with > 0)
     row_set_number(row, COL_rss_bytes_per_conn,
-                   (double)(m->memory_with - m->memory_before) / connections);
-  if (m->before.slab_bytes >= 0 && m->before.socket_bytes >= 0)
+                   (double)(t->memory_with - t->memory_before) / connections);
+  if (t->kernel_before.socket_bytes >= 0)
     row_set_number(row, COL_kernel_bytes_per_conn,
-                   (double)(m->with.slab_bytes - m->before.slab_bytes + m->with.socket_bytes -
-                            m->before.socket_bytes) /
+                   (double)(t->kernel_with.socket_bytes - t->kernel_before.socket_bytes) /
                        connections);
-  if (m->before.task_bytes >= 0)
+  if (t->kernel_before.task_bytes >= 0)
     row_set_number(row, COL_task_bytes_per_conn,
-                   (double)(m->with.task_bytes - m->before.task_bytes) / connections);
+                   (double)(t->kernel_with.task_bytes - t->kernel_before.task_bytes) / connections);
 }
 
-static void host_columns(struct row *row, const struct trial_measurement *m) {
-  const struct accounting_host *a = &m->start.host;
-  const struct accounting_host *b = &m->end.host;
-  if (b->retransmits >= 0)
-    row_set_number(row, COL_tcp_retransmits, (double)(b->retransmits - a->retransmits));
-  if (b->listen_overflows >= 0) /* they happen while connecting */
+/* What the host did during the slices, and who else used it. */
+static void host_columns(struct row *row, const struct trial *t) {
+  const struct accounting_host *spent = &t->spent;
+  if (spent->retransmits >= 0)
+    row_set_number(row, COL_tcp_retransmits, (double)spent->retransmits);
+  if (t->with.listen_overflows >= 0) /* they happen while connecting */
     row_set_number(row, COL_listen_overflows,
-                   (double)(b->listen_overflows - m->before.listen_overflows));
-  double phase_us = (double)(m->end.cpu.at_ns - m->start.cpu.at_ns) / 1e3;
-  if (b->pressure_us >= 0)
-    row_set_number(row, COL_cpu_pressure_pct,
-                   100 * (double)(b->pressure_us - a->pressure_us) / phase_us);
-  double ticks = (double)(b->total_ticks - a->total_ticks);
-  if (ticks <= 0)
+                   (double)(t->with.listen_overflows - t->before.listen_overflows));
+  if (spent->pressure_us >= 0 && t->wall_s > 0)
+    row_set_number(row, COL_cpu_pressure_pct, 100 * (double)spent->pressure_us / 1e6 / t->wall_s);
+  if (spent->total_ticks <= 0)
     return;
-  double steal = (double)(b->steal_ticks - a->steal_ticks) / ticks;
+  double steal = (double)spent->steal_ticks / (double)spent->total_ticks;
   row_set_number(row, COL_steal_pct, 100 * steal);
-  /* What neither the server nor the load used, in cores: a tick is 10 ms of one CPU. */
-  double wall_s = (double)(m->end.cpu.at_ns - m->start.cpu.at_ns) / 1e9;
-  double busy = (double)(b->busy_ticks - a->busy_ticks) / (double)sysconf(_SC_CLK_TCK) / wall_s;
-  double ours = row_number(row, COL_server_cores_used) + row_number(row, COL_client_cores_used);
-  if (steal > STEAL_SHARE || busy - ours > NOISE_SHARE + 2.0 / 100 / wall_s)
+  /* What neither the server nor the load used, in cores. The kernel counts in ticks of 10 ms: n
+   * readings are off by √n of them. */
+  double hertz = (double)sysconf(_SC_CLK_TCK);
+  double others = ((double)spent->busy_ticks / hertz - t->ours_cpu_s) / t->wall_s;
+  double error = 2 * sqrt(t->cost.slices + t->latency.slices) / hertz / t->wall_s;
+  row_set_number(row, COL_others_cores_used, fmax(0, others));
+  if (steal > STEAL_SHARE || others > NOISE_SHARE + error)
     row_flag(row, "noisy_host");
 }
 
 /* How connections were spread over several workers. */
-static void worker_columns(struct row *row, const struct trial_measurement *m) {
+static void worker_columns(struct row *row, const struct trial *m) {
   char *text = NULL;
   size_t length;
   double sum = 0;
@@ -209,7 +205,7 @@ static void judge_client(struct row *row) {
     row_unflag(row, "client_bound");
 }
 
-/* client_bound is not among them: it voids throughput and latency, but CPU per request stands. */
+/* client_bound is not among them: it voids throughput and latency, not CPU per request. */
 static bool forbids_claims(const struct row *row) {
   static const char *const flags[] = {"rate_missed",   "slip_high", "short_of_connections",
                                       "unanswered",    "errors",    "in_turn",
@@ -220,7 +216,7 @@ static bool forbids_claims(const struct row *row) {
   return false;
 }
 
-/* Connections or messages that came to grief, by cause or all told. */
+/* Connections or messages that were lost, of all causes together. */
 static double errors_of(const struct row *row) {
   double errors = 0;
   for (int i = COL_errors_connect; i <= COL_errors_closed; i++)
@@ -230,47 +226,70 @@ static double errors_of(const struct row *row) {
 
 /* A model that serves few at a time leaves the others waiting, until the load gives them up: that
  * is what there is to see, not an error. Anything else that went wrong is one. */
-static bool waits_in_turn(const struct row *row, const struct trial_measurement *m, double lost) {
+static bool waits_in_turn(const struct row *row, int64_t at_a_time, double lost) {
   double never = row_number(row, COL_never_served);
-  return m->at_a_time > 0 && never > 0 && lost <= never &&
-         never <= row_number(row, COL_established) - (double)m->at_a_time &&
+  return at_a_time > 0 && never > 0 && lost <= never &&
+         never <= row_number(row, COL_established) - (double)at_a_time &&
          errors_of(row) == row_number(row, COL_errors_timeout);
 }
 
-void trial_columns(const struct trial_setting *setting, const struct trial_measurement *m,
-                   const json_t *result, int server_status, struct row *row, char *reason,
-                   size_t reason_bytes) {
-  cpu_columns(row, m);
-  memory_columns(row, m);
-  host_columns(row, m);
-  worker_columns(row, m);
+static void fail(struct trial *trial, const char *format, double figure) {
+  trial->status = "failed";
+  snprintf(trial->why, sizeof trial->why, format, figure);
+}
+
+/* What has gone wrong, by severity. */
+static void judge(const struct trial_setting *setting, struct trial *trial, const json_t *result,
+                  struct row *row) {
+  const struct plan *plan = setting->plan;
+  int64_t at_a_time = servers_at_a_time(plan->experiment, &plan->cells[trial->plan.cell],
+                                        plan->labels[trial->plan.label].server);
+  double errors = errors_of(row);
+  double lost = rundir_number(result, "connections_lost");
+  if (waits_in_turn(row, at_a_time, lost))
+    row_flag(row, "in_turn");
+  else if (errors > fmax(0, row_number(row, COL_datagrams_lost)))
+    row_flag(row, "errors"); /* UDP may lose some; the load says if they are too many */
+  bool short_lived = strcmp(row_text(row, COL_mode), "crr") == 0;
+  if (row_number(row, COL_errors_mismatch) > 0)
+    fail(trial, "%.0f echoes were not the bytes that had been sent",
+         row_number(row, COL_errors_mismatch));
+  else if (row_number(row, COL_completed) == 0)
+    fail(trial, "no message was echoed", 0);
+  else if (!short_lived && lost >= row_number(row, COL_established))
+    fail(trial, "every connection was lost, %.0f messages with them", errors);
+}
+
+/* Little's law, N = X·R, holds for the connections of a closed loop, whatever the server does
+ * (Little 1961). A difference is an error of the measurement. */
+static bool breaks_littles_law(const struct plan *plan, const struct trial *trial,
+                               const json_t *result, const struct row *row) {
+  bool closed = strcmp(row_text(row, COL_loop), "closed") == 0 &&
+                strcmp(row_text(row, COL_mode), "echo") == 0;
+  if (!closed || errors_of(row) > 0 || row_number(row, COL_never_served) > 0 ||
+      trial_number(plan, &trial->plan, "think") > 0)
+    return false;
+  double n = row_number(row, COL_established) * row_number(row, COL_depth);
+  double x = row_number(row, COL_completed) / row_number(row, COL_duration_s);
+  double r = rundir_number(result, "response_us.mean") / 1e6;
+  return fabs(x * r / n - 1) > LITTLE_SHARE;
+}
+
+void trial_columns(const struct trial_setting *setting, struct trial *trial, const json_t *result,
+                   int server_status, struct row *row) {
+  cpu_columns(row, trial);
+  count_columns(row, trial);
+  memory_columns(row, trial);
+  host_columns(row, trial);
+  worker_columns(row, trial);
   judge_client(row);
   if (setting->shared_core)
     row_flag(row, "shared_core");
   /* A foreign server may well die of the SIGTERM that asks it to end. */
   if (server_status != 0 && server_status != 128 + SIGTERM)
     row_flag(row, "server_exit");
-  double errors = errors_of(row);
-  double lost = rundir_number(result, "connections_lost");
-  if (waits_in_turn(row, m, lost)) {
-    row_flag(row, "in_turn");
-    row_unflag(row, "short_of_connections"); /* those that wait are not held, and that is said */
-  } else if (errors > fmax(0, row_number(row, COL_datagrams_lost)))
-    row_flag(row, "errors"); /* UDP may lose some; the load says if they are too many */
-  double wrong = row_number(row, COL_errors_mismatch);
-  bool short_lived = strcmp(row_text(row, COL_mode), "crr") == 0;
-  const char *status = "ok";
-  if (wrong > 0) {
-    status = "failed";
-    snprintf(reason, reason_bytes, "%.0f echoes were not the bytes that had been sent", wrong);
-  } else if (row_number(row, COL_completed) == 0) {
-    status = "failed";
-    snprintf(reason, reason_bytes, "no message was echoed");
-  } else if (!short_lived && lost >= row_number(row, COL_established)) {
-    status = "failed";
-    snprintf(reason, reason_bytes, "every connection was lost, %.0f messages with them", errors);
-  } else if (forbids_claims(row)) {
-    status = "invalid";
-  }
-  row_set(row, COL_status, "%s", status);
+  judge(setting, trial, result, row);
+  if (breaks_littles_law(setting->plan, trial, result, row))
+    row_flag(row, "littles_law");
+  row_set(row, COL_status, "%s", forbids_claims(row) ? "invalid" : "ok");
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "bench/plan/experiment_options.h"
+#include "bench/plan/plan_options.h"
 #include "bench/run/trial_columns.h"
 #include "common/clock.h"
 #include "common/memory.h"
@@ -46,7 +47,7 @@ static int64_t interval_for(int64_t duration_ns) {
 }
 
 char **trial_load_options(const struct plan *plan, const struct plan_trial *trial,
-                          struct plan_times times, const char *cpus, const char *hlog,
+                          const struct pace_cell *pace, const char *cpus, const char *hlog,
                           const char *json) {
   const struct experiment *e = plan->experiment;
   const struct plan_cell *cell = &plan->cells[trial->cell];
@@ -62,11 +63,11 @@ char **trial_load_options(const struct plan *plan, const struct plan_trial *tria
                                                axis->values[cell->choice[i]].text) > 0)
       put(&words, "%s%s", word, "");
   }
-  put(&words, "--%s=%s", "duration", mux_print_time(number, times.duration_ns));
-  put(&words, "--%s=%s", "warmup", mux_print_time(number, times.warmup_ns));
-  put(&words, "--%s=%s", "timeout", mux_print_time(number, trial_timeout_ns(plan, trial, times)));
+  put(&words, "--%s=%s", "duration", mux_print_time(number, pace->duration_ns));
+  put(&words, "--%s=%s", "warmup", mux_print_time(number, pace->warmup_ns));
+  put(&words, "--%s=%s", "timeout", mux_print_time(number, trial_timeout_ns(plan, trial, pace)));
   if (plan_value(plan, cell, NULL, OPTION_LOAD, "interval") == NULL)
-    put(&words, "--%s=%s", "interval", mux_print_time(number, interval_for(times.duration_ns)));
+    put(&words, "--%s=%s", "interval", mux_print_time(number, interval_for(pace->duration_ns)));
   snprintf(number, sizeof number, "%d", trial->number);
   put(&words, "--%s=%s", "seed", number);
   if (cpus[0] != 0)
@@ -76,6 +77,12 @@ char **trial_load_options(const struct plan *plan, const struct plan_trial *tria
   if (json != NULL)
     put(&words, "--%s=%s", "json", json);
   return words.list;
+}
+
+int64_t trial_load_spin_ns(const struct plan *plan, const struct plan_trial *trial) {
+  struct load_options options;
+  plan_load_options(plan->experiment, &plan->cells[trial->cell], &options);
+  return options.config.spin_ns;
 }
 
 int trial_load_columns(struct row *row, const json_t *result) {
@@ -108,8 +115,7 @@ int trial_load_columns(struct row *row, const json_t *result) {
       {COL_connect_p50_us, "connect_us.p50"},
       {COL_connect_p99_us, "connect_us.p99"},
       {COL_connect_max_us, "connect_us.max"},
-      {COL_client_cpu_us_per_req, "client_cpu_us_per_req"},
-      {COL_client_cores_used, "client_cores_used"},
+      {COL_held, "held"},
       {COL_fairness_jain, "fairness_jain"},
       {COL_never_served, "never_served"},
       {COL_datagrams_lost, "datagrams.lost"}, /* null: not UDP */

@@ -32,11 +32,17 @@ void trial_server_describe(const struct trial_setting *setting, const struct pla
       plan_value(plan, &plan->cells[trial->cell], which, OPTION_SERVE, "workers");
   bool own = which->command == NULL && which->target == NULL;
   add_options(plan, trial, server);
+  snprintf(server->listen, sizeof server->listen, "%s",
+           trial_text(plan, trial, OPTION_SERVE, "listen"));
+  if (trial_transport(plan, trial) == MUX_ADDR_UNIX) { /* several serve at a time: a path each */
+    size_t length = strlen(server->listen);
+    snprintf(server->listen + length, sizeof server->listen - length, ".%d", trial->label);
+  }
   server->spec = (struct mux_server_spec){
       .backend = own ? which->backend : NULL,
       .command = which->command,
       .target = which->target,
-      .listen = trial_text(plan, trial, OPTION_SERVE, "listen"),
+      .listen = server->listen,
       .extra = server->argv,
       .workers = workers != NULL ? (int)workers->number : 0,
       .cpus = &setting->server_cpus,

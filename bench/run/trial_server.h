@@ -12,6 +12,7 @@ struct trial_server {
   struct mux_server_spec spec; /* points into the rest: do not copy */
   char words[TRIAL_SERVE_ARGS][512];
   const char *argv[TRIAL_SERVE_ARGS + 1];
+  char listen[MUX_ADDR_TEXT + 16];
   char log[RUNDIR_PATH];
 };
 

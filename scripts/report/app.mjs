@@ -3,32 +3,31 @@
 import { button, choice, copyCsv, download, el, plainTable, swatch } from './dom.mjs';
 import { drawingText, unitText } from './drawing.mjs';
 import { alternative, figures, metricFigure } from './figures.mjs';
-import { facts, warnings } from './facts.mjs';
+import { eyebrow, facts, questionOf, warnings } from './facts.mjs';
 import { FONT, THEMES, looks } from './style.mjs';
 import { matrixTable, rankingTable } from './tables.mjs';
 import {
-  answer,
   axes,
   hasRanks,
   hasMetric,
   headline,
+  isTwin,
   objectiveOf,
   placeText,
   xText,
 } from './view.mjs';
-import { METRIC_KEYS, TIE_LEGEND, metric, parameter, verdict, visible } from './words.mjs';
+import { METRIC_KEYS, SIGN_LEGEND, metric, parameter, verdict } from './words.mjs';
 import { WHOLE, attach, scaled } from './zoom.mjs';
 
 const model = JSON.parse(document.getElementById('model').textContent);
 const sweeps = axes(model);
 const lookup = looks(model.labels);
 const darkMode = matchMedia('(prefers-color-scheme: dark)');
-const objective = objectiveOf(model);
 const state = {
   x: sweeps[0].x,
   facet: 0,
   cell: headline(model, sweeps[0].facets[0]),
-  metric: objective,
+  metric: objectiveOf(model),
   latency: 'response-p99',
   isolated: null,
   sort: null,
@@ -40,10 +39,11 @@ const LATENCIES = [
   ['response-p999', 'p99.9'],
 ];
 const RANKED =
-  'A rank is the range its interval leaves open: ties show as ranges that overlap. ' +
-  `${TIE_LEGEND}. Click a name to show it alone.`;
+  '★: may be the best, as no other is proved better. A rank is the range that the intervals leave ' +
+  'open: ties show as ranges that overlap. ≥: the smallest difference that ' +
+  'this run would have shown. Click a name to show it alone.';
 const UNRANKED =
-  'Fewer than 6 blocks give no intervals, so there are no ranks: ordered by median. ' +
+  'There are no intervals (they take 6 launches or more), so there are no ranks: ordered by median. ' +
   'Click a name to show it alone.';
 let cards = [];
 
@@ -71,8 +71,6 @@ const resort = (column) =>
 
 // ---- Text ------------------------------------------------------------------------------------
 
-const part = (p) => (typeof p === 'string' ? p : el('b', {}, p.name ?? p.strong));
-
 // The first items of a list; the rest is folded below it.
 function unfold(id, items, most) {
   const list = byId(id);
@@ -84,38 +82,22 @@ function unfold(id, items, most) {
   );
 }
 
-// "muxbench · quick · 2026-11-20 12:01 UTC · git 1a2b3c · Linux 6.1 · 2 CPUs".
-function eyebrow({ experiment, started, git, kernel, cpu }) {
-  const when = typeof started === 'string' ? started.slice(0, 16).replace('T', ' ') : '';
-  const parts = [
-    'muxbench',
-    experiment,
-    when === '' ? '' : `${when} UTC`,
-    typeof git === 'string' ? `git ${git}` : '',
-    typeof kernel?.release === 'string' ? `Linux ${kernel.release}` : '',
-    typeof cpu?.model === 'string' ? cpu.model : '',
-    Number.isInteger(cpu?.online) ? `${cpu.online} CPUs` : '',
-  ];
-  return parts.filter((text) => typeof text === 'string' && text !== '').join(' · ');
-}
-
 function drawHead() {
-  byId('eyebrow').textContent = visible(eyebrow(model.run)).slice(0, 300);
-  const question = model.effective.question ?? model.run.question;
-  byId('question').textContent =
-    typeof question === 'string' && question !== '' ? question.slice(0, 400) : `Run ${model.id}`;
-  const written = model.effective.answer !== 'best' && Array.isArray(model.run.answer);
-  const sentences = sweeps.flatMap(({ x, facets }) =>
-    facets.map((facet) => ({ model, x, facet, cell: headline(model, facet) })),
+  byId('eyebrow').textContent = eyebrow(model.run);
+  byId('question').textContent = questionOf(model);
+  // The run itself has written them: they are the terminal's.
+  const answers = Array.isArray(model.run.answer) ? model.run.answer.slice(0, 60) : [];
+  unfold(
+    'answers',
+    answers.map((text) => el('li', {}, String(text))),
+    6,
   );
-  // A slope or a saturation is found by the run itself, which has written its sentences.
-  const answers = written
-    ? model.run.answer.slice(0, 60).map((text) => el('li', {}, String(text)))
-    : sentences.slice(0, 20).map((v) => el('li', {}, answer(v, objective).map(part)));
-  unfold('answers', answers, 4);
   const said = warnings(model).map((text) => el('li', {}, text));
   unfold('warnings', said, 3);
   byId('facts').replaceChildren(...facts(model));
+  byId('forest-lead').textContent = model.simultaneous
+    ? 'Intervals are simultaneous: with 95 % probability all of a chart hold their truths.'
+    : 'An earlier version made this run: its intervals hold one at a time, not all at once.';
 }
 
 function drawControls() {
@@ -209,7 +191,7 @@ function drawTables() {
   const { title, better } = metric(state.metric);
   byId('matrix-lead').textContent =
     `${title} as a multiple of ${model.baseline}’s (${better} is better). ` +
-    `${TIE_LEGEND}; in brackets: ${verdict('void').words}.`;
+    `${SIGN_LEGEND}; in brackets: ${verdict('void').words}.`;
 }
 
 // ---- Charts ----------------------------------------------------------------------------------
@@ -349,12 +331,13 @@ function makeCard(key, figure, v) {
 }
 
 function shownFigures(v) {
-  const all = figures(v);
+  const all = figures(v, state.metric);
   const latencies = all.filter((f) => f.id.startsWith('response-'));
   const latency = latencies.find((f) => f.id === state.latency) ?? latencies[0];
   const shown = all.filter((f) => !f.id.startsWith('response-') || f === latency);
   const charted = all.some(
-    (f) => f.metric === state.metric && (f.scope === 'sweep' || v.facet.cells.length === 1),
+    (f) =>
+      f.metric === state.metric && !f.forest && (f.scope === 'sweep' || v.facet.cells.length === 1),
   );
   return charted ? shown : [metricFigure(v, state.metric), ...shown];
 }
@@ -371,7 +354,11 @@ function drawCharts() {
     return kept ?? makeCard(key(figure), figure, v);
   });
   for (const gone of old.values()) gone.chart?.dispose();
-  byId('charts').replaceChildren(...cards.map((card) => card.node));
+  const forests = cards.filter((card) => card.figure.forest);
+  byId('forests').replaceChildren(...forests.map((card) => card.node));
+  byId('forest-part').hidden = forests.length === 0;
+  const charts = cards.filter((card) => !card.figure.forest);
+  byId('charts').replaceChildren(...charts.map((card) => card.node));
   for (const card of cards) paint(card, v);
 }
 

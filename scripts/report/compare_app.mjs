@@ -1,8 +1,8 @@
 // compare_app.mjs: the page of a comparison, in the browser: per cell and backend, before and
-// after, the ratio with its interval on one log scale, and the verdict. See comparison.mjs for the
-// data.
+// after as ratios to the baseline, the change with its interval on one log scale, and the verdict.
+// See comparison.mjs for the data.
 import { button, choice, copyCsv, el, svg } from './dom.mjs';
-import { PROVEN_KEYS, metric, rangeText, ratioText, show, verdict, visible } from './words.mjs';
+import { PROVEN_KEYS, metric, rangeText, ratioText, verdict, visible } from './words.mjs';
 
 const data = JSON.parse(document.getElementById('model').textContent);
 const keys = [...new Set(data.after.flatMap((a) => a.entries.map((e) => e.metric)))].filter((key) =>
@@ -49,7 +49,7 @@ function intervalBar(entry, span) {
 
 const isProven = (entry) => entry !== undefined && verdict(entry.verdict).proven;
 
-function cellsOf(entry, key, span) {
+function cellsOf(entry, span) {
   if (entry === undefined || entry.ratio === null)
     return [
       el(
@@ -58,10 +58,9 @@ function cellsOf(entry, key, span) {
         entry === undefined ? 'not in both runs' : verdict(entry.verdict).words,
       ),
     ];
-  const { unit } = metric(key);
   const { style, words } = verdict(entry.verdict);
   return [
-    el('td', { 'data-value': entry.b }, show(unit, entry.b)),
+    el('td', { 'data-value': entry.b }, ratioText(entry.b)),
     el('td', { class: style }, intervalBar(entry, span)),
     el(
       'td',
@@ -137,8 +136,8 @@ function table(rows, key) {
         'tr',
         { 'data-label': row.label, 'data-cell': row.cell },
         el('td', { class: 'name' }, row.label),
-        el('td', {}, show(metric(key).unit, row.a)),
-        row.entries.map((entry) => cellsOf(entry, key, span)),
+        el('td', {}, ratioText(row.a)),
+        row.entries.map((entry) => cellsOf(entry, span)),
       ),
     );
   }
@@ -156,7 +155,6 @@ function csvOf(key) {
     'ratio',
     'ratio_low',
     'ratio_high',
-    'p_holm',
     'verdict',
   ];
   return [
@@ -174,7 +172,6 @@ function csvOf(key) {
           e.ratio,
           e.ratio_low,
           e.ratio_high,
-          e.p_holm,
           e.verdict,
         ]),
     ),

@@ -10,7 +10,9 @@ import { basename } from 'node:path';
 import { Refusal, SCHEMA_VERSION, readJson } from './read.mjs';
 
 const METRICS = [
+  'host_cpu_us_per_req',
   'server_cpu_us_per_req',
+  'client_cpu_us_per_req',
   'completed_per_s',
   'response_p50_us',
   'response_p99_us',

@@ -1,10 +1,37 @@
-// facts.mjs: what surrounds the figures: flags in words, rows that failed, the machine, the
+// facts.mjs: what surrounds the figures: what was asked and where, flags in words, rows that failed, the machine, the
 // commands.
 import { el } from './dom.mjs';
+import { isTwin } from './view.mjs';
 import { flagVoids, flagWords, visible } from './words.mjs';
 
 const MOST = 60;
 const plural = (n, word) => `${n} ${word}${n === 1 ? '' : 's'}`;
+
+// "muxbench · quick · 2026-11-20 12:01 UTC · git 1a2b3c · Linux 6.1 · 2 CPUs".
+export function eyebrow({ experiment, started, git, kernel, cpu }) {
+  const when = typeof started === 'string' ? started.slice(0, 16).replace('T', ' ') : '';
+  const parts = [
+    'muxbench',
+    experiment,
+    when === '' ? '' : `${when} UTC`,
+    typeof git === 'string' ? `git ${git}` : '',
+    typeof kernel?.release === 'string' ? `Linux ${kernel.release}` : '',
+    typeof cpu?.model === 'string' ? cpu.model : '',
+    Number.isInteger(cpu?.online) ? `${cpu.online} CPUs` : '',
+  ];
+  const said = parts.filter((text) => typeof text === 'string' && text !== '');
+  return visible(said.join(' · ')).slice(0, 300);
+}
+
+// The question that the run answers; `muxbench versus` asks none.
+export function questionOf(model) {
+  const question = model.effective.question ?? model.run.question;
+  if (typeof question === 'string' && question !== '') return question.slice(0, 400);
+  const rivals = model.labels.map(({ name }) => name).filter((name) => name !== model.baseline);
+  const shown = rivals.filter((name) => !isTwin(model, name)).slice(0, 8);
+  if (model.run.experiment !== 'versus' || shown.length === 0) return `Run ${model.id}`;
+  return visible(`${model.baseline} against ${shown.join(', ')}`).slice(0, 400);
+}
 
 // A line per flag, and one per kind of row without a figure.
 export function warnings(model) {

@@ -4,9 +4,10 @@
 // these.
 import { barChart } from './bars.mjs';
 import { lineChart } from './charts.mjs';
+import { forestChart, forestNote, forestRows, forestTable, hasForest, rowText } from './forest.mjs';
 import { bucketUs, heatChart, percentileChart, percentilePoints } from './spread.mjs';
-import { line, missingText, placeText, value, xText } from './view.mjs';
-import { grouped, metric, parameter, show, verdict, visible } from './words.mjs';
+import { line, missingText, objectiveOf, placeText, value, xText } from './view.mjs';
+import { FOREST, grouped, metric, parameter, show, verdict, visible } from './words.mjs';
 
 const CPU_NOTE =
   'Dark: user. Light: system. Pale: too short to tell them apart. Whisker: interval of the sum. ' +
@@ -48,7 +49,7 @@ function sweepTable(view, key) {
     `median${unit === '' ? '' : ` (${unit})`}`,
     'low',
     'high',
-    'blocks',
+    'launches',
   ];
   const rows = line(view, key).flatMap((l) => [
     ...l.points.map((p) => [p.x, l.label, p.median, p.low, p.high, p.n]),
@@ -91,7 +92,7 @@ function pointFigure(view, id, title, parts, total, floor, note) {
   return {
     id,
     scope: 'point',
-    metric: parts[0],
+    metric: total ?? parts[0],
     unit: metric(parts[0]).unit,
     title: `${title} at ${placeText(view) || 'the only cell'}`,
     note,
@@ -101,8 +102,30 @@ function pointFigure(view, id, title, parts, total, floor, note) {
   };
 }
 
+function forestFigure(view, key) {
+  const { model } = view;
+  return {
+    id: `forest-${key.replace(/_us_per_req$/, '').replaceAll('_', '-')}`,
+    scope: 'point',
+    forest: true,
+    wide: key === 'host_cpu_us_per_req',
+    metric: key,
+    unit: '',
+    title: `${metric(key).title}, as a multiple of ${visible(model.baseline)}’s, at ${placeText(view) || 'the only cell'}`,
+    note: forestNote(view, key),
+    draw: (canvas) => forestChart(view, canvas, key),
+    table: () => forestTable(view, key),
+  };
+}
+// What a request costs, then what the experiment asks, then the metric that the reader chose.
+const forests = (view, chosen) =>
+  [...new Set([...FOREST, objectiveOf(view.model), chosen])]
+    .filter((key) => key !== null && hasForest(view, key))
+    .map((key) => forestFigure(view, key));
+
 const SWEEPS = [
   ['throughput', 'completed_per_s', null],
+  ['cpu-host', 'host_cpu_us_per_req', null],
   ['cpu', 'server_cpu_us_per_req', 'floor_us'],
   ['response-p50', 'response_p50_us', null],
   ['response-p99', 'response_p99_us', null],
@@ -120,9 +143,10 @@ export const metricFigure = (view, key) =>
     ? sweepFigure(view, `metric-${key}`, key)
     : pointFigure(view, `metric-${key}`, metric(key).title, [key], key, null, '');
 
-// In reading order. The page leaves out of `response-*` what its switch does not show.
-export function figures(view) {
-  const list = [];
+// In reading order. The page leaves out of `response-*` what its switch does not show. chosen: a
+// metric to have a forest of, or null.
+export function figures(view, chosen = null) {
+  const list = forests(view, chosen);
   const has = (key) => anyAt(view, key);
   if (sweep(view))
     for (const [id, key, floor] of SWEEPS)
@@ -137,6 +161,18 @@ export function figures(view) {
         'completed_per_s',
         null,
         '',
+      ),
+    );
+  if (has('host_cpu_us_per_req') && has('client_cpu_us_per_req'))
+    list.push(
+      pointFigure(
+        view,
+        'cpu-parts',
+        'CPU per request, server and load,',
+        ['server_cpu_us_per_req', 'client_cpu_us_per_req'],
+        'host_cpu_us_per_req',
+        'floor_us',
+        'Dark: server. Light: load. On loopback, waking a sleeping server is billed to the load.',
       ),
     );
   if (has('server_user_us_per_req') && has('server_system_us_per_req'))
@@ -216,7 +252,9 @@ function spreads(view) {
       wide: true,
       unit: '',
       title: `Response time over the trial at ${placeText(view) || 'the only cell'}`,
-      note: 'Darker (in dark mode: lighter): more requests, on a log scale; trials are overlaid.',
+      note:
+        'Darker (in dark mode: lighter): more requests, on a log scale; trials are overlaid.' +
+        (model.effective.method === 'slices' ? ' Gaps: the slices of the others.' : ''),
       draw: (canvas) => heatChart(view, canvas),
       table: () => [
         ['backend', 'second', 'from (µs)', 'requests'],
@@ -241,6 +279,10 @@ export function alternative(view, figure) {
   const table = figure.table();
   const rows = table.length - 1;
   const start = `${figure.title}. `;
+  if (figure.forest)
+    return `${start}${forestRows(view, figure.metric)
+      .map((row) => `${visible(row.label)}: ${rowText(row, false)}`)
+      .join('; ')}.`;
   if (figure.scope !== 'sweep')
     return `${start}${rows} rows; the figures are in the table below the chart.`;
   const last = line(view, figure.metric)

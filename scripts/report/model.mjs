@@ -2,12 +2,13 @@
 //
 //   cells   [{id, p: {parameter: value}}]      in the order of measurements.csv
 //   labels  [{name, backend}]                  likewise; `name` is the CSV's label
-//   rows    [cell][label] = null or {trials, status, flags: {flag: trials}, reason,
-//           m: {metric: [n, median, low, high, ratio, ratio_low, ratio_high, p_holm, verdict,
-//           rank_low, rank_high]}}, cut where the rest is empty
+//   rows    [cell][label] = null or {trials, measured, status, flags: {flag: trials}, reason, regime,
+//           m: {metric: [the fields SUMMARY_FIELDS, in that order]}, cut where the rest is empty,
+//           launches: {metric: [[block, value], …]} of the metrics FOREST}
 //   percentiles [cell][label] = null or {samples, points: [[percentile, value_us], …]}, thinned
 //   heat    [cell][label] = null or {step_s, steps, buckets: [[t, bucket, count], …]} (hlog.mjs)
 //   unreadLogs  trials whose log is not in it, as all logs together are too long
+//   simultaneous  the intervals of ratios hold for all labels of a cell at once
 //
 // The figures are those of summary.csv; nothing is computed anew except, for a column the summary
 // does not have, the median over the trials, without an interval.
@@ -17,7 +18,14 @@ import { basename, join } from 'node:path';
 import { readHeat } from './hlog.mjs';
 import { Refusal, SCHEMA_VERSION, readJson, readTable } from './read.mjs';
 import { inOrder } from './style.mjs';
-import { METRIC_KEYS, PARAMETERS, isMeasured, worseStatus } from './words.mjs';
+import {
+  FOREST,
+  METRIC_KEYS,
+  PARAMETERS,
+  SUMMARY_FIELDS,
+  isMeasured,
+  worseStatus,
+} from './words.mjs';
 
 const LIMITS = { cells: 2000, labels: 100, name: 200, parameters: 20 };
 const TEXT_PARAMETERS = ['transport', 'mode', 'loop', 'arrival'];
@@ -38,8 +46,17 @@ const NUMERIC = [
   ...METRIC_KEYS,
   ...Object.keys(PARAMETERS).filter((key) => !TEXT_PARAMETERS.includes(key)),
 ];
-const RANK_FIELDS = ['rank_low', 'rank_high']; // files made elsewhere may lack them
-const VERDICT_FIELDS = ['n', 'median', 'low', 'high', 'ratio', 'ratio_low', 'ratio_high', 'p_holm'];
+const SUMMARY_TEXTS = ['verdict', 'best'];
+const SUMMARY_REQUIRED = [
+  'n',
+  'median',
+  'low',
+  'high',
+  'ratio',
+  'ratio_low',
+  'ratio_high',
+  'verdict',
+];
 
 // "key=value;key=value" as [[key, value], …]. A value that is a number becomes one.
 function splitParams(text, where) {
@@ -89,6 +106,9 @@ function addTrial(entry, row) {
   if (Number.isInteger(row.trial)) entry.numbers.push(row.trial);
   for (const key of METRIC_KEYS)
     if (typeof row[key] === 'number') (entry.values[key] ??= []).push(row[key]);
+  for (const key of FOREST)
+    if (typeof row[key] === 'number' && Number.isInteger(row.block))
+      (entry.launches[key] ??= []).push([row.block, row[key]]);
 }
 
 // Without the empty fields at its end: a page holds thousands of these.
@@ -135,6 +155,8 @@ function readMeasurements(dir) {
       status: 'ok',
       flags: {},
       reason: '',
+      regime: '',
+      launches: {},
       values: {},
       numbers: [],
     };
@@ -155,8 +177,8 @@ function addSummary(dir, measured) {
     return at;
   };
   const table = readTable(dir, 'summary.csv', {
-    required: ['cell_id', 'label', 'metric', 'baseline', 'verdict', ...VERDICT_FIELDS],
-    numbers: [...VERDICT_FIELDS, ...RANK_FIELDS],
+    required: ['cell_id', 'label', 'metric', 'baseline', ...SUMMARY_REQUIRED],
+    numbers: SUMMARY_FIELDS.filter((field) => !SUMMARY_TEXTS.includes(field)),
   });
   const places = [new Map(), new Map()];
   const place = (map, list, key, value, path) => {
@@ -173,9 +195,8 @@ function addSummary(dir, measured) {
         `${table.path}: ${row.cell_id} has no trial of ${JSON.stringify(row.label)}`,
       );
     entry.m ??= {};
-    const ranks = RANK_FIELDS.map((field) => row[field] ?? null);
-    const figures = VERDICT_FIELDS.map((field) => row[field]);
-    entry.m[row.metric] = trimmed([...figures, row.verdict, ...ranks]);
+    entry.m[row.metric] = trimmed(SUMMARY_FIELDS.map((field) => row[field] ?? null));
+    entry.regime = (row.regime ?? '').slice(0, 40);
     baseline ||= row.baseline;
   }
   for (const entry of rows.flat()) {
@@ -186,7 +207,7 @@ function addSummary(dir, measured) {
     entry.m = { ...known };
     delete entry.values;
   }
-  return baseline;
+  return { baseline, simultaneous: table?.columns.includes('p_adjusted') ?? true };
 }
 
 // A curve without the points that nobody would miss: those within 2 % of the last one kept, unless
@@ -248,7 +269,7 @@ export function readRun(dir) {
   const measured = sortLabels(readMeasurements(dir));
   const trials = measured.rows.map((row) => row.map((entry) => entry?.numbers));
   for (const entry of measured.rows.flat()) if (entry) delete entry.numbers;
-  const baseline = addSummary(dir, measured);
+  const summary = addSummary(dir, measured);
   const run = readJson(dir, 'run.json') ?? { schema_version: SCHEMA_VERSION };
   if (run.schema_version !== SCHEMA_VERSION) {
     const found = JSON.stringify(run.schema_version ?? null);
@@ -266,7 +287,7 @@ export function readRun(dir) {
     id: basename(realpathSync(dir)),
     run,
     effective: readJson(dir, 'effective.json') ?? {},
-    baseline,
+    ...summary,
     cells,
     labels: measured.labels,
     rows: measured.rows,

@@ -5,8 +5,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
-import { TIE_LEGEND } from './words.mjs';
-
 const here = (name) => new URL(name, import.meta.url);
 const read = (name) => readFileSync(here(name), 'utf8');
 
@@ -56,6 +54,7 @@ const COMMON = [
   'endlabels.mjs',
   'charts.mjs',
   'bars.mjs',
+  'forest.mjs',
   'spread.mjs',
   'figures.mjs',
   'drawing.mjs',
@@ -107,6 +106,8 @@ export function runPage(model, library, notice) {
 <section><h2 id="ranking-title">Ranking</h2>
 <div id="ranking"></div>
 <p class="lead" id="ranking-lead"></p></section>
+<section id="forest-part"><h2>Against the baseline</h2><p class="lead" id="forest-lead"></p>
+<div class="grid" id="forests"></div></section>
 <section id="matrix-part"><h2>All points at a glance</h2><p class="lead" id="matrix-lead"></p><div id="matrix"></div></section>
 <section><h2>Charts</h2>
 <p class="lead">Bands and whiskers are the intervals of summary.csv. Ctrl and wheel, or the buttons, zoom; drag to move.</p>
@@ -133,7 +134,7 @@ export function comparisonPage(comparison, notice) {
 <nav class="controls" aria-label="what is shown"><div id="controls"></div></nav>
 <main>
 <section><h2>Per cell</h2><div id="comparison"></div>
-<p class="lead">Dots are ratios after ÷ before, lines their 95 % intervals on a log scale, the upright line is 1. ${TIE_LEGEND}. Blocks of two runs are not paired: a rank-sum test, Holm-adjusted within a cell and metric; nothing is claimed within the noise of either run’s A/A twin.</p></section>
+<p class="lead">Before and after are each label’s ratio to the baseline, which is the same in both runs: what has changed for all of them, such as the host, is in both sides of a ratio. Dots are after ÷ before on a log scale, lines their 95 % intervals, which hold for all labels of a cell at once; the upright line is 1. A cell whose A/A twin has changed is void.</p></section>
 <section><h2>What else differs between the runs</h2><div id="differences"></div></section>
 </main>`;
   const title = `${comparison.runs.map((r) => r.id).join(' against ')} · muxbench`;

@@ -5,6 +5,8 @@
 const SPAN = 8;
 export const BUCKETS_PER_DECADE = 6; // of ns: the rows of a heat map
 
+const BYTES = Array.from({ length: 30 }, (_, i) => 4 ** (i - 6)); // ticks of a logarithmic axis
+
 function steps125(lo, hi) {
   const ticks = [];
   for (let e = Math.floor(Math.log10(lo)) - 1; e <= Math.ceil(Math.log10(hi)) + 1; e++)
@@ -12,8 +14,8 @@ function steps125(lo, hi) {
   return ticks;
 }
 
-function logScale(lo, hi) {
-  const fine = steps125(lo, hi);
+function logScale(lo, hi, unit) {
+  const fine = unit === 'B' ? BYTES : steps125(lo, hi);
   const min = fine.findLast((t) => t <= lo * 1.0001);
   const max = fine.find((t) => t >= hi * 0.9999);
   const decades = Math.log10(max / min);
@@ -23,7 +25,7 @@ function logScale(lo, hi) {
     (t) =>
       t >= min &&
       t <= max &&
-      (decades < 2.4 || (power(t) && Math.round(Math.log10(t)) % every === 0)),
+      (unit === 'B' || decades < 2.4 || (power(t) && Math.round(Math.log10(t)) % every === 0)),
   );
   return { type: 'log', min, max, ticks: shown };
 }
@@ -50,7 +52,30 @@ export function scaleFor(values, unit, linear = false) {
   const lo = finite.reduce((least, v) => Math.min(least, v), Infinity);
   const hi = finite.reduce((most, v) => Math.max(most, v), -Infinity);
   if (finite.every((v) => v === 0)) return linearScale(0, 1, unit);
-  return !linear && lo > 0 && hi / lo > SPAN ? logScale(lo, hi) : linearScale(lo, hi, unit);
+  return !linear && lo > 0 && hi / lo > SPAN ? logScale(lo, hi, unit) : linearScale(lo, hi, unit);
+}
+
+// Ticks of ratios, from coarse to fine: powers of 4 and of 2, then multiples.
+const RATIO_TICKS = [
+  ...[4, 2].map((base) => [-4, -3, -2, -1, 0, 1, 2, 3, 4].map((e) => base ** e)),
+  ...[0.5, 0.2, 0.1, 0.05, 0.02, 0.01].map((step) =>
+    Array.from({ length: Math.ceil(17 / step) }, (_, i) => Number(((i + 1) * step).toPrecision(6))),
+  ),
+];
+
+// The axis of ratios: logarithmic, 1 always on it, no further than a factor of 16 from 1. between: the
+// least distance of two ticks, as a share of the axis.
+export function ratioScale(ratios, between = 0.1) {
+  const most = Math.log(16);
+  const logs = ratios.filter((v) => v > 0).map((v) => Math.max(-most, Math.min(most, Math.log(v))));
+  const lo = Math.min(-0.03, ...logs);
+  const hi = Math.max(0.03, ...logs);
+  const room = 0.04 * (hi - lo);
+  const [min, max] = [Math.exp(lo - room), Math.exp(hi + room)];
+  const clear = (max / min) ** between;
+  const sets = RATIO_TICKS.map((all) => all.filter((t) => t >= min && t <= max));
+  const ticks = sets.findLast((all) => all.every((t, i) => i === 0 || t / all[i - 1] >= clear));
+  return { type: 'log', min, max, ticks: ticks ?? [1] };
 }
 
 // The x axis of a sweep: its ticks are the measured values themselves.

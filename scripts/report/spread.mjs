@@ -214,6 +214,8 @@ function heatAxis({ theme }, gridIndex, data, labels, every = 0) {
       show: labels,
       color: theme.muted,
       fontSize: 10,
+      alignMinLabel: every > 0 ? 'left' : null,
+      alignMaxLabel: every > 0 ? 'right' : null,
       interval: every > 0 ? (i) => i === 0 || i === every : (i) => data[i] !== '',
     },
     splitLine: { show: false },

@@ -68,6 +68,8 @@ export const THEMES = {
     grid: '#e6e8ea',
     axis: '#9aa1a8',
     faint: '#cdd1d5',
+    better: '#0e6b3c',
+    worse: '#a4331c',
     heat: ['#eef3f8', '#8fb4d9', '#2f6db0', '#0c2f5c'],
   },
   dark: {
@@ -78,6 +80,8 @@ export const THEMES = {
     grid: '#2a2f34',
     axis: '#666e76',
     faint: '#3d434a',
+    better: '#6fd09b',
+    worse: '#f0917a',
     heat: ['#1d252d', '#2b5480', '#5f9ad8', '#dbeaff'],
   },
 };

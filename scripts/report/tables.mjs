@@ -1,8 +1,9 @@
 // tables.mjs: the ranking of one cell, and every cell at a glance. Numbers carry their unrounded
 // value in data-value and come from summary.csv.
 import { el, button, copyCsv, swatch } from './dom.mjs';
+import { intervalText, verdictText } from './forest.mjs';
 import { colourOf } from './style.mjs';
-import { hasMetric, missingText, rankText, ranking, value, voided } from './view.mjs';
+import { bestOf, hasMetric, missingText, rankText, ranking, value, voided } from './view.mjs';
 import {
   grouped,
   metric,
@@ -11,13 +12,14 @@ import {
   ratioText,
   show,
   showRange,
-  tieSign,
   verdict,
 } from './words.mjs';
 
 const COLUMNS = [
-  'completed_per_s',
+  'host_cpu_us_per_req',
   'server_cpu_us_per_req',
+  'client_cpu_us_per_req',
+  'completed_per_s',
   'response_p50_us',
   'response_p99_us',
   'response_p999_us',
@@ -31,8 +33,10 @@ const COLUMNS = [
   'floor_ratio',
 ];
 const SHORT = {
+  host_cpu_us_per_req: 'CPU/request',
+  server_cpu_us_per_req: 'server',
+  client_cpu_us_per_req: 'load',
   completed_per_s: 'requests/s',
-  server_cpu_us_per_req: 'CPU/request',
   response_p50_us: 'median',
   response_p99_us: 'p99',
   response_p999_us: 'p99.9',
@@ -70,15 +74,15 @@ function bar(ctx, name, v, most) {
 function ratioCell(v, name, baseline) {
   if (name === baseline) return el('td', { class: 'muted' }, 'baseline');
   if (v.ratio === null) return el('td', { class: 'muted' }, v.verdict === '' ? '–' : v.verdict);
-  const range = rangeText(v.ratioLow, v.ratioHigh, (r) => ratioText(r).replace('×', ''));
   const { style, words } = verdict(v.verdict);
   return el(
     'td',
     { class: style === 'level' ? 'muted' : style, 'data-value': v.ratio, title: words },
-    tieSign(v.verdict),
     ratioText(v.ratio),
     ' ',
-    el('span', { class: 'range' }, range),
+    el('span', { class: 'range' }, intervalText(v)),
+    ' ',
+    verdictText(v),
   );
 }
 
@@ -116,7 +120,7 @@ function rankingRow(ctx, row, others, most) {
   const { unit } = metric(key);
   const receded = ctx.isolated !== null && ctx.isolated !== label ? 'receded' : null;
   const first = [
-    el('td', { class: 'rank' }, rankText(row)),
+    el('td', { class: 'rank' }, bestOf(ctx.view, key).has(label) ? '★ ' : '', rankText(row)),
     el('td', { class: 'name' }, who(ctx, label)),
   ];
   const rest =
@@ -141,18 +145,17 @@ function rankingRow(ctx, row, others, most) {
   return el('tr', { class: receded, 'data-label': label }, first, rest);
 }
 
-function rankingCsv(rows, key, others) {
+const ROW_FIELDS = ['low', 'high', 'ratio', 'ratioLow', 'ratioHigh', 'pAdjusted', 'detectable'];
+
+function rankingCsv(view, rows, key, others) {
   return [
-    ['rank', 'label', key, 'low', 'high', 'ratio', 'ratio_low', 'ratio_high', 'verdict', ...others],
+    ['rank', 'best', 'label', key, ...ROW_FIELDS, 'verdict', ...others],
     ...rows.map((row) => [
       rankText(row),
+      bestOf(view, key).has(row.label) ? 'yes' : 'no',
       row.label,
       row.v?.median ?? null,
-      row.v?.low ?? null,
-      row.v?.high ?? null,
-      row.v?.ratio ?? null,
-      row.v?.ratioLow ?? null,
-      row.v?.ratioHigh ?? null,
+      ...ROW_FIELDS.map((field) => row.v?.[field] ?? null),
       row.v?.verdict ?? missingText(row.entry),
       ...others.map((k) => value(row.entry, k)?.median ?? null),
     ]),
@@ -188,7 +191,7 @@ export function rankingTable(ctx) {
     el(
       'div',
       { class: 'tools' },
-      button('Copy as CSV', (e) => copyCsv(rankingCsv(rows, key, others), e.target)),
+      button('Copy as CSV', (e) => copyCsv(rankingCsv(view, rows, key, others), e.target)),
     ),
   ];
 }
@@ -268,11 +271,11 @@ function matrixCell(entry, key, isBaseline) {
   const bracketed = (what) => (isVoid ? `(${what})` : what);
   if (isBaseline || v.ratio === null)
     return el('td', { class: isVoid ? 'void' : 'level', 'data-value': v.median }, bracketed(text));
-  const { style, words } = verdict(v.verdict);
+  const { style, words, sign } = verdict(v.verdict);
   const title = [text, rangeText(v.ratioLow, v.ratioHigh, ratioText), words];
   return el(
     'td',
     { class: isVoid ? 'void' : style, 'data-value': v.ratio, title: title.join(' ') },
-    `${tieSign(v.verdict)}${bracketed(ratioText(v.ratio))}`,
+    `${sign === '' ? '' : `${sign} `}${bracketed(ratioText(v.ratio))}`,
   );
 }

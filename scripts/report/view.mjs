@@ -1,8 +1,16 @@
 // view.mjs: the part of a run that is looked at. Words: a *dimension* is a parameter that takes several
 // values in the run; one numeric dimension is the x axis; a *facet* is the cells that agree in all
-// other dimensions; a *point* is one cell of a facet. Also the ranking and the answer in words,
-// which only read the intervals and verdicts of summary.csv. Used in node and in the page.
-import { flagVoids, grouped, metric, parameter, rangeText, ratioText, show } from './words.mjs';
+// other dimensions; a *point* is one cell of a facet. Also the ranking, which only reads the intervals
+// and verdicts of summary.csv. Used in node and in the page.
+import {
+  METRIC_KEYS,
+  SUMMARY_FIELDS,
+  flagVoids,
+  grouped,
+  metric,
+  parameter,
+  regimeVoids,
+} from './words.mjs';
 
 const X_ORDER = [
   'connections',
@@ -12,27 +20,16 @@ const X_ORDER = [
   'depth',
   'workers',
 ];
-const FIELD = {
-  n: 0,
-  median: 1,
-  low: 2,
-  high: 3,
-  ratio: 4,
-  ratioLow: 5,
-  ratioHigh: 6,
-  p: 7,
-  verdict: 8,
-  rankLow: 9,
-  rankHigh: 10,
-};
+const camel = (name) => name.replace(/_(\w)/g, (_, c) => c.toUpperCase());
+const FIELDS = SUMMARY_FIELDS.map(camel);
 
+// The figures of one metric as {n, median, …, ratioLow, …}; null where summary.csv is empty.
 export function value(entry, key) {
   const v = entry?.m && Object.hasOwn(entry.m, key) ? entry.m[key] : null;
   if (v === null) return null;
-  const found = Object.fromEntries(
-    Object.entries(FIELD).map(([name, at]) => [name, v[at] ?? null]),
-  );
+  const found = Object.fromEntries(FIELDS.map((name, at) => [name, v[at] ?? null]));
   found.verdict ??= '';
+  found.best = found.best === 'yes';
   return found;
 }
 
@@ -109,7 +106,7 @@ export function placeText(view) {
 export const objectiveOf = (model) => {
   const given = model.effective.objective ?? model.run.objective;
   if (typeof given === 'string' && hasMetric(model, given)) return given;
-  return hasMetric(model, 'server_cpu_us_per_req') ? 'server_cpu_us_per_req' : 'completed_per_s';
+  return METRIC_KEYS.find((key) => hasMetric(model, key)) ?? METRIC_KEYS[0];
 };
 export const hasMetric = (model, key) =>
   model.rows.some((row) => row.some((entry) => entry?.m && Object.hasOwn(entry.m, key)));
@@ -118,10 +115,10 @@ export const hasMetric = (model, key) =>
 // no flag voids the objective.
 export function headline(model, facet) {
   const key = objectiveOf(model);
-  const stands = (entry) => value(entry, key)?.median != null && !voided(entry, key);
-  const standing = (cell) => model.rows[cell].filter(stands).length;
-  const most = Math.max(...facet.cells.map(standing));
-  return facet.cells.findLast((cell) => standing(cell) >= most * 0.6) ?? facet.cells[0];
+  const isValid = (entry) => value(entry, key)?.median != null && !voided(entry, key);
+  const valid = (cell) => model.rows[cell].filter(isValid).length;
+  const most = Math.max(...facet.cells.map(valid));
+  return facet.cells.findLast((cell) => valid(cell) >= most * 0.6) ?? facet.cells[0];
 }
 
 // ---- One label at one cell -------------------------------------------------------------------
@@ -132,9 +129,10 @@ export function missingText(entry) {
   if (entry.measured === 0) return entry.reason || entry.status;
   return 'not measured';
 }
-// True when a flag of most trials voids this metric.
+// True when a flag of most trials voids this metric, or the regime does.
 export function voided(entry, key) {
   if (!entry) return false;
+  if (regimeVoids(entry.regime, key)) return true;
   return Object.entries(entry.flags).some(
     ([flag, n]) => n * 2 > entry.trials && flagVoids(flag, key),
   );
@@ -190,79 +188,17 @@ export function rankText({ v }) {
 export const hasRanks = ({ model, cell }, key) =>
   model.rows[cell].some((entry) => value(entry, key)?.rankLow != null);
 
-// ---- The answer in words ---------------------------------------------------------------------
-
-const list = (names) =>
-  names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
-const lower = (title) => title[0].toLowerCase() + title.slice(1);
-const inverse = (v) => (v === null || v === 0 ? null : 1 / v);
-
-function claim(key, winner, base, ratio, interval) {
-  const tail = [{ strong: ratio }, interval === '' ? '' : ` ${interval}`];
-  if (key === 'server_cpu_us_per_req')
-    return [
-      { name: winner },
-      ' serves ',
-      ...tail,
-      ' the requests of ',
-      { name: base },
-      ' per CPU second',
-    ];
-  if (key === 'completed_per_s')
-    return [{ name: winner }, ' completes ', ...tail, ' the requests of ', { name: base }];
-  const title = lower(metric(key).title);
-  return [{ name: winner }, ' has ', ...tail, ` the ${title} of `, { name: base }];
+// The baseline's second self (A/A).
+export const isTwin = (model, name) => name === `${model.baseline}-twin`;
+// The labels that may be the best, as no other is proved better. None where the twin voids the cell.
+export function bestOf({ model, cell }, key) {
+  const found = model.labels.filter((_, i) => value(model.rows[cell][i], key)?.best);
+  const twin = model.labels.findIndex(({ name }) => isTwin(model, name));
+  const isVoid = value(model.rows[cell][twin], key)?.verdict === 'void';
+  return new Set(isVoid ? [] : found.map(({ name }) => name));
 }
-
-const level = (names) =>
-  names.length === 0 ? '' : `; ${list(names)} ${names.length === 1 ? 'is' : 'are'} level with it`;
-
-// "X serves 1.23× [1.19, 1.27] the requests of B per CPU second": work per CPU second is the
-// inverse of CPU per request, so the ends of its interval change places.
-function against(key, row, base) {
-  const turned = key === 'server_cpu_us_per_req';
-  const { ratio, ratioLow, ratioHigh } = row.v;
-  const bounds = turned ? [inverse(ratioHigh), inverse(ratioLow)] : [ratioLow, ratioHigh];
-  const interval = rangeText(...bounds, (v) => ratioText(v).replace('×', ''));
-  return claim(key, row.label, base.label, ratioText(turned ? inverse(ratio) : ratio), interval);
-}
-
-// One sentence on one cell: parts are strings, {name} or {strong}.
-export function answer(view, key) {
-  const { model, cell } = view;
-  const twin = ({ label, index }) =>
-    label !== model.baseline &&
-    model.labels[index].backend === model.labels.find((l) => l.name === model.baseline)?.backend;
-  const rows = ranking(model, cell, key).filter((row) => row.v && !row.v.void && !twin(row));
-  const place = placeText(view);
-  const start = place === '' ? [] : [`At ${place}, `];
-  const { title, unit } = metric(key);
-  if (rows.length === 0) return [...start, `there is no valid figure for ${lower(title)}.`];
-  const base = rows.find((row) => row.label === model.baseline);
-  const [best] = rows;
-  if (!base || rows.length === 1)
-    return [
-      ...start,
-      { name: best.label },
-      ` has the best ${lower(title)}: `,
-      { strong: show(unit, best.v.median) },
-      '.',
-    ];
-  const nearest = best === base ? rows[1] : best;
-  if (!hasRanks(view, key)) {
-    const few = ` (${best.v.n} block${best.v.n === 1 ? '' : 's'}: too few for a claim).`;
-    if (best !== base) return [...start, ...against(key, best, base), few];
-    return [...start, { name: base.label }, ` has the best ${lower(title)}`, few];
-  }
-  if (base.v.rankLow === 1)
-    return [
-      ...start,
-      'nothing is proven better than ',
-      { name: base.label },
-      ': ',
-      ...against(key, nearest, base),
-      '.',
-    ];
-  const others = rows.filter((row) => row !== best && row.v.rankLow === 1).map((row) => row.label);
-  return [...start, ...against(key, best, base), `${level(others)}.`];
+// Ratios within 1/(1 + margin) … 1 + margin are equivalent, as the experiment has it.
+export function marginOf(model) {
+  const margin = Number(/^([\d.]+)%$/.exec(model.effective.margin)?.[1]) / 100;
+  return margin > 0 && margin < 1 ? margin : 0.05;
 }

@@ -3,8 +3,10 @@
 // Values are only printed here, never changed.
 
 const METRICS = {
-  completed_per_s: ['Throughput', 'requests/s', 'higher'],
+  host_cpu_us_per_req: ['CPU per request, server and load', 'µs', 'lower'],
   server_cpu_us_per_req: ['Server CPU per request', 'µs', 'lower'],
+  client_cpu_us_per_req: ['Load CPU per request', 'µs', 'lower'],
+  completed_per_s: ['Throughput', 'requests/s', 'higher'],
   server_user_us_per_req: ['User CPU per request', 'µs', 'lower'],
   server_system_us_per_req: ['System CPU per request', 'µs', 'lower'],
   floor_ratio: ['Server CPU over the floor', '×', 'lower'],
@@ -31,8 +33,8 @@ const METRICS = {
   never_served: ['Connections never served', '', 'lower'],
   bytes_per_s: ['Bytes echoed', 'B/s', 'higher'],
   server_cores_used: ['Server cores used', '', 'lower'],
-  client_cpu_us_per_req: ['Client CPU per request', 'µs', 'lower'],
-  client_cores_used: ['Client cores used', '', 'lower'],
+  client_cores_used: ['Load cores used', '', 'lower'],
+  others_cores_used: ['Cores used by other programs', '', 'lower'],
   floor_us: ['Floor: bare recv and send', 'µs', 'lower'],
   tcp_retransmits: ['TCP retransmits', '', 'lower'],
   listen_overflows: ['Listen queue overflows', '', 'lower'],
@@ -69,9 +71,17 @@ export const PARAMETERS = {
 export const parameter = (key) =>
   Object.hasOwn(PARAMETERS, key) ? PARAMETERS[key] : key.replaceAll('_', ' ');
 
+// The fields of summary.csv that the report shows, in the order of its model.
+export const SUMMARY_FIELDS = [
+  ...['n', 'median', 'low', 'high', 'ratio', 'ratio_low', 'ratio_high', 'p_adjusted', 'verdict'],
+  ...['rank_low', 'rank_high', 'best', 'noise', 'detectable'],
+];
+// What a request costs: the host, and its two parts.
+export const FOREST = ['host_cpu_us_per_req', 'server_cpu_us_per_req', 'client_cpu_us_per_req'];
+
 // ---- Flags and verdicts ------------------------------------------------------------------------
 //
-// Decided in bench/results/summary.c and results/README.md; tests/report/words.test.mjs holds these
+// Decided in bench/results/metrics.c and results/README.md; tests/report/words.test.mjs holds these
 // tables to them.
 
 // A flag voids classes of metrics: how fast it was, how evenly that was shared, what a request
@@ -85,20 +95,21 @@ const SPEED = ['speed', 'share'];
 const EVERYTHING = [...SPEED, 'cpu', 'memory'];
 // flag: [what it means, the classes it voids]
 const FLAGS = {
-  client_bound: ['the load was busier than the server: it, not the server, set the pace', SPEED],
+  client_bound: ['the load was busier than the server: it, not the server, set the pace', []],
   rate_missed: ['less than 99 % of the offered rate was sent', SPEED],
   slip_high: ['the load itself was late', SPEED],
   unanswered: ['messages were sent and never answered', SPEED],
   datagrams_lost: ['too many datagrams were lost', SPEED],
-  in_turn: ['connections waited for a turn that never came, as the model has it', ['speed']],
-  noisy_host: ['other programs kept the host busy, or CPU time was stolen', SPEED],
+  in_turn: ['one connection is served at a time, and the others were still waiting', ['speed']],
   shared_core: ['server and load shared a core', SPEED],
-  short_of_connections: ['fewer connections were established than asked for', EVERYTHING],
+  littles_law: ['connections, throughput and response time contradict each other', SPEED],
+  short_of_connections: ['not all connections could be held open and served', EVERYTHING],
   errors: ['connections broke or bytes were wrong', EVERYTHING],
-  edges_late: ['the CPU clocks were read too late, so there is no CPU time', []],
+  noisy_host: ['other programs kept the host busy, or CPU time was stolen', []],
+  floor_broken: ['the server used less CPU than a bare recv and send, which cannot be', []],
   server_exit: ['the server did not end with exit status 0', []],
-  halves_differ: ['the two halves of the trial differ by more than the noise floor', []],
-  outlier: ['far from the other trials of its cell; kept', []],
+  halves_differ: ['the two halves of the trial differ by more than the noise', []],
+  outlier: ['far from the other launches of its cell; kept', []],
 };
 export const FLAG_KEYS = Object.keys(FLAGS);
 export const flagWords = (flag) =>
@@ -106,23 +117,37 @@ export const flagWords = (flag) =>
 export const flagVoids = (flag, key) =>
   Object.hasOwn(FLAGS, flag) && FLAGS[flag][1].includes(classOf(key));
 
-// A verdict of summary.csv or `muxbench compare`: what it means, how it looks, whether it is proven.
-export const TIE = '~';
+// What limits a label in a cell (column `regime`). Where it is the load, throughput and latency are
+// the load's own.
+export const regimeVoids = (regime, key) =>
+  regime === 'client-bound' &&
+  /^((completed|bytes)_per_s|(response|service)_.*|fairness_jain)$/.test(key);
+
+// A verdict of summary.csv or `muxbench compare`: what it means, how it looks, whether it is a
+// proven difference, and the sign of those that are not where there is no room for the word.
 const VERDICTS = {
-  baseline: { words: 'the baseline', style: 'level', proven: false },
-  better: { words: 'better', style: 'better', proven: true },
-  worse: { words: 'worse', style: 'worse', proven: true },
-  [TIE]: { words: 'no difference can be claimed', style: 'level', proven: false },
-  void: { words: 'a flag forbids a claim', style: 'level', proven: false },
-  '': { words: 'too few blocks for a claim', style: 'level', proven: false },
+  baseline: { words: 'the baseline', style: 'level', proven: false, sign: '' },
+  better: { words: 'better', style: 'better', proven: true, sign: '' },
+  worse: { words: 'worse', style: 'worse', proven: true, sign: '' },
+  equivalent: { words: 'equivalent', style: 'level', proven: false, sign: '=' },
+  undecided: { words: 'undecided', style: 'level', proven: false, sign: '?' },
+  void: {
+    words: 'flags or the A/A twin forbid a claim',
+    style: 'level',
+    proven: false,
+    sign: '',
+  },
+  '': { words: 'too few launches for a claim', style: 'level', proven: false, sign: '' },
 };
 export const VERDICT_KEYS = Object.keys(VERDICTS);
 export const PROVEN_KEYS = VERDICT_KEYS.filter((key) => VERDICTS[key].proven);
 export const verdict = (key) =>
-  Object.hasOwn(VERDICTS, key) ? VERDICTS[key] : { words: key, style: 'level', proven: false };
-// What stands before a ratio that proves nothing, and what that means.
-export const tieSign = (key) => (key === TIE ? `${TIE} ` : '');
-export const TIE_LEGEND = `${TIE}: ${VERDICTS[TIE].words}`;
+  Object.hasOwn(VERDICTS, key)
+    ? VERDICTS[key]
+    : { words: key, style: 'level', proven: false, sign: '' };
+export const SIGN_LEGEND = VERDICT_KEYS.filter((key) => VERDICTS[key].sign !== '')
+  .map((key) => `${VERDICTS[key].sign}: ${VERDICTS[key].words}`)
+  .join('; ');
 
 // What became of a trial, from best to worst. The first two were measured.
 const STATUSES = ['ok', 'invalid', 'skipped', 'failed'];
@@ -195,7 +220,9 @@ export function showRange(unit, beside, low, high) {
   const bare = (text) => (same ? text.slice(0, -suffix.length) : text);
   return `[${bare(from)}, ${bare(to)}]`;
 }
-export const ratioText = (v) => (v === null ? '–' : `${digits(v, v < 0.1 ? 2 : 3)}×`);
+// A ratio is read by its distance from 1: three decimals near it.
+export const ratioText = (v) =>
+  v === null ? '–' : `${v >= 0.1 && v < 10 ? v.toFixed(3) : digits(v, 2)}×`;
 export const rangeText = (low, high, print) =>
   low === null || high === null ? '' : `[${print(low)}, ${print(high)}]`;
 

@@ -31,6 +31,7 @@ backends=$("$MUXBENCH" list --json | awk -v transport="\"$transport\"" '
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 
+# shellcheck disable=SC2016 # a script for another shell
 check='backend=$1 address=$2 work=$3
 shift 3
 "$MUXBENCH" check --backend "$backend" --listen "$(printf %s "$address" | sed "s/{}/$backend/")" \

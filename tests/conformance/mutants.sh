@@ -34,7 +34,7 @@ flaws=$(wc -l <rows)
 echo "1..$flaws"
 
 # Runs the cases on one flaw into NUMBER.tap, and judges them into NUMBER.
-cat >one.sh <<'END'
+cat >one.sh <<'SCRIPT'
 read -r n flaw where own <<ROW
 $1
 ROW
@@ -70,7 +70,7 @@ awk -v n="$n" -v flaw="$flaw" -v own="$own" '
     for (i = 1; i <= count; i++)
       if (bad || order[i] == own) printf "%s", failed[order[i]]
   }' "$also" "$n.tap" >"$n"
-END
+SCRIPT
 export MUXBENCH mutant all also
 awk '{ print NR, $0 }' rows | tr '\n' '\0' | xargs -0 -P "$jobs" -I '{row}' sh one.sh '{row}'
 for n in $(seq "$flaws"); do cat "$n"; done >said

@@ -23,7 +23,7 @@ backends=$("$MUXBENCH" list --json | awk '
   /^    "name":/ { name = $2; gsub(/[",]/, "", name) }
   /^    "model":/ { alone = /one at a time/ }
   /^    "available": true/ && !alone && name !~ /^uring|fork$/ { print name }' | grep -E "$pattern")
-echo "1..$(printf '%s\n' $backends | wc -l)"
+echo "1..$(printf '%s\n' "$backends" | wc -l)"
 n=0
 failed=0
 for backend in $backends; do
@@ -34,7 +34,7 @@ for backend in $backends; do
     --trace-children=no --max-threads=2000 --log-file="$log" \
     "$MUXBENCH" serve --backend "$backend" --drain 5s >"$said" &
   pid=$!
-  for tenth in $(seq 300); do
+  for _ in $(seq 300); do
     grep -qs '^listening ' "$said" && break
     sleep 0.1
   done

@@ -17,7 +17,10 @@ over() { # ADDRESS-FOR-CHECK ADDRESS-FOR-MUTANT CASE...
   for name in "$@"; do set -- "$@" --case "$name" && shift; done
   "$MUXBENCH" check --exec "$mutant sound $where" --listen "$listen" --tap "$@" || failed=1
 }
-over tcp://127.0.0.1:0 '{port}' $(awk '!/\[(udp|unix)\]/ { print $1 }' "$work/cases")
-over udp://127.0.0.1:0 'udp:{port}' $(awk '/\[udp\]/ { print $1 }' "$work/cases")
-over "unix://$work/socket" "unix:$work/socket" $(awk '/\[unix\]/ { print $1 }' "$work/cases")
+# shellcheck disable=SC2046 # lists of cases
+{
+  over tcp://127.0.0.1:0 '{port}' $(awk '!/\[(udp|unix)\]/ { print $1 }' "$work/cases")
+  over udp://127.0.0.1:0 'udp:{port}' $(awk '/\[udp\]/ { print $1 }' "$work/cases")
+  over "unix://$work/socket" "unix:$work/socket" $(awk '/\[unix\]/ { print $1 }' "$work/cases")
+}
 exit $failed

@@ -1,6 +1,6 @@
-/* fuzz.h: what the fuzz targets share. Each fuzz_NAME.c is one libFuzzer program (clang) over code
- * that reads what it cannot trust; beside not crashing, each asserts what must hold of the answer.
- * corpus/NAME holds the inputs that are kept. `make fuzz` runs them all for a while. */
+/* fuzz.h: what the fuzz targets share. Each fuzz_NAME.c is one libFuzzer program (clang) over
+ * code that reads what it cannot trust; besides not crashing, each asserts what must hold of the
+ * result. corpus/NAME holds the inputs that are kept. `make fuzz` runs them all for a while. */
 #ifndef MUX_FUZZ_H
 #define MUX_FUZZ_H
 

@@ -80,7 +80,7 @@ static void all_serve(int connections, const char *listen) {
     int limit = limit_of(backend) > 0 ? limit_of(backend) - 100 : connections;
     int most = connections < limit ? connections : limit;
     struct test_server server;
-    test_serve(&server, "--backend %s --listen %s", name, listen);
+    test_serve(&server, "--backend %s --drain 20s --listen %s", name, listen); /* 10,000 threads */
     json_t *json = load(&server, most);
     assert_all_served(name, json, most);
     json_decref(json);

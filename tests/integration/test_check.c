@@ -49,7 +49,7 @@ static void a_server_that_dies_is_named_with_its_signal(void **state) {
   (void)state;
   test_command(&result, "check --exec '%s' --case send-after-close", mutant("sigpipe-kills"));
   test_expect(&result, 1);
-  assert_non_null(strstr(result.out, "died of signal 13"));
+  assert_non_null(strstr(result.out, "killed by signal 13"));
 }
 
 static void every_format_says_the_same(void **state) {

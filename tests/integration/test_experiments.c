@@ -3,6 +3,7 @@
 #include "tests/support.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <errno.h>
 #include <jansson.h>
 #include <pthread.h>
@@ -131,15 +132,14 @@ static void bad_servers_fail_and_the_run_goes_on(void **state) {
   for (size_t i = 0; i < rows.count; i++) {
     const char *label = row_text(&rows.rows[i], COL_label);
     const char *status = row_text(&rows.rows[i], COL_status);
-    const json_t *trial = json_array_get(json_object_get(run, "trials"), i);
-    const char *reason = json_string_value(json_object_get(trial, "reason"));
+    const char *reason = test_reason(run, (int)row_number(&rows.rows[i], COL_trial));
     if (strcmp(label, "epoll-lt") == 0) {
       if (!row_has_result(&rows.rows[i]))
         fail_msg("epoll-lt: %s, %s", status, reason);
       continue;
     }
-    if (strcmp(status, "failed") != 0 || reason == NULL)
-      fail_msg("%s: %s, %s", label, status, reason != NULL ? reason : "no reason");
+    if (strcmp(status, "failed") != 0 || reason[0] == 0)
+      fail_msg("%s: %s, '%s'", label, status, reason);
     const char *says = strcmp(label, "dies") == 0      ? "ended"
                        : strcmp(label, "hangs") == 0   ? "lost"
                        : strcmp(label, "errs") == 0    ? "not the bytes"
@@ -235,17 +235,20 @@ static void a_killed_run_leaves_nothing_and_is_resumed(void **state) {
   rows_free(&whole);
 }
 
-/* One label that costs far more in one of two runs. */
+static void write_compared(const char *name, const char *work) {
+  test_write_config(name,
+                    "servers = ( { name = \"poll\"; backend = \"poll\"; },\n"
+                    "            { name = \"lt\"; backend = \"epoll-lt\"; work = \"%s\"; } );\n"
+                    "baseline = \"poll\"; blocks = 6; count = 0; twin = false; budget = \"8s\";\n"
+                    "load = { connections = 10; };\n",
+                    work);
+}
+
+/* One label that costs far more than the common baseline in one of two runs. */
 static void compare_finds_a_regression(void **state) {
   (void)state;
-  test_write_config("compared",
-                    "servers = ( { name = \"lt\"; backend = \"epoll-lt\"; work = \"0s\"; } );\n"
-                    "blocks = 8; count = 0; twin = false;\n"
-                    "load = { connections = 10; duration = \"400ms\"; warmup = \"50ms\"; };\n");
-  test_write_config("slower",
-                    "servers = ( { name = \"lt\"; backend = \"epoll-lt\"; work = \"30us\"; } );\n"
-                    "blocks = 8; count = 0; twin = false;\n"
-                    "load = { connections = 10; duration = \"400ms\"; warmup = \"50ms\"; };\n");
+  write_compared("compared", "0s");
+  write_compared("slower", "30us");
   const char *t = test_directory();
   test_run_experiment(&result, "compared", "a");
   test_run_experiment(&result, "slower", "b");
@@ -268,17 +271,31 @@ static void compare_finds_a_regression(void **state) {
   json_decref(json);
 }
 
+/* What moves from one run to the next is the host as well: only ratios to one baseline remain. */
+static void compare_refuses_runs_without_a_common_baseline(void **state) {
+  (void)state;
+  const char *t = test_directory();
+  test_write_config("alone", "servers = ( { name = \"lt\"; backend = \"epoll-lt\"; } );\n"
+                             "blocks = 2; count = 0; twin = false; budget = \"2s\";\n"
+                             "load = { connections = 10; };\n");
+  test_run_experiment(&result, "alone", "alone");
+  test_command(&result, "compare %s/alone/latest %s/a/latest", t, t);
+  test_expect_error(&result, 2, "has no baseline");
+  assert_non_null(strstr(result.err, "muxbench versus"));
+}
+
 static void compare_refuses_what_differs_or_is_broken(void **state) {
   (void)state;
   const char *t = test_directory();
   test_write_config("other",
-                    "servers = ( { name = \"lt\"; backend = \"poll\"; } );\n"
-                    "blocks = 1; count = 0;\n"
-                    "load = { connections = 10; duration = \"500ms\"; warmup = \"50ms\"; };\n");
+                    "servers = ( { name = \"poll\"; backend = \"poll\"; },\n"
+                    "            { name = \"lt\"; backend = \"select\"; } );\n"
+                    "baseline = \"poll\"; blocks = 2; count = 0; twin = false; budget = \"3s\";\n"
+                    "load = { connections = 10; };\n");
   test_run_experiment(&result, "other", "c");
   test_command(&result, "compare %s/a/latest %s/c/latest", t, t);
   test_expect(&result, 2);
-  assert_non_null(strstr(result.err, "refused: all, lt: backend is epoll-lt in one and poll"));
+  assert_non_null(strstr(result.err, "refused: all, lt: backend is epoll-lt in one and select"));
   test_command(&result, "compare %s/a/latest %s/nonesuch", t, t);
   test_expect_error(&result, 2, "No such file");
   test_command(&result, "compare %s/a/latest", t);
@@ -289,11 +306,19 @@ static void compare_refuses_what_differs_or_is_broken(void **state) {
   snprintf(path, sizeof path, "%s/c/latest/measurements.csv", t);
   struct stat status;
   assert_int_equal(stat(path, &status), 0);
+  /* A last line that is not whole is what a crash leaves, and does not count. */
   assert_int_equal(truncate(path, status.st_size - 20), 0);
   test_command(&result, "compare %s/a/latest %s/c/latest", t, t);
-  test_expect_error(&result, 2, "measurements.csv:2: ");
+  test_expect(&result, 2);
+  assert_non_null(strstr(result.err, "refused: all, lt"));
+  /* Any other is an error. */
+  int file = open(path, O_WRONLY);
+  assert_int_equal(pwrite(file, "\n", 1, status.st_size - 200), 1);
+  close(file);
+  test_command(&result, "compare %s/a/latest %s/c/latest", t, t);
+  test_expect_error(&result, 2, "measurements.csv:");
   test_command(&result, "run --resume %s/c/latest", t);
-  test_expect_error(&result, 2, "measurements.csv:2: ");
+  test_expect_error(&result, 2, "measurements.csv:");
   assert_int_equal(truncate(path, 0), 0);
   test_command(&result, "compare %s/c/latest %s/a/latest", t, t);
   test_expect_error(&result, 2, "empty");
@@ -358,6 +383,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(bad_servers_fail_and_the_run_goes_on),
       cmocka_unit_test(a_killed_run_leaves_nothing_and_is_resumed),
       cmocka_unit_test(compare_finds_a_regression),
+      cmocka_unit_test(compare_refuses_runs_without_a_common_baseline),
       cmocka_unit_test(compare_refuses_what_differs_or_is_broken),
       cmocka_unit_test(the_doctor_examines),
       cmocka_unit_test(the_floor_is_measured),

@@ -15,6 +15,7 @@
 
 #include "common/clock.h"
 #include "common/sock.h"
+#include "process/control.h"
 #include "tests/spawn.h"
 
 enum { SERVED = 3 };
@@ -311,19 +312,21 @@ static bool has_bytes(int fd) {
  * lets go. The test is the server. */
 static void idle_connections_are_asked_last(void **state) {
   (void)state;
-  int hold[2];
+  int control[2];
   int events[2];
   char command[300];
   struct server server;
   struct test_process process;
-  assert_int_equal(pipe(hold), 0);
+  const struct mux_order order = {
+      .warmup_ns = 50 * MUX_MS, .duration_ns = 200 * MUX_MS, .record = true};
+  assert_int_equal(pipe(control), 0);
   assert_int_equal(pipe(events), 0);
-  fcntl(hold[1], F_SETFD, FD_CLOEXEC);
+  fcntl(control[1], F_SETFD, FD_CLOEXEC);
   start_server(&server, "tcp://127.0.0.1:0", 10, NULL);
   snprintf(command, sizeof command,
-           "load --target %s --idle 1 --rate 1 --duration 200ms --warmup 50ms --json --hold %d "
+           "load --target %s --idle 1 --rate 1 --duration 200ms --warmup 50ms --json --control %d "
            "--events-fd %d",
-           server.target, hold[0], events[1]);
+           server.target, control[0], events[1]);
   test_start(&process, command);
   close(events[1]);
   fcntl(server.listener, F_SETFL, 0);
@@ -334,12 +337,12 @@ static void idle_connections_are_asked_last(void **state) {
   while (strncmp(line, "drain", 5) != 0) {
     assert_non_null(fgets(line, sizeof line, lines));
     if (strncmp(line, "connected", 9) == 0)
-      assert_int_equal(write(hold[1], "", 1), 1);
+      assert_int_equal(mux_order_send(control[1], &order), 0);
     if (strncmp(line, "warm", 4) == 0)
       echo(active); /* its only message */
   }
   assert_false(has_bytes(idle));
-  close(hold[1]);
+  close(control[1]);
   echo(idle);                      /* waits for the byte */
   assert_false(has_bytes(active)); /* it has echoed before */
   test_wait(&process, &result);
@@ -349,7 +352,7 @@ static void idle_connections_are_asked_last(void **state) {
   assert_count(json, "connections_lost", 0);
   json_decref(json);
   fclose(lines);
-  close(hold[0]);
+  close(control[0]);
   close(active);
   close(idle);
   end_server(&server);

@@ -16,6 +16,7 @@
 
 #include "common/clock.h"
 #include "common/sock.h"
+#include "process/control.h"
 #include "tests/spawn.h"
 
 static struct test_result result;
@@ -176,52 +177,74 @@ static void a_closed_idle_connection_is_an_error(void **state) {
   json_decref(json);
 }
 
-/* Traffic starts when the descriptor has a byte, and connections stay open until its end; phases
- * are announced in order, at the planned times. */
+/* Each order is one slice, its phases are announced in order, at the planned times, and its answer
+ * adds up with the report; the end of the orders ends the run. */
 static void a_runner_hears_the_phases(void **state) {
   (void)state;
-  int hold[2];
+  enum { SLICES = 3 };
+  static const char *const names[] = {"warm", "measure", "drain", "slice"};
+  const struct mux_order orders[SLICES] = {
+      {.warmup_ns = 100 * MUX_MS, .duration_ns = 300 * MUX_MS, .record = true},
+      {.warmup_ns = 0, .duration_ns = 50 * MUX_MS, .record = false},
+      {.warmup_ns = 20 * MUX_MS, .duration_ns = 100 * MUX_MS, .record = true}};
+  int control[2];
   int events[2];
-  assert_int_equal(pipe(hold), 0);
+  assert_int_equal(pipe(control), 0);
   assert_int_equal(pipe(events), 0);
-  fcntl(hold[1], F_SETFD, FD_CLOEXEC);
+  fcntl(control[1], F_SETFD, FD_CLOEXEC);
   char command[300];
   struct test_process process;
   snprintf(command, sizeof command,
-           "load --target %s --json --connections 10 --duration 300ms --warmup 100ms --hold %d "
-           "--events-fd %d",
-           server.target, hold[0], events[1]);
+           "load --target %s --json --connections 10 --threads 2 --duration 300ms --warmup 100ms "
+           "--control %d --events-fd %d",
+           server.target, control[0], events[1]);
   test_start(&process, command);
   close(events[1]);
   FILE *lines = fdopen(events[0], "r");
-  static const char *const names[] = {"connected", "warm", "measure", "drain", "done"};
-  long long at[5] = {0};
-  int64_t released_ns = 0;
-  int64_t let_go_ns = 0;
-  for (int i = 0; i < 5; i++) {
-    char name[32] = "";
-    char line[64] = "";
-    assert_non_null(fgets(line, sizeof line, lines));
-    assert_int_equal(sscanf(line, "%31s %lld", name, &at[i]), 2);
-    assert_string_equal(name, names[i]);
-    if (i == 0) {
-      usleep(50000); /* a runner measures memory here */
-      released_ns = mux_now_ns();
-      assert_int_equal(write(hold[1], "", 1), 1);
+  char line[1024];
+  assert_non_null(fgets(line, sizeof line, lines));
+  assert_int_equal(strncmp(line, "connected ", 10), 0);
+  long long recorded = 0;
+  for (int i = 0; i < SLICES; i++) {
+    int64_t ordered_ns = mux_now_ns();
+    /* Nothing is sent between two slices. */
+    assert_int_equal(poll(&(struct pollfd){.fd = events[0], .events = POLLIN}, 1, 20), 0);
+    assert_int_equal(mux_order_send(control[1], &orders[i]), 0);
+    for (int edge = 0; edge < 4; edge++) {
+      char name[32] = "";
+      long long at = 0;
+      assert_non_null(fgets(line, sizeof line, lines));
+      assert_true(sscanf(line, "%31s %lld", name, &at) >= 1);
+      assert_string_equal(name, names[edge]);
+      if (edge == 1)
+        assert_true(at >= ordered_ns + orders[i].warmup_ns);
+      if (edge == 2)
+        assert_true(at >= ordered_ns + orders[i].warmup_ns + orders[i].duration_ns);
     }
-    if (i == 3) { /* reads accounts, which some servers lose with their connections */
-      assert_int_equal(poll(&(struct pollfd){.fd = events[0], .events = POLLIN}, 1, 100), 0);
-      let_go_ns = mux_now_ns();
-      close(hold[1]);
-    }
+    struct mux_answer answer;
+    line[strcspn(line, "\n")] = 0;
+    assert_int_equal(mux_answer_parse(line, &answer), 0);
+    assert_int_equal(answer.errors, 0);
+    assert_int_equal(answer.unanswered, 0);
+    assert_true(answer.completed > 0 && answer.all >= answer.completed + 10 * (i != 1));
+    assert_true(answer.duration_ns > orders[i].duration_ns / 2); /* may open late */
+    assert_true(answer.client_ns > 0 && answer.server_ns > 0);
+    if (orders[i].record)
+      recorded += answer.completed;
   }
-  assert_null(fgets((char[8]){0}, 8, lines));
+  close(control[1]); /* lets go */
+  assert_non_null(fgets(line, sizeof line, lines));
+  assert_int_equal(strncmp(line, "done ", 5), 0);
+  assert_null(fgets(line, sizeof line, lines));
   test_wait(&process, &result);
-  assert_true(at[0] < released_ns && at[1] > released_ns);
-  assert_true(at[2] >= released_ns + 100 * MUX_MS && at[3] >= released_ns + 400 * MUX_MS);
-  assert_true(at[3] < let_go_ns && at[4] > let_go_ns);
+  test_expect(&result, 0);
+  json_t *json = test_json(&result);
+  /* One counts by the time of sending, the other by that of the echo: at each edge they differ by
+   * what is in flight. */
+  assert_true(llabs(test_json_int(json, "completed") - recorded) <= 2 * 10);
+  json_decref(json);
   fclose(lines);
-  close(hold[0]);
+  close(control[0]);
 }
 
 /* If the reader of the phases has gone, the load goes on. */

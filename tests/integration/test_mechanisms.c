@@ -4,7 +4,6 @@
  * tracepoints are not available. */
 #include "tests/support.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
 #include <linux/futex.h>
@@ -13,10 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
-#include "common/clock.h"
-#include "common/sock.h"
 #include "tests/spawn.h"
 #include "tests/trace.h"
 
@@ -305,7 +301,7 @@ static void statistics_do_not_follow_the_wall_clock(void **state) {
   assert_int_equal(timing.realtime, 0);
 }
 
-/* ---- What is lost, what is inherited -------------------------------------------------------- */
+/* ---- What is lost --------------------------------------------------------------------------- */
 
 /* Without room for a single queued signal, every event is lost, and found by trying all. */
 static void sigio_survives_a_full_queue(void **state) {
@@ -331,65 +327,6 @@ static void sigio_survives_a_full_queue(void **state) {
   }
 }
 
-/* Sockets among the descriptors of a process; -1: it has ended. */
-static int sockets_of(pid_t pid) {
-  char path[64];
-  snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
-  DIR *fds = opendir(path);
-  if (fds == NULL)
-    return -1;
-  int count = 0;
-  const struct dirent *entry;
-  while ((entry = readdir(fds)) != NULL) {
-    char link[64] = "";
-    ssize_t n = readlinkat(dirfd(fds), entry->d_name, link, sizeof link - 1);
-    count += n > 0 && strncmp(link, "socket:", 7) == 0;
-  }
-  closedir(fds);
-  return count;
-}
-
-struct parent {
-  pid_t pid;
-  int children; /* wanted */
-  int held;     /* sockets of all children */
-};
-
-static bool has_children(void *arg) {
-  struct parent *parent = arg;
-  char path[64];
-  snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)parent->pid, (int)parent->pid);
-  FILE *from = fopen(path, "re");
-  if (from == NULL)
-    skip(); /* a kernel without CONFIG_PROC_CHILDREN */
-  int pid;
-  int count = 0;
-  parent->held = 0;
-  for (; fscanf(from, "%d", &pid) == 1; count++)
-    parent->held += sockets_of(pid);
-  fclose(from);
-  return count == parent->children && parent->held == count;
-}
-
-/* An inherited socket would keep another connection open after its end. */
-static void a_forked_child_holds_its_connection_alone(void **state) {
-  (void)state;
-  int fds[CONNECTIONS];
-  struct test_server server;
-  struct mux_sock_options options = MUX_SOCK_DEFAULTS;
-  test_serve(&server, "--backend fork");
-  for (int i = 0; i < CONNECTIONS; i++) {
-    fds[i] = mux_sock_connect_within(&server.addr, &options, 5 * MUX_S);
-    assert_true(fds[i] >= 0);
-  }
-  struct parent parent = {.pid = server.process.pid, .children = CONNECTIONS};
-  if (!test_wait_until(has_children, &parent))
-    fail_msg("%d children hold %d sockets", CONNECTIONS, parent.held);
-  for (int i = 0; i < CONNECTIONS; i++)
-    close(fds[i]);
-  test_stop(&server);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(each_waits_with_its_own_call_only),
@@ -400,7 +337,6 @@ int main(void) {
       cmocka_unit_test(spinners_wait_without_sleeping),
       cmocka_unit_test(statistics_do_not_follow_the_wall_clock),
       cmocka_unit_test(sigio_survives_a_full_queue),
-      cmocka_unit_test(a_forked_child_holds_its_connection_alone),
   };
   return cmocka_run_group_tests(tests, test_make_directory, test_remove_directory);
 }

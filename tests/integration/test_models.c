@@ -134,28 +134,53 @@ static void spinners_never_sleep(void **state) {
   }
 }
 
+/* Sockets among the descriptors of a process; -1: it has ended. */
+static int sockets_of(pid_t pid) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+  DIR *fds = opendir(path);
+  if (fds == NULL)
+    return -1;
+  int count = 0;
+  const struct dirent *entry;
+  while ((entry = readdir(fds)) != NULL) {
+    char link[64] = "";
+    ssize_t n = readlinkat(dirfd(fds), entry->d_name, link, sizeof link - 1);
+    count += n > 0 && strncmp(link, "socket:", 7) == 0;
+  }
+  closedir(fds);
+  return count;
+}
+
 struct parent {
   pid_t pid;
-  int children;
+  int children; /* wanted */
+  int sockets;  /* of all children together */
 };
 
 static bool has_children(void *arg) {
-  const struct parent *parent = arg;
+  struct parent *parent = arg;
   char path[64];
-  char text[4096] = "";
   snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)parent->pid, (int)parent->pid);
   FILE *from = fopen(path, "re");
   if (from == NULL)
     skip(); /* a kernel without CONFIG_PROC_CHILDREN */
-  char *read = fgets(text, sizeof text, from);
-  fclose(from);
+  int pid;
   int count = 0;
-  for (const char *at = read; at != NULL && (at = strchr(at, ' ')) != NULL; at++)
-    count++;
+  parent->sockets = 0;
+  for (; fscanf(from, "%d", &pid) == 1; count++)
+    parent->sockets += sockets_of(pid);
+  fclose(from);
   return count == parent->children;
 }
 
-static void fork_has_a_process_per_connection(void **state) {
+static bool has_children_with_a_socket_each(void *arg) {
+  const struct parent *parent = arg;
+  return has_children(arg) && parent->sockets == parent->children;
+}
+
+/* An inherited socket would keep another connection open after its end. */
+static void fork_has_a_process_per_connection_alone(void **state) {
   (void)state;
   enum { CONNECTIONS = 20 };
   int fds[CONNECTIONS];
@@ -166,8 +191,9 @@ static void fork_has_a_process_per_connection(void **state) {
     fds[i] = mux_sock_connect_within(&server.addr, &options, 5 * MUX_S);
     assert_true(fds[i] >= 0);
   }
-  struct parent parent = {server.process.pid, CONNECTIONS};
-  assert_true(test_wait_until(has_children, &parent));
+  struct parent parent = {.pid = server.process.pid, .children = CONNECTIONS};
+  if (!test_wait_until(has_children_with_a_socket_each, &parent))
+    fail_msg("the children of %d connections hold %d sockets", CONNECTIONS, parent.sockets);
   for (int i = 0; i < CONNECTIONS; i++)
     close(fds[i]);
   parent.children = 0; /* all reaped */
@@ -179,7 +205,7 @@ static void prefork_has_its_processes_beforehand(void **state) {
   (void)state;
   struct test_server server;
   test_serve(&server, "--backend prefork --workers 5");
-  struct parent parent = {server.process.pid, 5};
+  struct parent parent = {.pid = server.process.pid, .children = 5};
   assert_true(test_wait_until(has_children, &parent));
   test_stop(&server);
 }
@@ -215,7 +241,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(calls_per_request_are_the_mechanisms),
       cmocka_unit_test(spinners_never_sleep),
-      cmocka_unit_test(fork_has_a_process_per_connection),
+      cmocka_unit_test(fork_has_a_process_per_connection_alone),
       cmocka_unit_test(prefork_has_its_processes_beforehand),
       cmocka_unit_test(handoff_goes_round_robin),
   };

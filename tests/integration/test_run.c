@@ -172,7 +172,8 @@ static void a_dry_run_writes_nothing(void **state) {
   int before = count_runs();
   test_command(&result, "run %s --out %s --dry-run", config, results);
   test_expect(&result, 0);
-  assert_non_null(strstr(result.out, "trials"));
+  assert_non_null(strstr(result.out, "2 cells, 2 labels\n"));
+  assert_non_null(strstr(result.out, "connections=20"));
   assert_int_equal(count_runs(), before);
 }
 

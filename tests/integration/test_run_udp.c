@@ -51,6 +51,7 @@ static void bad_peers_are_told_apart(void **state) {
   test_write_config("peers",
                     "question = \"?\"; servers = ({ name = \"loses\"; target = \"%s\"; }, "
                     "{ name = \"alters\"; target = \"%s\"; }); blocks = 1; count = \"0\";\n"
+                    "method = \"fresh\";\n" /* a slice is shorter than the wait for what is lost */
                     "load = { connections = 10; duration = \"300ms\"; warmup = \"50ms\"; "
                     "timeout = \"100ms\"; };\n",
                     loses->target, alters->target);

@@ -17,6 +17,7 @@ static void who_waits_in_turn_is_shown(void **state) {
   test_write_config("turn",
                     "servers = ( \"epoll-lt\", \"iterative\", \"pool\", \"prefork\" );\n"
                     "baseline = \"epoll-lt\"; twin = false; blocks = 1; count = 0;\n"
+                    "method = \"fresh\";\n"
                     "load = { connections = [ 1, 30 ]; duration = \"1s\"; warmup = \"50ms\";\n"
                     "         timeout = \"40s\"; };\n");
   test_run_experiment(&result, "turn", "turn");
@@ -50,6 +51,7 @@ static void more_than_the_queue_holds_is_skipped(void **state) {
   (void)state;
   test_write_config("queue", "servers = ( \"epoll-lt\", \"iterative\", \"pool\" );\n"
                              "baseline = \"\"; blocks = 1; count = 0; serve = { backlog = 20; };\n"
+                             "method = \"fresh\";\n"
                              "load = { connections = [ 21, 22, 25 ]; duration = \"300ms\";\n"
                              "         warmup = \"50ms\"; };\n");
   test_run_experiment(&result, "queue", "queue");
@@ -69,6 +71,24 @@ static void more_than_the_queue_holds_is_skipped(void **state) {
       fail_msg("%s, %s: %s, %s", expected[i].cell, expected[i].label, row_text(row, COL_status),
                reason);
   }
+  json_decref(run);
+  rows_free(&rows);
+}
+
+/* Slices give every server a turn; one that serves a connection until its end has none to give. */
+static void slices_leave_out_who_serves_in_turn(void **state) {
+  (void)state;
+  test_write_config("sliced",
+                    "servers = ( \"epoll-lt\", \"iterative\" ); baseline = \"epoll-lt\";\n"
+                    "twin = false; blocks = 1; count = 0; budget = \"2s\";\n"
+                    "load = { connections = [ 1, 2 ]; };\n");
+  test_run_experiment(&result, "sliced", "sliced");
+  struct rows rows = test_read_rows("sliced");
+  json_t *run = test_read_run("sliced");
+  const struct row *two = test_find_row(&rows, "connections=2", "iterative");
+  assert_true(row_has_result(test_find_row(&rows, "connections=1", "iterative")));
+  assert_string_equal(row_text(two, COL_status), "skipped");
+  assert_non_null(strstr(test_reason(run, atoi(row_text(two, COL_trial))), "--set method=fresh"));
   json_decref(run);
   rows_free(&rows);
 }
@@ -106,7 +126,7 @@ static void workers_and_policies_span_a_matrix(void **state) {
   test_run_experiment(&result, "workers", "workers");
   assert_non_null(strstr(result.out, "connections_per_worker"));
   assert_non_null(
-      strstr(result.out, "  poll, workers 2: in the median trial server CPU per request"));
+      strstr(result.out, "  poll, workers 2: in the median trial host CPU per request"));
   assert_non_null(strstr(result.out, " with accept handoff.\n"));
   assert_null(strstr(result.out, "workers 1: in the median"));
   struct rows rows = test_read_rows("workers");
@@ -152,6 +172,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(who_waits_in_turn_is_shown),
       cmocka_unit_test(more_than_the_queue_holds_is_skipped),
+      cmocka_unit_test(slices_leave_out_who_serves_in_turn),
       cmocka_unit_test(turns_come_to_short_connections),
       cmocka_unit_test(workers_and_policies_span_a_matrix),
   };

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -52,6 +53,16 @@ static int status_of(pid_t pid) {
   return WEXITSTATUS(status);
 }
 
+static bool is_the_line(const char *said) {
+  static const char begins[] = "muxbench: ";
+  static const char ends[] = ": No space left on device\n";
+  size_t length = strlen(said);
+  return strncmp(said, begins, strlen(begins)) == 0 && length > strlen(ends) &&
+         strcmp(said + length - strlen(ends), ends) == 0 &&
+         strchr(said, '\n') == said + length - 1 && strstr(said, "null") == NULL;
+}
+
+/* In one line, with the reason. */
 static void a_full_stdout_is_noticed(void **state) {
   (void)state;
   static const char *const commands[] = {
@@ -60,7 +71,10 @@ static void a_full_stdout_is_noticed(void **state) {
       "--version",
       "list",
       "list --json",
+      "list --json=/dev/full",
+      "list --json=/dev/stdout",
       "list --help",
+      "serve --backend poll",
       "serve --help",
       "check --help",
       "check --list",
@@ -68,12 +82,19 @@ static void a_full_stdout_is_noticed(void **state) {
       "check --backend epoll-lt --case half-close-empty --tap",
       "check --backend epoll-lt --case half-close-empty --json=/dev/stdout",
       "load --help",
+      "load --usage",
       "run --help",
       "run %s/small.cfg --dry-run",
+      "versus poll epoll-lt --dry-run",
       "compare --help",
       "doctor",
+      "doctor --json",
+      "doctor --json=/dev/full",
+      "doctor --json=/dev/stdout",
       "doctor --help",
       "floor --duration 1ms",
+      "floor --duration 1ms --json",
+      "floor --duration 1ms --json=/dev/full",
       "floor --help",
       "report --help",
       "serve --usage",
@@ -88,11 +109,66 @@ static void a_full_stdout_is_noticed(void **state) {
     int status = status_of(start_with(command, (int[]){null, full, errors}));
     assert_true(pread(errors, said, sizeof said - 1, 0) >= 0);
     close(errors);
-    if (status != 1 || strncmp(said, "muxbench: ", 10) != 0)
+    if (status != 1 || !is_the_line(said))
       fail_msg("'%s >/dev/full' ends with %d and says: %s", command, status, said);
   }
   close(full);
   close(null);
+}
+
+/* Before anything is measured. */
+static void a_result_that_cannot_be_written_is_a_mistake_of_usage(void **state) {
+  (void)state;
+  static struct test_result result;
+  static const char *const commands[] = {"list", "doctor", "floor",
+                                         "load --target tcp://127.0.0.1:1", "check --backend poll"};
+  for (size_t i = 0; i < TEST_COUNT(commands); i++) {
+    test_command(&result, "%s --json=/nonexistent/x", commands[i]);
+    test_expect_error(&result, 2, "--json: cannot write /nonexistent/x: No such file");
+  }
+}
+
+/* Nobody waits for a reader that may never come. */
+static void a_fifo_without_a_reader_is_refused(void **state) {
+  (void)state;
+  static struct test_result result;
+  static const char *const commands[] = {"list", "load --target tcp://127.0.0.1:1",
+                                         "check --backend poll"};
+  char path[256];
+  snprintf(path, sizeof path, "%s/fifo", test_directory());
+  assert_int_equal(mkfifo(path, 0600), 0);
+  for (size_t i = 0; i < TEST_COUNT(commands); i++) {
+    test_command(&result, "%s --json=%s", commands[i], path);
+    test_expect_error(&result, 2, "/fifo: nobody reads it");
+  }
+  int reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  test_command(&result, "doctor --json=%s", path);
+  test_expect(&result, 0);
+  char first = 0;
+  assert_int_equal(read(reader, &first, 1), 1);
+  assert_int_equal(first, '{');
+  close(reader);
+}
+
+/* What the user typed stands in the message, escaped. */
+static void a_wrong_option_is_one_line(void **state) {
+  (void)state;
+  static struct test_result result;
+  static const char *const rows[][2] = {
+      {"list --\x1b[2J", "list: '--\\x1b[2J' is not an option; 'muxbench list --help'"},
+      {"load --rat=1 --x", "load: '--x' is not an option"},
+      {"load --rate", "load: '--rate' requires an argument"},
+      {"run --dry-run=3", "run: '--dry-run=3' takes no argument"},
+      {"versus --p=3", "versus: '--p=3' is short for several options"},
+      {"versus -Zc 3", "versus: '-Zc' is not an option"},
+      {"versus a b -c", "versus: '-c' is not an option, or lacks its argument"},
+      {"doctor -jx y", "doctor: 'y' is one argument too many"},
+      {"doctor -- --json", "doctor: '--json' is one argument too many"},
+  };
+  for (size_t i = 0; i < TEST_COUNT(rows); i++) {
+    test_command(&result, "%s", rows[i][0]);
+    test_expect_error(&result, 2, rows[i][1]);
+  }
 }
 
 /* What went wrong before stays the exit status. */
@@ -142,6 +218,9 @@ static void closed_descriptors_are_dev_null(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_full_stdout_is_noticed),
+      cmocka_unit_test(a_result_that_cannot_be_written_is_a_mistake_of_usage),
+      cmocka_unit_test(a_fifo_without_a_reader_is_refused),
+      cmocka_unit_test(a_wrong_option_is_one_line),
       cmocka_unit_test(a_full_stdout_hides_no_other_failure),
       cmocka_unit_test(closed_descriptors_are_dev_null),
   };

@@ -77,7 +77,7 @@ static void stop(struct test_server *server, const char *stats, long long echoes
   json_decref(json);
 }
 
-/* Also signals the workers if they are processes. Once the server stands still, it forks no more.
+/* Also signals the workers if they are processes. Once the server is stopped, it forks no more.
  */
 static void signal_all(const struct test_server *server, int number) {
   pid_t pid = server->process.pid;

@@ -5,19 +5,17 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { pathToFileURL } from 'node:url';
 
-import { openBrowser } from './browser.mjs';
 import { fabricate, large } from './fabricate.mjs';
+import { built, open, startBrowser, stopBrowser } from './pages.mjs';
 import { MUXBENCH, readRows, realRun, report, scratch } from './support.mjs';
+import './verdicts.test.mjs';
 
-let browser;
 let out; // holds both; no test writes there
 let run; // of a short real run
 let dense; // fabricated: the backends and cells of c10k
 before(async () => {
-  browser = await openBrowser();
-  assert.ok(browser, 'chromium and playwright-core are needed');
+  await startBrowser();
   out = mkdtempSync(join(tmpdir(), 'muxbench-report-'));
   run = realRun(join(out, 'real'));
   dense = large(join(out, 'dense'));
@@ -25,39 +23,9 @@ before(async () => {
   assert.equal(report(dense).status, 0);
 });
 after(async () => {
-  await browser?.close();
+  await stopBrowser();
   rmSync(out, { recursive: true, force: true });
 });
-
-// Opens a report; anything the page complains about or asks of the network fails the test.
-async function open(t, dir, options = {}, file = 'report.html') {
-  const context = await browser.newContext({
-    offline: true,
-    viewport: { width: 1280, height: 800 },
-    ...options,
-  });
-  t.after(() => context.close());
-  const page = await context.newPage();
-  const complaints = [];
-  page.on('console', (m) => ['error', 'warning'].includes(m.type()) && complaints.push(m.text()));
-  page.on('pageerror', (e) => complaints.push(e.message));
-  page.on('dialog', (d) => complaints.push(`dialog ${d.message()}`));
-  page.on(
-    'request',
-    (r) => /^(file|data|blob):/.test(r.url()) || complaints.push(`request ${r.url()}`),
-  );
-  await page.goto(pathToFileURL(join(dir, file)).href);
-  await page.waitForSelector('html[data-ready]', { timeout: 15_000 });
-  t.after(() => assert.deepEqual(complaints, []));
-  return page;
-}
-
-function built(t, make) {
-  const dir = make(join(scratch(t), 'run'));
-  const done = report(dir);
-  assert.equal(done.status, 0, done.err);
-  return dir;
-}
 
 // How much ink each chart has: paths and texts with something in them.
 const ink = (page) =>
@@ -98,15 +66,10 @@ test('question, answer and ranking stand on the first screen', async (t) => {
   assert.equal(await page.locator('h1').textContent(), 'Does the report show what was measured?');
   for (const id of ['#question', '#answers li', '#ranking td.rank'])
     assert.ok((await page.locator(id).first().boundingBox()).y < 760, id);
-  assert.match(
-    await page.locator('#answers li').first().textContent(),
-    /^At 1,100 connections, closed loop, .*epoll-lt/,
-  );
-  const full = await open(t, dense);
-  assert.match(
-    await full.locator('#answers li').first().textContent(),
-    /^At 10,000 connections, closed loop, io-uring serves 1\.\d+× \[[\d.]+, [\d.]+\] the requests of poll per CPU second/,
-  );
+  const { answer } = JSON.parse(readFileSync(join(run, 'run.json'), 'utf8'));
+  const said = await page.$$eval('#answers li', (items) => items.map((item) => item.textContent));
+  assert.ok(said.length > 0);
+  assert.deepEqual(said, answer.slice(0, said.length));
 });
 
 function median(fields) {
@@ -123,7 +86,7 @@ test('numbers in the page are those of summary.csv, in every cell', async (t) =>
   const cells = new Set();
   let compared = 0;
   for (const loop of [/^closed loop/, /^open loop/])
-    for (const connections of ['2', '100', '1,100']) {
+    for (const connections of ['2', '1,100']) {
       await page.getByRole('button', { name: loop }).click();
       await page.getByRole('button', { name: connections, exact: true }).first().click();
       const cell = await page.locator('#ranking table').getAttribute('data-cell');
@@ -140,8 +103,8 @@ test('numbers in the page are those of summary.csv, in every cell', async (t) =>
       }
       cells.add(cell);
     }
-  assert.equal(cells.size, 6);
-  assert.ok(compared > 60, `${compared}`);
+  assert.equal(cells.size, 4);
+  assert.ok(compared > 40, `${compared}`);
 });
 
 test('what is printed is the median and interval, rounded', async (t) => {
@@ -216,9 +179,9 @@ test('loop, point and metric can be switched', async (t) => {
   const title = () => page.locator('#ranking-title').textContent();
   assert.equal(await title(), 'Ranking at 1,100 connections, closed loop');
   await page.getByRole('button', { name: /^open loop/ }).click();
-  assert.match(await title(), /^Ranking at 1,100 connections, open loop, 1,000\/s/);
-  await page.getByRole('button', { name: '100', exact: true }).first().click();
-  assert.match(await title(), /^Ranking at 100 connections, open loop/);
+  assert.match(await title(), /^Ranking at 1,100 connections, open loop, 50,000\/s/);
+  await page.getByRole('button', { name: '2', exact: true }).first().click();
+  assert.match(await title(), /^Ranking at 2 connections, open loop/);
   await page.locator('#metric').selectOption('kernel_bytes_per_conn');
   assert.equal(await page.locator('figure[data-figure=metric-kernel_bytes_per_conn]').count(), 1);
   assert.ok((await ink(page)).every(([, marks]) => marks > 8));
@@ -237,7 +200,7 @@ test('the table sorts, copies as CSV, and the chart downloads as SVG', async (t)
     .getByRole('button', { name: 'Copy as CSV' })
     .click();
   const text = await page.evaluate(() => navigator.clipboard.readText());
-  assert.match(text, /^rank,label,server_cpu_us_per_req,low,high/);
+  assert.match(text, /^rank,best,label,server_cpu_us_per_req,low,high/);
   assert.equal(text.trim().split('\r\n').length, sorted.length + 1);
   const [file] = await Promise.all([
     page.waitForEvent('download'),
@@ -282,6 +245,8 @@ test('every chart has a text alternative, and its figures as a table', async (t)
 test('phone width: nothing wider than the screen', async (t) => {
   const page = await open(t, dense, { viewport: { width: 390, height: 800 } });
   assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390);
+  const real = await open(t, run, { viewport: { width: 390, height: 800 } });
+  assert.equal(await real.evaluate(() => document.documentElement.scrollWidth), 390);
   const wide = await page.$$eval(
     '.chart svg',
     (svgs) => svgs.filter((s) => s.getBoundingClientRect().right > 391).length,
@@ -322,11 +287,13 @@ test('hostile names run nothing and the page works', async (t) => {
   );
   const page = await open(t, dir);
   assert.equal(await page.locator('#question').textContent(), '<script>alert(1)</script>?');
+  const forest = page.locator('figure[data-figure=forest-host-cpu] svg text');
+  assert.equal(await forest.filter({ hasText: '{a|b}' }).count(), 1);
   await page.locator('.chip').nth(1).click();
   const chart = page.locator('figure .chart').first();
   await chart.scrollIntoViewIfNeeded();
   const box = await chart.boundingBox();
-  await page.mouse.move(box.x + 90, box.y + box.height / 2, { steps: 3 });
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2, { steps: 3 });
   await page.locator('figure .tip').first().waitFor();
   assert.equal(await page.locator('img, main script').count(), 0);
 });
@@ -378,8 +345,8 @@ test('two runs give a comparison with the verdicts of muxbench compare', async (
   const page = await open(t, after, {}, 'comparison.html');
   const said = spawnSync(MUXBENCH, ['compare', '--json', run, after], { encoding: 'utf8' });
   const own = JSON.parse(said.stdout).comparisons;
-  const cpu = own.filter((e) => e.metric === 'server_cpu_us_per_req' && e.ratio !== null);
-  assert.ok(cpu.length > 5, `${cpu.length}`);
+  const cpu = own.filter((e) => e.metric === 'host_cpu_us_per_req' && e.ratio !== null);
+  assert.ok(cpu.length > 4, `${cpu.length}`);
   const shown = await page.$$eval('#comparison tr[data-label]', (rows) =>
     rows.map((r) => [
       r.dataset.cell,

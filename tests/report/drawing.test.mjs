@@ -5,7 +5,8 @@ import { test } from 'node:test';
 
 import { spread } from '../../scripts/report/endlabels.mjs';
 import { Refusal, parseCsv } from '../../scripts/report/read.mjs';
-import { scaleFor, sweepScale } from '../../scripts/report/scale.mjs';
+import { ratioScale, scaleFor, sweepScale } from '../../scripts/report/scale.mjs';
+import { voided } from '../../scripts/report/view.mjs';
 import { csvText, show, showRange, tick } from '../../scripts/report/words.mjs';
 
 test('ticks stand on round numbers and hold every value', () => {
@@ -28,6 +29,31 @@ test('ticks stand on round numbers and hold every value', () => {
   assert.equal(scaleFor(many, '').max, 400_000);
   assert.deepEqual(sweepScale([10000, 1, 100]).ticks, [1, 100, 10000]);
   assert.equal(sweepScale([0, 100, 10000]).type, 'value');
+});
+
+test('an axis of ratios holds 1 and every ratio, and its ticks keep their distance', () => {
+  for (const ratios of [[], [1], [0.97, 1.02], [0.5], [0.2, 3], [0.9, 2.6], [0.01, 40]])
+    for (const between of [0.05, 0.1, 0.25]) {
+      const { min, max, ticks } = ratioScale(ratios, between);
+      const where = JSON.stringify([ratios, between, min, max, ticks]);
+      assert.ok(min < 1 && max > 1 && ticks.includes(1), where);
+      for (const r of ratios) assert.ok((r >= min && r <= max) || r < 1 / 16 || r > 16, where);
+      for (let i = 1; i < ticks.length; i++)
+        assert.ok(
+          Math.log(ticks[i] / ticks[i - 1]) >= between * Math.log(max / min) * 0.999,
+          where,
+        );
+    }
+  assert.deepEqual(ratioScale([0.88, 2.1]).ticks, [1, 1.2, 1.4, 1.6, 1.8, 2]);
+});
+
+test('throughput and latency are void where the load sets the pace, and cost is not', () => {
+  const entry = { regime: 'client-bound', flags: {}, trials: 6 };
+  for (const key of ['completed_per_s', 'response_p99_us', 'service_p50_us', 'fairness_jain'])
+    assert.equal(voided(entry, key), true, key);
+  for (const key of ['host_cpu_us_per_req', 'rss_bytes_per_conn', 'connect_p99_us'])
+    assert.equal(voided(entry, key), false, key);
+  assert.equal(voided({ ...entry, regime: 'server-bound' }, 'completed_per_s'), false);
 });
 
 test('names at line ends keep their distance, order and place', () => {

@@ -4,7 +4,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { PROVEN_KEYS, TIE, verdict } from '../../scripts/report/words.mjs';
+import { PROVEN_KEYS, verdict } from '../../scripts/report/words.mjs';
 
 export const COLUMNS = (
   'schema_version,run_id,experiment,cell_id,block,trial,backend,label,params,transport,workers,threads,mode,loop,' +
@@ -14,15 +14,19 @@ export const COLUMNS = (
   'slip_p99_us,connect_p50_us,connect_p99_us,connect_max_us,server_user_us_per_req,server_system_us_per_req,server_cpu_us_per_req,' +
   'server_cores_used,client_cpu_us_per_req,client_cores_used,syscalls_per_req,context_switches_per_req,events_per_wait,' +
   'rss_bytes_per_conn,kernel_bytes_per_conn,fairness_jain,never_served,floor_us,floor_ratio,tcp_retransmits,listen_overflows,' +
-  'steal_pct,status,flags,cpu_pressure_pct,connections_per_worker,worker_balance_jain,task_bytes_per_conn'
+  'steal_pct,status,flags,cpu_pressure_pct,connections_per_worker,worker_balance_jain,task_bytes_per_conn,' +
+  'datagrams_lost,datagrams_reordered,datagrams_duplicated,datagrams_late,host_cpu_us_per_req,held,slices,rounds,' +
+  'others_cores_used'
 ).split(',');
-const SUMMARY =
-  'cell_id,label,metric,n,median,low,high,baseline,ratio,ratio_low,ratio_high,p_holm,verdict,noise,rank_low,rank_high'.split(
-    ',',
-  );
+const SUMMARY = (
+  'cell_id,label,metric,n,median,low,high,baseline,ratio,ratio_low,ratio_high,p_holm,verdict,noise,rank_low,rank_high,' +
+  'p_adjusted,detectable,best,regime'
+).split(',');
 const SUMMED = [
-  'completed_per_s',
+  'host_cpu_us_per_req',
   'server_cpu_us_per_req',
+  'client_cpu_us_per_req',
+  'completed_per_s',
   'server_user_us_per_req',
   'server_system_us_per_req',
   'response_p50_us',
@@ -58,12 +62,15 @@ function trial(dice, weight, p) {
   const load = Math.log10(p.connections + 1);
   const noise = () => 0.97 + 0.06 * dice();
   const cpu = (1.9 + 0.7 * load) * weight * noise();
+  const client = (2.4 + 0.3 * load) * noise();
   const p50 =
     p.loop === 'open' ? 30 * weight * noise() : 8 * p.connections * 0.6 * weight * noise() + 20;
   return {
     completed_per_s:
       (p.loop === 'open' ? p.offered_per_s : 95000 / weight / (1 + 0.1 * load)) * noise(),
+    host_cpu_us_per_req: cpu + client,
     server_cpu_us_per_req: cpu,
+    client_cpu_us_per_req: client,
     server_user_us_per_req: cpu * 0.22,
     server_system_us_per_req: cpu * 0.78,
     response_p50_us: p50,
@@ -89,7 +96,8 @@ function summarise(id, baseline, measured, blocks) {
       const base = measured.get(baseline)?.map((m) => m[key]);
       const ratios = base ? values.map((v, i) => v / base[i]) : [1];
       const [low, high] = [Math.min(...ratios), Math.max(...ratios)];
-      const word = low <= 1 && high >= 1 ? TIE : proven(high < 1 === less ? 'better' : 'worse');
+      const level = low > 1 / 1.05 && high < 1.05 ? 'equivalent' : 'undecided';
+      const word = low <= 1 && high >= 1 ? level : proven(high < 1 === less ? 'better' : 'worse');
       return {
         label,
         values,
@@ -117,11 +125,15 @@ function summarise(id, baseline, measured, blocks) {
         f.label === baseline ? '' : f.ratio,
         compared ? f.low : '',
         compared ? f.high : '',
-        compared ? 0.01 : '',
-        sure || f.label === baseline ? f.verdict : '',
         '',
+        sure || f.label === baseline ? f.verdict : '',
+        sure ? 0.043 : '',
         sure ? 1 + beaten : '',
         sure ? found.length - beats : '',
+        compared ? 0.01 : '',
+        compared ? 0.051 : '',
+        sure ? (beaten === 0 ? 'yes' : 'no') : '',
+        'mixed',
       ]);
     }
   }
@@ -202,11 +214,19 @@ export function fabricate(
       status: 'finished',
       argv: ['muxbench', 'run', 'x.cfg'],
       seed: 1,
+      answer: cells.map((_, c) => `c${c}: take one of them.`),
     }),
   );
   writeFileSync(
     join(dir, 'effective.json'),
-    JSON.stringify({ question, objective: 'server_cpu_us_per_req', name: 'x' }),
+    JSON.stringify({
+      question,
+      objective: 'server_cpu_us_per_req',
+      baseline: backends[0][0],
+      method: 'fresh',
+      margin: '5%',
+      name: 'x',
+    }),
   );
   return dir;
 }
@@ -224,7 +244,7 @@ export const small = (dir, extra = {}) =>
 
 export const THIRTEEN = [
   ['poll', 'poll', 1.3],
-  ['poll-again', 'poll', 1.3],
+  ['poll-twin', 'poll', 1.3],
   ['select', 'select', 1.34],
   ['epoll-lt', 'epoll-lt', 1.02],
   ['epoll-et', 'epoll-et', 1],

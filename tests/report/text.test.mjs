@@ -19,7 +19,10 @@ test('report --text prints every label of every cell with the figures of summary
     const line = part.split('\n').find((l) => l.includes(` ${row.label} `));
     assert.ok(line.includes(` ${Number(row.median).toFixed(2)} `), `${row.median}: ${line}`);
     const ranks = [...new Set([row.rank_low, row.rank_high])].join('-');
-    assert.ok(line.trimStart().startsWith(`${ranks} `), `${ranks}: ${line}`);
+    const start = `${row.best === 'yes' ? '*' : ' '} ${ranks.padStart(5)}  ${row.label} `;
+    assert.ok(line.startsWith(start), `${start}: ${line}`);
+    const would = row.verdict === 'undecided' ? ` (>= ${(100 * row.detectable).toFixed(1)} %)` : '';
+    assert.ok(line.includes(` ${row.verdict}${would}`), `${row.verdict}: ${line}`);
   }
   assert.match(done.out, /█/);
   assert.doesNotMatch(muxbench(['report', '--text', dir], { LC_ALL: 'C' }).out, /█/);

@@ -42,8 +42,16 @@ static void printable_escapes_controls_only(void **state) {
       {"\xf4\x8f\xbf\xbd", "\xf4\x8f\xbf\xbd"},
   };
   char out[128];
-  for (size_t i = 0; i < TEST_COUNT(samples); i++)
+  for (size_t i = 0; i < TEST_COUNT(samples); i++) {
+    char *written = NULL;
+    size_t bytes;
+    FILE *to = open_memstream(&written, &bytes);
+    mux_put_printable(samples[i][0], to);
+    fclose(to);
+    assert_string_equal(written, samples[i][1]);
     assert_string_equal(mux_printable(out, sizeof out, samples[i][0]), samples[i][1]);
+    free(written);
+  }
 }
 
 static void printable_fits_and_is_utf8(void **state) {
@@ -156,10 +164,11 @@ static void arguments_that_are_not_known_end_with_2(void **state) {
   char errors[1024];
   assert_int_equal(test_in_child(parse_nothing, NULL, errors, sizeof errors), 50);
   assert_int_equal(test_in_child(parse_nothing, "--bogus", errors, sizeof errors), MUX_EXIT_USAGE);
-  assert_memory_equal(errors, "muxbench thing: ", 16);
-  assert_non_null(strstr(errors, "--bogus"));
+  assert_one_line(errors);
+  assert_non_null(strstr(errors, "thing: '--bogus' is not an option"));
   assert_int_equal(test_in_child(parse_nothing, "stray", errors, sizeof errors), MUX_EXIT_USAGE);
-  assert_memory_equal(errors, "muxbench thing: ", 16);
+  assert_one_line(errors);
+  assert_non_null(strstr(errors, "thing: 'stray' is one argument too many"));
 }
 
 int main(void) {

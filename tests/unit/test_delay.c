@@ -49,7 +49,7 @@ static void end_tree(pid_t root) {
   waitpid(root, NULL, 0);
 }
 
-/* What a tree of this kind does beside one that spins, once both have taken shape. */
+/* What a tree of this kind does on a CPU that it shares with one that spins, once both run. */
 static struct mux_delay_since observe(enum kind kind, int64_t ns) {
   struct mux_delay delay;
   struct mux_delay_since since;

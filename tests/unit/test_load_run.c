@@ -28,7 +28,7 @@ static void a_set_up_that_fails_closes_only_its_own(void **state) {
                              .interval_ns = MUX_S,
                              .engine = load_engines[0],
                              .events_fd = -1,
-                             .hold_fd = -1};
+                             .control_fd = -1};
   struct load_result result;
   char why[160];
   assert_int_equal(mux_addr_parse(&many.target, "tcp://127.0.0.1:1", false, why, sizeof why), 0);
@@ -56,7 +56,7 @@ static int listen_for(void **state) {
                                 .interval_ns = MUX_S,
                                 .engine = load_engines[0],
                                 .events_fd = -1,
-                                .hold_fd = -1};
+                                .control_fd = -1};
   assert_int_equal(mux_addr_parse(&config.target, "tcp://127.0.0.1:0", false, why, sizeof why), 0);
   int fd = mux_sock_listen(&config.target, false, 0, &MUX_SOCK_DEFAULTS);
   assert_true(fd >= 0);

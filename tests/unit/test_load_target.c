@@ -135,7 +135,7 @@ static int ask(const struct mux_addr *target) {
 static unsigned find(const struct mux_addr *target) {
   struct load_target found;
   unsigned bits = 0;
-  load_target_find(&found, target);
+  load_target_find(&found, target, 0);
   for (int i = 0; i < found.count; i++)
     for (int k = 0; k < servers; k++)
       bits |= found.pids[i] == pids[k] ? 1u << k : 0;
@@ -213,6 +213,26 @@ static void unix_paths_are_told_apart(void **state) {
     unlink(((const struct sockaddr_un *)&addr[i].socket.storage)->sun_path);
 }
 
+/* The path is the last one's; the other server lives on, and nobody can reach it. */
+static void the_path_belongs_to_the_last_one(void **state) {
+  (void)state;
+  char text[80];
+  char why[160];
+  struct mux_addr addr;
+  const struct server plain = {0};
+  snprintf(text, sizeof text, "unix:///tmp/mux-target-%d", (int)getpid());
+  assert_int_equal(mux_addr_parse(&addr, text, false, why, sizeof why), 0);
+  const char *path = ((const struct sockaddr_un *)&addr.socket.storage)->sun_path;
+  for (unsigned i = 0; i < SERVERS_MOST; i++) {
+    assert_true(add_server(&addr, &plain));
+    assert_int_equal(ask(&addr), i);
+    assert_int_equal(find(&addr), 1u << i);
+    assert_int_equal(unlink(path), 0);
+  }
+  assert_int_equal(find(&addr), 0);
+  end_servers();
+}
+
 static int end_all(void **state) {
   (void)state;
   end_servers();
@@ -224,6 +244,7 @@ int main(void) {
       cmocka_unit_test_teardown(over_tcp_those_that_answer_are_found, end_all),
       cmocka_unit_test_teardown(over_udp_those_that_answer_are_found, end_all),
       cmocka_unit_test_teardown(unix_paths_are_told_apart, end_all),
+      cmocka_unit_test_teardown(the_path_belongs_to_the_last_one, end_all),
   };
   return cmocka_run_group_tests(tests, test_seed, NULL);
 }

@@ -159,19 +159,21 @@ static void a_row_says_what_load_is_told(void **state) {
   struct experiment *e = experiment_read(path, NULL, 0, why, sizeof why);
   if (e == NULL)
     fail_msg("%s", why);
-  struct plan *plan = plan_new(e, 1, NULL);
+  struct plan *plan = plan_new(e, NULL);
   const struct rundir dir = {.id = "id"};
   const struct trial_setting setting = {.plan = plan, .dir = &dir};
-  assert_int_equal(plan->trial_count, 6);
-  for (int i = 0; i < plan->trial_count; i++) {
-    const struct plan_trial *trial = &plan->trials[i];
-    struct plan_times times = {.warmup_ns = MUX_MS, .duration_ns = 2 * MUX_MS};
+  assert_int_equal(plan->cell_count, 6);
+  for (int i = 0; i < plan->cell_count; i++) {
+    struct plan_trial trials[1];
+    plan_launch(plan, i, 1, trials);
+    const struct plan_trial *trial = &trials[0];
+    struct pace_cell times = {.warmup_ns = MUX_MS, .duration_ns = 2 * MUX_MS};
     struct row *row = mux_new(1, sizeof *row);
     struct rows rows = {.rows = row, .count = 1};
     struct load_options options;
     char *argv[TRIAL_LOAD_ARGS + 4] = {"load", "tcp://127.0.0.1:1"};
     int argc = 2;
-    char **words = trial_load_options(plan, trial, times, "", NULL, NULL);
+    char **words = trial_load_options(plan, trial, &times, "", NULL, NULL);
     while (words[argc - 2] != NULL) {
       argv[argc] = words[argc - 2];
       argc++;

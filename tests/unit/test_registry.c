@@ -172,7 +172,8 @@ static void shared_objects_are_loaded_or_refused(void **state) {
   assert_int_equal(mux_plugin_load(&backend, test_plugin_path("none.so"), why, sizeof why),
                    -ENOENT);
   assert_int_equal(mux_plugin_load(&backend, "/proc/self/status", why, sizeof why), -ENOEXEC);
-  assert_int_equal(mux_plugin_load(&backend, "/", why, sizeof why), -ENOEXEC);
+  assert_int_equal(mux_plugin_load(&backend, "/", why, sizeof why), -EINVAL);
+  assert_string_equal(why, "not a regular file");
 }
 
 int main(void) {

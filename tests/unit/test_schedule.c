@@ -75,6 +75,36 @@ static void poisson_gaps_are_exponential(void **state) {
   assert_true(fabs((double)beyond / N - exp(-1)) < 5 * sqrt(0.25 / N));
 }
 
+static void bursts_are_geometric_and_keep_the_rate(void **state) {
+  (void)state;
+  enum { N = 400000 };
+  struct load_schedule s;
+  load_schedule_init(&s, LOAD_BURSTY, 50000, start, 1, 4, test_random());
+  const double mean = 4e9 / 50000;
+  int bursts = 1;
+  int single = 0; /* bursts of one slot: 1/LOAD_BURST of them */
+  int size = 1;
+  int64_t first = s.next_ns;
+  int64_t last = first;
+  for (int i = 0; i < N; i++) {
+    load_schedule_advance(&s);
+    assert_true(s.next_ns >= last);
+    if (s.next_ns > last) {
+      single += size == 1;
+      bursts++;
+      size = 0;
+    }
+    size++;
+    last = s.next_ns;
+  }
+  double seen = (double)(last - first) / N;
+  double share = (double)single / bursts;
+  /* Five standard errors; of the rate: a burst's size has a deviation of about LOAD_BURST. */
+  assert_true(fabs(seen / mean - 1) < 5 * sqrt(2.0 * LOAD_BURST / N));
+  assert_true(fabs((double)N / bursts / LOAD_BURST - 1) < 5 / sqrt(bursts));
+  assert_true(fabs(share - 1.0 / LOAD_BURST) < 5 * sqrt(0.1 / bursts));
+}
+
 static void a_seed_repeats_and_threads_differ(void **state) {
   (void)state;
   struct load_schedule a, b, other, seed;
@@ -101,6 +131,7 @@ int main(void) {
       cmocka_unit_test(constant_slots_never_drift),
       cmocka_unit_test(a_window_holds_exactly_its_slots),
       cmocka_unit_test(poisson_gaps_are_exponential),
+      cmocka_unit_test(bursts_are_geometric_and_keep_the_rate),
       cmocka_unit_test(a_seed_repeats_and_threads_differ),
   };
   return cmocka_run_group_tests(tests, test_seed, NULL);

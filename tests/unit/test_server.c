@@ -173,7 +173,7 @@ static void test_own_death_is_noticed(void **state) {
   assert_int_equal(mux_server_stop(server), 128 + SIGKILL);
 }
 
-/* The supervisor waits beside the server on its core: it may cost nothing. */
+/* The supervisor waits on the server's core: it must cost nothing. */
 static void test_supervisor_sleeps(void **state) {
   (void)state;
   struct mux_server *server;

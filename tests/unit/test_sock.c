@@ -8,8 +8,12 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -298,6 +302,33 @@ static void no_descriptor_is_left(void **state) {
   close(listener);
 }
 
+/* In a child, as the filter stays: listen(2) fails after bind(2) has made the path. */
+static void listen_where_it_is_forbidden(void *arg) {
+  struct mux_addr *addr = arg;
+  struct sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_listen, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog program = {.len = TEST_COUNT(filter), .filter = filter};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+    _exit(77);
+  _exit(mux_sock_listen(addr, false, 0, &defaults) == -EACCES ? 0 : 1);
+}
+
+static void a_failed_listen_leaves_no_path(void **state) {
+  (void)state;
+  char errors[256];
+  struct mux_addr addr = address(unix_text);
+  int status = test_in_child(listen_where_it_is_forbidden, &addr, errors, sizeof errors);
+  if (status == 77)
+    skip();
+  assert_int_equal(status, 0);
+  assert_int_equal(access(unix_text + strlen("unix://"), F_OK), -1);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(streams_connect_and_carry_bytes),
@@ -314,6 +345,7 @@ int main(void) {
       cmocka_unit_test(an_option_the_kernel_lacks_is_an_error),
       cmocka_unit_test(the_soft_fd_limit_is_raised),
       cmocka_unit_test(no_descriptor_is_left),
+      cmocka_unit_test(a_failed_listen_leaves_no_path),
   };
   return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

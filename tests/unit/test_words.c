@@ -13,8 +13,8 @@ enum { TEXT = 256 };
 /* Characters that stand for themselves once they are quoted. */
 #define ANY "ab -=\t\n$`*?;&|<>()#~!{}"
 
-/* What sh makes of `printf '%s\0' x TEXT`: the words behind one another, each with its NUL. Returns
- * their number without the x, or -1 if the shell reports a syntax error. */
+/* What sh makes of `printf '%s\0' x TEXT`: the words one after another, each with its NUL.
+ * Returns their number without the x, or -1 if the shell reports a syntax error. */
 static int ask_shell(const char *text, char *out, size_t bytes) {
   char command[TEXT + 64];
   snprintf(command, sizeof command, "exec 2>/dev/null\nprintf '%%s\\0' x %s", text);

@@ -1,0 +1,111 @@
+/* control.c: see control.h. */
+#include "process/control.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int mux_lines_next(struct mux_lines *lines, int fd, char *line, size_t line_bytes) {
+  char *end = memchr(lines->text, '\n', lines->used);
+  struct pollfd ready = {.fd = fd, .events = POLLIN};
+  if (end == NULL && poll(&ready, 1, 0) > 0) {
+    ssize_t n = read(fd, lines->text + lines->used, sizeof lines->text - lines->used);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+      return 0;
+    if (n <= 0)
+      return -EPIPE;
+    lines->used += (size_t)n;
+    end = memchr(lines->text, '\n', lines->used);
+  }
+  if (end == NULL)
+    return lines->used == sizeof lines->text ? -EPROTO : 0;
+  size_t length = (size_t)(end + 1 - lines->text);
+  snprintf(line, line_bytes, "%.*s", (int)length - 1, lines->text);
+  memmove(lines->text, end + 1, lines->used - length);
+  lines->used -= length;
+  return 1;
+}
+
+int mux_control_say(int fd, const char *format, ...) {
+  char line[1024];
+  va_list args;
+  va_start(args, format);
+  int n = vsnprintf(line, sizeof line - 1, format, args);
+  va_end(args);
+  if (n < 0 || (size_t)n >= sizeof line - 1)
+    return -EPROTO;
+  line[n] = '\n';
+  return write(fd, line, (size_t)n + 1) == n + 1 ? 0 : -EPIPE;
+}
+
+/* One line: short enough for a pipe to take it whole (PIPE_BUF). */
+static int say_object(int fd, json_t *object) {
+  char *text = json_dumps(object, JSON_COMPACT);
+  int rc = text != NULL ? mux_control_say(fd, "slice %s", text) : -ENOMEM;
+  free(text);
+  json_decref(object);
+  return rc;
+}
+
+int mux_order_send(int fd, const struct mux_order *order) {
+  return say_object(fd, json_pack("{s:I, s:I, s:I, s:b}", "warmup_ns", (json_int_t)order->warmup_ns,
+                                  "duration_ns", (json_int_t)order->duration_ns, "spin_ns",
+                                  (json_int_t)order->spin_ns, "record", order->record));
+}
+
+int mux_answer_send(int fd, const struct mux_answer *a) {
+  return say_object(fd, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "duration_ns",
+                                  (json_int_t)a->duration_ns, "completed", (json_int_t)a->completed,
+                                  "all", (json_int_t)a->all, "server_ns", (json_int_t)a->server_ns,
+                                  "client_ns", (json_int_t)a->client_ns, "spin_ns",
+                                  (json_int_t)a->spin_ns, "errors", (json_int_t)a->errors,
+                                  "unanswered", (json_int_t)a->unanswered));
+}
+
+static json_t *parse(const char *line) {
+  static const char word[] = "slice ";
+  return strncmp(line, word, sizeof word - 1) == 0
+             ? json_loads(line + sizeof word - 1, JSON_REJECT_DUPLICATES, NULL)
+             : NULL;
+}
+
+int mux_order_parse(const char *line, struct mux_order *order) {
+  json_int_t warmup;
+  json_int_t duration;
+  json_int_t spin;
+  int record;
+  json_t *object = parse(line);
+  int rc = json_unpack(object, "{s:I, s:I, s:I, s:b}", "warmup_ns", &warmup, "duration_ns",
+                       &duration, "spin_ns", &spin, "record", &record);
+  json_decref(object);
+  if (rc != 0 || warmup < 0 || duration <= 0 || spin < 0)
+    return -EPROTO;
+  *order = (struct mux_order){
+      .warmup_ns = warmup, .duration_ns = duration, .spin_ns = spin, .record = record != 0};
+  return 0;
+}
+
+int mux_answer_parse(const char *line, struct mux_answer *a) {
+  json_int_t n[8];
+  json_t *object = parse(line);
+  int rc = json_unpack(object, "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "duration_ns", &n[0],
+                       "completed", &n[1], "all", &n[2], "server_ns", &n[3], "client_ns", &n[4],
+                       "spin_ns", &n[5], "errors", &n[6], "unanswered", &n[7]);
+  json_decref(object);
+  if (rc != 0 || n[0] < 0 || n[1] < 0)
+    return -EPROTO;
+  *a = (struct mux_answer){.duration_ns = n[0],
+                           .completed = n[1],
+                           .all = n[2],
+                           .server_ns = n[3],
+                           .client_ns = n[4],
+                           .spin_ns = n[5],
+                           .errors = n[6],
+                           .unanswered = n[7]};
+  return 0;
+}

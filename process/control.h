@@ -1,0 +1,54 @@
+/* control.h: how a runner and a load that it has started talk: lines over two pipes.
+ *
+ *   runner → load   slice {"warmup_ns": …, "duration_ns": …, "spin_ns": …, "record": …}
+ *   load → runner   connected NS          every connection is made; the load holds still
+ *                   slice {…}             the slice is over, every echo is back (struct mux_answer)
+ *
+ * A load tells the edges of its phases as well (warm, measure, drain, done, each with a time); a
+ * reader passes over words that it does not know. End of file on the orders ends the load. The
+ * floor takes the same orders. */
+#ifndef MUX_CONTROL_H
+#define MUX_CONTROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A stretch of traffic between two silences. */
+struct mux_order {
+  int64_t warmup_ns, duration_ns;
+  int64_t spin_ns; /* poll instead of sleeping when something is due so soon */
+  bool record;     /* count its messages and their response times */
+};
+
+/* What happened between the opening of its window, after the warm-up, and the closing; clocks and
+ * echoes were read together. */
+struct mux_answer {
+  int64_t duration_ns;
+  int64_t completed;            /* echoes in the window */
+  int64_t all;                  /* ... in the whole slice */
+  int64_t server_ns, client_ns; /* CPU time; server -1: not to be known */
+  int64_t spin_ns;              /* of client_ns, deliberate spinning */
+  int64_t errors, unanswered;   /* so far, all slices */
+};
+
+/* Lines as they come out of a descriptor. */
+struct mux_lines {
+  char text[1024];
+  size_t used;
+};
+/* Reads what there is and takes the next line off, without its end. Returns 1 with a line, 0 when
+ * there is none yet, -EPIPE at the end of file, -EPROTO for a line that is too long. Call it when
+ * the descriptor is readable; then as long as it returns 1. */
+int mux_lines_next(struct mux_lines *lines, int fd, char *line, size_t line_bytes);
+
+/* "word …": writes one line. That nobody reads it any more is -EPIPE (SIGPIPE is the caller's). */
+int mux_control_say(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int mux_order_send(int fd, const struct mux_order *order);
+int mux_answer_send(int fd, const struct mux_answer *answer);
+
+/* Of a line. Return 0, or -EPROTO with nothing in *order or *answer to rely on. */
+int mux_order_parse(const char *line, struct mux_order *order);
+int mux_answer_parse(const char *line, struct mux_answer *answer);
+
+#endif
