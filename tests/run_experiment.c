@@ -86,3 +86,23 @@ const struct row *test_find_row(const struct rows *rows, const char *cell_id, co
   fail_msg("there is no row of %s in %s", label, cell_id);
   return NULL;
 }
+
+static void locate(const struct experiment_source *source, const char *key, char *out,
+                   size_t out_bytes) {
+  (void)source;
+  snprintf(out, out_bytes, "%s", key);
+}
+
+struct experiment *test_experiment(const char *json) {
+  struct experiment_source source = {.locate = locate};
+  char why[512] = "";
+  json_error_t error;
+  json_t *tree = json_loads(json, 0, &error);
+  if (tree == NULL)
+    fail_msg("%s", error.text);
+  struct experiment *e = experiment_from_json(tree, "test", &source, why, sizeof why);
+  if (e == NULL)
+    fail_msg("%s", why);
+  json_decref(tree);
+  return e;
+}

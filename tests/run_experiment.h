@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "bench/data/rows.h"
+#include "bench/plan/experiment.h"
 #include "tests/spawn.h"
 
 /* Writes NAME.cfg. */
@@ -16,6 +17,8 @@ void test_write_config(const char *name, const char *format, ...)
 void test_run_experiment(struct test_result *result, const char *name, const char *out);
 /* Whether trials of the latest run in OUT failed for that reason; any other one fails the test. */
 bool test_was_starved(const char *out);
+/* One that nobody wrote to a file; fails if it is not right. The caller frees it. */
+struct experiment *test_experiment(const char *json);
 /* Of the latest run in OUT. The caller frees them, decrefs it. */
 struct rows test_read_rows(const char *out);
 json_t *test_read_run(const char *out);

@@ -86,8 +86,8 @@ static void no_experiment_leaves_this_host(void **state) {
   (void)state;
   static const char *const servers[] = {
       "servers = ( { name = \"far\"; target = \"tcp://192.0.2.1:7\"; } );\n",
-      "servers = ( { name = \"far\"; command = \"server {port}\"; } );\n"
-      "serve = { listen = \"tcp://192.0.2.1:7\"; };\n",
+      ("servers = ( { name = \"far\"; command = \"server {port}\"; } );\n"
+       "serve = { listen = \"tcp://192.0.2.1:7\"; };\n"),
       "servers = [ \"poll\" ]; serve = { listen = \"tcp://192.0.2.1:7\"; };\n"};
   static const char *const ways[] = {"", "--dry-run"};
   for (size_t i = 0; i < TEST_COUNT(ways); i++) {

@@ -7,26 +7,7 @@
 #include "bench/data/stats.h"
 #include "bench/plan/pace.h"
 #include "common/clock.h"
-
-static void locate(const struct experiment_source *source, const char *key, char *out,
-                   size_t out_bytes) {
-  (void)source;
-  snprintf(out, out_bytes, "%s", key);
-}
-
-static struct experiment *experiment_of(const char *json) {
-  struct experiment_source source = {.locate = locate};
-  char why[512] = "";
-  json_error_t error;
-  json_t *tree = json_loads(json, 0, &error);
-  if (tree == NULL)
-    fail_msg("%s", error.text);
-  struct experiment *e = experiment_from_json(tree, "test", &source, why, sizeof why);
-  if (e == NULL)
-    fail_msg("%s", why);
-  json_decref(tree);
-  return e;
-}
+#include "tests/run_experiment.h"
 
 static const char two_by_three[] =
     "{\"servers\": [\"a\", \"b\", \"c\"], \"baseline\": \"a\", \"blocks\": 8, \"seed\": 7, "
@@ -36,7 +17,7 @@ static const char two_by_three[] =
 
 static void a_launch_holds_every_label_once(void **state) {
   (void)state;
-  struct experiment *e = experiment_of(two_by_three);
+  struct experiment *e = test_experiment(two_by_three);
   struct plan *plan = plan_new(e, NULL);
   assert_int_equal(plan->cell_count, 6);
   assert_int_equal(plan->label_count, 4); /* the twin */
@@ -71,8 +52,8 @@ static void a_launch_holds_every_label_once(void **state) {
 /* The order of a launch depends on the seed, the cell and the launch alone. */
 static void the_order_follows_from_the_seed(void **state) {
   (void)state;
-  struct experiment *e = experiment_of(two_by_three);
-  struct experiment *f = experiment_of(two_by_three);
+  struct experiment *e = test_experiment(two_by_three);
+  struct experiment *f = test_experiment(two_by_three);
   f->seed = 8;
   struct plan *one = plan_new(e, NULL);
   struct plan *two = plan_new(e, NULL);
@@ -102,7 +83,7 @@ static void the_order_follows_from_the_seed(void **state) {
 /* Each label is in each place of a launch about equally often. */
 static void the_order_is_fair(void **state) {
   (void)state;
-  struct experiment *e = experiment_of(two_by_three);
+  struct experiment *e = test_experiment(two_by_three);
   int at[4][4] = {{0}};
   struct plan *plan = plan_new(e, NULL);
   for (int seed = 0; seed < 100; seed++)
@@ -123,7 +104,7 @@ static void the_order_is_fair(void **state) {
 
 static void a_row_is_found_again(void **state) {
   (void)state;
-  struct experiment *e = experiment_of(two_by_three);
+  struct experiment *e = test_experiment(two_by_three);
   struct plan *plan = plan_new(e, NULL);
   for (int block = 1; block <= 3; block++)
     for (int cell = 0; cell < 6; cell++) {
@@ -163,7 +144,7 @@ static char *skip_b(const struct experiment *e, const struct plan_cell *cell,
 
 static void skipped_labels_stay_in_the_plan(void **state) {
   (void)state;
-  struct experiment *e = experiment_of(two_by_three);
+  struct experiment *e = test_experiment(two_by_three);
   struct plan *plan = plan_new(e, skip_b);
   for (int cell = 0; cell < plan->cell_count; cell++) {
     assert_int_equal(plan->cells[cell].running, 3);
@@ -178,8 +159,8 @@ static void skipped_labels_stay_in_the_plan(void **state) {
 static void what_is_moot_makes_no_cells(void **state) {
   (void)state;
   struct experiment *e =
-      experiment_of("{\"servers\": [\"a\"], \"blocks\": 1, \"serve\": {\"accept\": "
-                    "[\"reuseport\", \"shared\", \"handoff\"], \"workers\": [1, 2, 4]}}");
+      test_experiment("{\"servers\": [\"a\"], \"blocks\": 1, \"serve\": {\"accept\": "
+                      "[\"reuseport\", \"shared\", \"handoff\"], \"workers\": [1, 2, 4]}}");
   struct plan *plan = plan_new(e, NULL);
   assert_int_equal(plan->cell_count, 1 + 2 * 3);
   int alone = 0;
@@ -205,7 +186,7 @@ static struct experiment *with_servers(const char *keys, int servers) {
   for (int i = 0; i < servers; i++)
     snprintf(json + strlen(json), sizeof json - strlen(json), "%s\"s%d\"", i > 0 ? "," : "", i);
   strcat(json, "], \"baseline\": \"s0\"}");
-  return experiment_of(json);
+  return test_experiment(json);
 }
 
 static void a_budget_holds_for_any_number_of_servers(void **state) {

@@ -10,26 +10,7 @@
 #include "bench/results/conclusions.h"
 #include "bench/results/summary.h"
 #include "common/clock.h"
-
-static void locate(const struct experiment_source *source, const char *key, char *out,
-                   size_t out_bytes) {
-  (void)source;
-  snprintf(out, out_bytes, "%s", key);
-}
-
-static struct experiment *experiment_of(const char *json) {
-  struct experiment_source source = {.locate = locate};
-  char why[512] = "";
-  json_error_t error;
-  json_t *tree = json_loads(json, 0, &error);
-  if (tree == NULL)
-    fail_msg("%s", error.text);
-  struct experiment *e = experiment_from_json(tree, "test", &source, why, sizeof why);
-  if (e == NULL)
-    fail_msg("%s", why);
-  json_decref(tree);
-  return e;
-}
+#include "tests/run_experiment.h"
 
 /* A run that did not happen: what each label costs, and how much that scatters. */
 struct made {
@@ -51,7 +32,7 @@ static double noise(void) {
  * cost[label] µs each, times noise that the launch's labels share, times noise of each slice. */
 static struct made make(const char *json, int launches, int rounds, const double *cost,
                         double spread) {
-  struct made made = {.e = experiment_of(json)};
+  struct made made = {.e = test_experiment(json)};
   made.plan = plan_new(made.e, NULL);
   struct plan_trial trials[EXPERIMENT_SERVERS + 1];
   for (int block = 1; block <= launches; block++)
