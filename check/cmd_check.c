@@ -9,7 +9,7 @@
 #include "backends/registry.h"
 #include "backends/serve_options.h"
 #include "check/isolate.h"
-#include "check/output.h"
+#include "check/formats.h"
 #include "common/addr.h"
 #include "common/cli.h"
 #include "common/command.h"

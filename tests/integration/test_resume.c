@@ -117,6 +117,26 @@ static void a_signal_at_any_moment_leaves_whole_launches(void **state) {
   }
 }
 
+/* Medians and ratios are of the same launches, then. */
+static void a_budget_ends_after_a_whole_launch(void **state) {
+  (void)state;
+  test_write_config("budget", "servers = ( \"epoll-lt\", \"poll\", \"select\" ); blocks = 200;\n"
+                              "baseline = \"epoll-lt\"; twin = false; count = 0; budget = \"6s\";\n"
+                              "load = { connections = [ 5, 50 ]; };\n");
+  test_run_experiment(&result, "budget", "budget");
+  struct rows rows = test_read_rows("budget");
+  assert_in_range(rows.count, 6, 3 * 2 * 199);
+  for (size_t i = 0; i < rows.count; i++) {
+    int same = 0;
+    for (size_t k = 0; k < rows.count; k++)
+      same +=
+          strcmp(row_text(&rows.rows[k], COL_cell_id), row_text(&rows.rows[i], COL_cell_id)) == 0 &&
+          strcmp(row_text(&rows.rows[k], COL_block), row_text(&rows.rows[i], COL_block)) == 0;
+    assert_int_equal(same, 3);
+  }
+  rows_free(&rows);
+}
+
 static void interrupted_run(const char *name) {
   struct test_process run;
   start_run(&run, name);
@@ -211,6 +231,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_signal_in_the_gate_is_no_verdict),
       cmocka_unit_test(a_signal_at_any_moment_leaves_whole_launches),
+      cmocka_unit_test(a_budget_ends_after_a_whole_launch),
       cmocka_unit_test(what_was_planned_is_not_changed),
       cmocka_unit_test(another_experiment_or_server_is_refused),
       cmocka_unit_test(a_run_has_one_runner),

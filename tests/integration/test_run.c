@@ -177,6 +177,17 @@ static void a_dry_run_writes_nothing(void **state) {
   assert_int_equal(count_runs(), before);
 }
 
+/* Nothing is compared then: that is said, and no lowest is announced. */
+static void a_baseline_that_is_left_out_is_named(void **state) {
+  (void)state;
+  test_command(&result, "run %s --out %s --backends poll --dry-run", config, results);
+  test_expect(&result, 0);
+  assert_non_null(strstr(result.err, "--backends leaves out the baseline, epoll-lt"));
+  assert_non_null(strstr(result.out, "no claim"));
+  test_command(&result, "run %s --out %s --backends poll,epoll-lt --dry-run", config, results);
+  assert_null(strstr(result.err, "baseline"));
+}
+
 /* True once a first trial is in measurements.csv of the run in $results/latest. */
 static bool has_a_row(void *arg) {
   (void)arg;
@@ -294,6 +305,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_run_writes_its_directory),
       cmocka_unit_test(a_dry_run_writes_nothing),
+      cmocka_unit_test(a_baseline_that_is_left_out_is_named),
       cmocka_unit_test(an_interrupted_run_is_kept_and_resumed),
       cmocka_unit_test(bad_input_is_named_and_leaves_nothing),
       cmocka_unit_test(a_mistake_in_the_file_is_shown_with_its_line),

@@ -1,5 +1,5 @@
-/* output.c: see output.h. */
-#include "check/output.h"
+/* formats.c: see formats.h. */
+#include "check/formats.h"
 
 #include <inttypes.h>
 #include <jansson.h>

@@ -1,6 +1,6 @@
-/* output.h: what `check` says: a line per case while it runs, a table, JSON, TAP, JUnit XML. */
-#ifndef MUX_CHECK_OUTPUT_H
-#define MUX_CHECK_OUTPUT_H
+/* formats.h: what `check` says: a line per case while it runs, a table, JSON, TAP, JUnit XML. */
+#ifndef MUX_CHECK_FORMATS_H
+#define MUX_CHECK_FORMATS_H
 
 #include <stdio.h>
 
