@@ -38,7 +38,7 @@ unit: $(RUN_TESTS) $(UNIT_TESTS)
 integration: $(RUN_TESTS) $(INTEGRATION_TESTS) $(BUILD)/muxbench
 	@$(TEST_ENV) $(RUN_TESTS) $(INTEGRATION_TESTS)
 
-## make test                set up, build, unit, integration and quick conformance tests (6 minutes)
+## make test                set up, build, unit, integration and quick conformance tests (5 minutes)
 test: setup oracles
 	@$(MAKE) --no-print-directory $(JOBS) test-programs
 	@$(MAKE) --no-print-directory run-tests
