@@ -23,10 +23,10 @@
 
 enum { JSON_BYTES_MAX = 64 << 20 };
 
-void rundir_print_path(const struct rundir *dir, FILE *to) {
-  fputs("Results: ", to);
+void rundir_print_path(const struct rundir *dir, const char *what, const char *name, FILE *to) {
+  fprintf(to, "%s: ", what);
   mux_put_printable(dir->path, to);
-  fputc('\n', to);
+  fprintf(to, "%s%s\n", *name != 0 ? "/" : "", name);
 }
 
 char *rundir_file(const struct rundir *dir, char out[RUNDIR_PATH], const char *format, ...) {

@@ -30,8 +30,8 @@ void rundir_unlock(struct rundir *dir);
 /* Removes temporary files that killed processes have left. */
 void rundir_sweep(const struct rundir *dir);
 
-/* Tells a reader where it is: a line "Results: PATH". */
-void rundir_print_path(const struct rundir *dir, FILE *to);
+/* Tells a reader where it is: a line "Results: PATH", or where a file of it is. name may be "". */
+void rundir_print_path(const struct rundir *dir, const char *what, const char *name, FILE *to);
 
 /* PATH/name. Returns out. */
 char *rundir_file(const struct rundir *dir, char out[RUNDIR_PATH], const char *format, ...)

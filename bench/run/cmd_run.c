@@ -121,7 +121,7 @@ static void conclude(const struct run *run) {
   if (skipped + failed > 0)
     printf("%d of %zu rows are skipped, %d failed; run.json says why.\n", skipped, run->rows.count,
            failed);
-  rundir_print_path(&run->dir, stdout);
+  rundir_print_path(&run->dir, "Results", "", stdout);
 }
 
 static void open_json(struct run_options *options) {

@@ -301,7 +301,7 @@ static void conclude(const struct run *run, FILE *to) {
   fputc('\n', to);
   forest_print(s, 0, metric, to);
   verdict_text_print_twin(s, 0, metric, to);
-  rundir_print_path(&run->dir, to);
+  rundir_print_path(&run->dir, "Results", "", to);
 }
 
 static int gate(const struct run *run, double allowed) {

@@ -226,8 +226,9 @@ int run_carry_out(struct run *run, enum run_report report) {
   int rc = write_derived(run);
   char *runs[] = {run->dir.path};
   fflush(stdout);
-  if (rc == 0 && report == RUN_REPORT && run->end == RUNNER_FINISHED)
-    report_build(runs, 1, STDERR_FILENO); /* without it the run has succeeded all the same */
+  if (rc == 0 && report == RUN_REPORT && run->end == RUNNER_FINISHED &&
+      report_build(runs, 1, -1) == MUX_EXIT_OK) /* without it the run has succeeded all the same */
+    rundir_print_path(&run->dir, "Report", "report.html", stderr);
   return rc;
 }
 

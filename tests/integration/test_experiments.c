@@ -239,7 +239,7 @@ static void write_compared(const char *name, const char *work) {
   test_write_config(name,
                     "servers = ( { name = \"poll\"; backend = \"poll\"; },\n"
                     "            { name = \"lt\"; backend = \"epoll-lt\"; work = \"%s\"; } );\n"
-                    "baseline = \"poll\"; blocks = 6; count = 0; twin = false; budget = \"8s\";\n"
+                    "baseline = \"poll\"; blocks = 6; rounds = 3; count = 0; twin = false;\n"
                     "load = { connections = 10; };\n",
                     work);
 }
@@ -276,7 +276,7 @@ static void compare_refuses_runs_without_a_common_baseline(void **state) {
   (void)state;
   const char *t = test_directory();
   test_write_config("alone", "servers = ( { name = \"lt\"; backend = \"epoll-lt\"; } );\n"
-                             "blocks = 2; count = 0; twin = false; budget = \"2s\";\n"
+                             "blocks = 2; rounds = 2; count = 0; twin = false;\n"
                              "load = { connections = 10; };\n");
   test_run_experiment(&result, "alone", "alone");
   test_command(&result, "compare %s/alone/latest %s/a/latest", t, t);
@@ -290,7 +290,7 @@ static void compare_refuses_what_differs_or_is_broken(void **state) {
   test_write_config("other",
                     "servers = ( { name = \"poll\"; backend = \"poll\"; },\n"
                     "            { name = \"lt\"; backend = \"select\"; } );\n"
-                    "baseline = \"poll\"; blocks = 2; count = 0; twin = false; budget = \"3s\";\n"
+                    "baseline = \"poll\"; blocks = 2; rounds = 2; count = 0; twin = false;\n"
                     "load = { connections = 10; };\n");
   test_run_experiment(&result, "other", "c");
   test_command(&result, "compare %s/a/latest %s/c/latest", t, t);
