@@ -20,6 +20,9 @@
 #include "common/proc.h"
 
 enum { INODES_MOST = 64, DESCRIPTORS_MOST = 128 };
+/* A reader of /proc/net misses sockets when others before them go away meanwhile: several readings
+ * together do not. What is gone by then is in no process. */
+enum { READINGS = 6 };
 /* States of sockets (enum tcp_state; UDP has no LISTEN), and the flag __SO_ACCEPTCON of Unix ones.
  */
 enum { LISTENING = 0x0a, UNCONNECTED = 0x07, UNIX_LISTENING = 0x10000 };
@@ -36,6 +39,9 @@ static void add_inode(struct inodes *inodes, int rank, unsigned long inode) {
     inodes->rank = rank;
     inodes->count = 0;
   }
+  for (int i = 0; i < inodes->count; i++)
+    if (inodes->at[i] == inode)
+      return;
   if (inode != 0 && rank == inodes->rank && rank > 0 && inodes->count < INODES_MOST)
     inodes->at[inodes->count++] = inode;
 }
@@ -195,13 +201,15 @@ void load_target_find(struct load_target *server, const struct mux_addr *target,
     return;
   }
   struct inodes inodes = {0};
-  if (target->kind == MUX_ADDR_UNIX) {
-    find_unix(&inodes, ((const struct sockaddr_un *)&target->socket.storage)->sun_path);
-  } else {
-    bool udp = target->kind == MUX_ADDR_UDP;
-    struct place place = place_of(target);
-    find_place(&inodes, udp ? "/proc/net/udp" : "/proc/net/tcp", &place, udp);
-    find_place(&inodes, udp ? "/proc/net/udp6" : "/proc/net/tcp6", &place, udp);
+  bool udp = target->kind == MUX_ADDR_UDP;
+  for (int i = 0; i < READINGS; i++) {
+    if (target->kind == MUX_ADDR_UNIX) {
+      find_unix(&inodes, ((const struct sockaddr_un *)&target->socket.storage)->sun_path);
+    } else {
+      struct place place = place_of(target);
+      find_place(&inodes, udp ? "/proc/net/udp" : "/proc/net/tcp", &place, udp);
+      find_place(&inodes, udp ? "/proc/net/udp6" : "/proc/net/tcp6", &place, udp);
+    }
   }
   DIR *directory = inodes.count > 0 ? opendir("/proc") : NULL;
   if (directory == NULL)

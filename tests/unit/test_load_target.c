@@ -181,6 +181,41 @@ static void the_servers_that_answer_are_found(bool udp) {
   }
 }
 
+/* Makes many UDP sockets come and go. */
+static void churn(void) {
+  enum { SOCKETS = 800 };
+  int fds[SOCKETS];
+  const struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  for (;;) {
+    for (int i = 0; i < SOCKETS; i++) {
+      fds[i] = socket(AF_INET, SOCK_DGRAM, 0);
+      bind(fds[i], (const struct sockaddr *)&any, sizeof any);
+    }
+    for (int i = 0; i < SOCKETS; i++)
+      close(fds[i]);
+  }
+}
+
+/* What reads /proc/net meanwhile misses some that stay. */
+static void sockets_that_come_and_go_hide_no_server(void **state) {
+  (void)state;
+  const struct server list[SERVERS_MOST] = {{"127.0.0.1"}};
+  struct mux_addr target;
+  int port = start_servers(list, true);
+  parse(&target, true, "127.0.0.1", port);
+  fflush(NULL);
+  pid_t pid = fork();
+  if (pid == 0)
+    churn();
+  unsigned all = 1;
+  for (int i = 0; i < 20; i++)
+    all &= find(&target);
+  kill(pid, SIGKILL);
+  waitpid(pid, NULL, 0);
+  assert_int_equal(all, 1);
+}
+
 static void over_tcp_those_that_answer_are_found(void **state) {
   (void)state;
   the_servers_that_answer_are_found(false);
@@ -243,6 +278,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_teardown(over_tcp_those_that_answer_are_found, end_all),
       cmocka_unit_test_teardown(over_udp_those_that_answer_are_found, end_all),
+      cmocka_unit_test_teardown(sockets_that_come_and_go_hide_no_server, end_all),
       cmocka_unit_test_teardown(unix_paths_are_told_apart, end_all),
       cmocka_unit_test_teardown(the_path_belongs_to_the_last_one, end_all),
   };
