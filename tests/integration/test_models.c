@@ -23,14 +23,15 @@ enum { SERVERS = 5 };
 static const struct {
   const char *name;
   /* System calls per request with 100 connections and one message in flight on each. A tenth of
-   * tolerance, as calls and requests are not counted over exactly the same time. */
+   * tolerance, as calls and requests are not counted over exactly the same time. On a busy host a
+   * wait may find no more than one request: a whole wait belongs to the most. */
   double least, most;
 } servers[SERVERS] = {
     {"epoll-lt", 1.8, 3.0},        /* recv, send, and a share of a wait */
     {"epoll-et", 1.8, 3.0},        /* as few: no recv that would block */
     {"epoll-oneshot", 2.7, 4.0},   /* and an epoll_ctl to re-arm */
-    {"uring", 0.0, 0.7},           /* only waits, which also submit: no recv, no send */
-    {"uring-multishot", 0.0, 0.7}, /* the same */
+    {"uring", 0.0, 1.1},           /* only waits, which also submit: no recv, no send */
+    {"uring-multishot", 0.0, 1.1}, /* the same */
 };
 
 static int column(const struct csv *csv, const char *name) {
