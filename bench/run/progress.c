@@ -1,6 +1,7 @@
 /* progress.c: see progress.h. */
 #include "bench/run/progress.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -44,8 +45,8 @@ void progress_launch(struct progress *progress, const struct pace *pace, int cel
   if (progress->terminal)
     return;
   print_time(progress);
-  fprintf(stderr, "  launch %d of %d, %s\n", block, progress->launches,
-          progress->plan->cells[cell].id);
+  fprintf(stderr, "  launch %d of %d, %s%s\n", block, progress->launches,
+          progress->plan->cells[cell].id, progress->note);
 }
 
 void progress_slice(struct progress *progress, int label, int round, int rounds) {
@@ -57,6 +58,13 @@ void progress_slice(struct progress *progress, int label, int round, int rounds)
           progress->launches, progress->plan->cells[progress->cell].id, round, rounds,
           progress->plan->labels[label].name, progress->note);
   fflush(stderr);
+}
+
+void progress_precision(struct progress *progress, double half_width) {
+  *progress->note = 0;
+  if (isfinite(half_width))
+    snprintf(progress->note, sizeof progress->note, "; intervals are ±%.1f %% by now",
+             100 * expm1(half_width));
 }
 
 void progress_trouble(struct progress *progress, const struct plan_trial *trial, const char *status,

@@ -10,7 +10,7 @@ struct progress {
   bool terminal;
   int64_t began_ns, deadline_ns; /* 0: none */
   int launches, block, cell;     /* the present one */
-  char note[256];                /* at the end of the line: how precise it is by now */
+  char note[64];                 /* at the end of the line: how precise it is by now */
 };
 
 void progress_begin(struct progress *progress, const struct plan *plan, int64_t deadline_ns);
@@ -20,6 +20,8 @@ void progress_slice(struct progress *progress, int label, int round, int rounds)
 /* A label without figures, said at once. */
 void progress_trouble(struct progress *progress, const struct plan_trial *trial, const char *status,
                       const char *reason);
+/* The largest half-width of the intervals, in ln; INFINITY: none yet. */
+void progress_precision(struct progress *progress, double half_width);
 void progress_end(struct progress *progress);
 
 #endif

@@ -91,7 +91,9 @@ static void record(struct runner *r, const struct trial *trial) {
 /* The first launch of a server on a kind of socket is preceded by the gate: wrong bytes have no
  * performance. Returns 0 or -EINTR; *closed is why it is, or NULL. */
 static int ask_gate(struct runner *r, const struct plan_trial *trial, const char **closed) {
-  struct gated *gate = &r->gates[trial->label][trial_transport(r->setting->plan, trial)];
+  const struct plan *plan = r->setting->plan;
+  int label = trial->label == plan->twin ? plan->baseline : trial->label; /* the same server */
+  struct gated *gate = &r->gates[label][trial_transport(plan, trial)];
   if (!gate->asked) {
     char why[400];
     progress_gate(&r->progress, trial->label);
@@ -178,18 +180,20 @@ static bool is_late(const struct runner *r, int cell) {
          mux_now_ns() + pace_cell_ns(&r->pace->cells[cell]) * 3 / 4 > r->deadline_ns;
 }
 
-/* Are all cells as precise as was asked? */
+/* How precise the cells are by now. True if all are as precise as was asked. */
 static bool judge_precision(struct runner *r, int block) {
   const struct plan *plan = r->setting->plan;
   double asked = plan->experiment->precision;
-  if (asked <= 0 || block < FAMILY_LAUNCHES_MIN)
+  bool all = asked > 0;
+  if (block < FAMILY_LAUNCHES_MIN || (asked <= 0 && plan->cell_count > 1))
     return false;
   struct summary *summary = summary_new(plan, r->rows, r->slices);
-  bool all = true;
   for (int cell = 0; cell < plan->cell_count; cell++) {
     struct pace_cell *pace = &r->pace->cells[cell];
-    pace->precise = summary_half_width(summary, cell) <= log1p(asked);
+    double half_width = summary_half_width(summary, cell);
+    pace->precise = asked > 0 && half_width <= log1p(asked);
     all = all && pace->precise;
+    progress_precision(&r->progress, plan->cell_count == 1 ? half_width : INFINITY);
   }
   summary_free(summary);
   return all;
