@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "bench/data/family.h"
+#include "bench/data/launch_estimate.h"
 #include "tests/rates.h"
 
 static int runs = 4000;
@@ -148,6 +149,9 @@ static void gaps(struct rates_case *simulated) {
 static void few_rounds(struct rates_case *simulated) {
   simulated->model.rounds = 10;
 }
+static void least_rounds(struct rates_case *simulated) {
+  simulated->model.rounds = LAUNCH_ROUNDS_MIN;
+}
 static void many_rounds(struct rates_case *simulated) {
   simulated->model.rounds = 40;
 }
@@ -161,6 +165,7 @@ static void table_hosts(void) {
   static const struct host hosts[] = {
       {"as above, 20 rounds", NULL},
       {"10 rounds", few_rounds},
+      {"2 rounds", least_rounds},
       {"40 rounds", many_rounds},
       {"no drift, no bursts", calm},
       {"drift 20 %, memory 1.6 slices", fast_drift},

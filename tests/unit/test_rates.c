@@ -6,6 +6,7 @@
 #include "bench/data/power.h"
 #include "bench/data/verdict.h"
 #include "common/random.h"
+#include "bench/data/launch_estimate.h"
 #include "tests/rates.h"
 #include "tests/support.h"
 
@@ -65,6 +66,20 @@ static void test_differences_are_found(void **state) {
   assert_between("found of 10 %", share(ten->claimed, ten->rivals), 0.68, 1);
   assert_between("found of 40 %", share(forty->claimed, forty->rivals), 0.97, 1);
   assert_between("earlier", share(forty->claimed_earlier, forty->rivals), 0, 0.01);
+}
+
+/* The fewest rounds of a launch: what they tell is less, not wrong. */
+static void test_two_rounds(void **state) {
+  (void)state;
+  struct rates_case simulated = {.model = slice_model_usual(10, LAUNCH_ROUNDS_MIN),
+                                 .effect_count = 1,
+                                 .launches = 6,
+                                 .allowed = 0.05,
+                                 .runs = 2000,
+                                 .seed = 14};
+  struct rates rates = rates_of(&simulated);
+  assert_between("wrong", share(rates.wrong, rates.runs), 0, 0.05);
+  assert_between("missed", share(rates.missed, rates.runs), 0.005, 0.055);
 }
 
 /* Launches until the interval is narrow: it still holds the truth. */
@@ -135,9 +150,9 @@ static void test_detectable(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_equal_rivals),       cmocka_unit_test(test_differences_are_found),
-      cmocka_unit_test(test_precision_stopping), cmocka_unit_test(test_gate),
-      cmocka_unit_test(test_detectable),
+      cmocka_unit_test(test_equal_rivals), cmocka_unit_test(test_differences_are_found),
+      cmocka_unit_test(test_two_rounds),   cmocka_unit_test(test_precision_stopping),
+      cmocka_unit_test(test_gate),         cmocka_unit_test(test_detectable),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
