@@ -20,6 +20,7 @@ enum kind { SPINS, SLEEPS, STARVES };
  * upper one: the root of a tree. */
 static pid_t start_tree(enum kind kind) {
   pid_t test = getpid();
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
   pid_t root = fork();
   assert_true(root >= 0);
   if (root > 0)
@@ -44,9 +45,11 @@ static pid_t start_tree(enum kind kind) {
       pause();
 }
 
+/* The lower one dies with it, becomes our child, and may have to wait for a CPU to end. */
 static void end_tree(pid_t root) {
   kill(root, SIGKILL);
   waitpid(root, NULL, 0);
+  waitpid(-1, NULL, 0);
 }
 
 /* What a tree of this kind does on a CPU that it shares with one that spins, once both run. */
