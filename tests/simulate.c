@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #include "bench/data/family.h"
-#include "bench/data/launch_estimate.h"
 #include "tests/rates.h"
 
 static int runs = 4000;
@@ -17,8 +16,7 @@ static double percent(double part, double all) {
   return all > 0 ? 100 * part / all : NAN;
 }
 
-/* No differences: a third of the rivals three times as noisy, a fifth with three times the launch
- * effect. */
+/* No differences: a third of the rivals three times as noisy, a fifth three times as unsteady. */
 static struct rates_case equal_rivals(int rivals, int launches) {
   struct rates_case simulated = {.model = slice_model_usual(rivals + 1, 20),
                                  .effect_count = 1,
@@ -150,7 +148,7 @@ static void few_rounds(struct rates_case *simulated) {
   simulated->model.rounds = 10;
 }
 static void least_rounds(struct rates_case *simulated) {
-  simulated->model.rounds = LAUNCH_ROUNDS_MIN;
+  simulated->model.rounds = 2;
 }
 static void many_rounds(struct rates_case *simulated) {
   simulated->model.rounds = 40;
