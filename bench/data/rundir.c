@@ -22,6 +22,7 @@
 #include "common/output.h"
 
 enum { JSON_BYTES_MAX = 64 << 20 };
+#define LOCK_NS (2 * MUX_S)
 
 void rundir_print_path(const struct rundir *dir, const char *what, const char *name, FILE *to) {
   fprintf(to, "%s: ", what);
@@ -73,9 +74,21 @@ static int point_latest(const char *out, const char *id) {
   return -error;
 }
 
+/* 0 or an error number. What a runner has forked dies with it, but a moment later, and holds its
+ * lock until then. */
+static int lock_soon(int fd) {
+  int64_t deadline_ns = mux_now_ns() + LOCK_NS;
+  while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK || mux_now_ns() >= deadline_ns)
+      return errno;
+    nanosleep(&(struct timespec){.tv_nsec = 10 * MUX_MS}, NULL);
+  }
+  return 0;
+}
+
 int rundir_lock(struct rundir *dir, char *why, size_t why_bytes) {
   int fd = open(dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  int error = fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0 ? errno : 0;
+  int error = fd < 0 ? errno : lock_soon(fd);
   dir->lock_fd = fd;
   if (error == 0)
     return 0;

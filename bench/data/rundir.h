@@ -23,7 +23,7 @@ int rundir_create(struct rundir *dir, const char *out, const char *experiment, c
 int rundir_open(struct rundir *dir, const char *path, char *why, size_t why_bytes);
 
 /* Makes sure that nobody else writes there, for as long as this process lives. Returns 0, -EBUSY
- * when somebody does, or -errno, with a reason. */
+ * when somebody does, still after 2 s, or -errno, with a reason. */
 int rundir_lock(struct rundir *dir, char *why, size_t why_bytes);
 void rundir_unlock(struct rundir *dir);
 

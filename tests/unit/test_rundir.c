@@ -124,12 +124,33 @@ static void a_directory_has_one_writer(void **state) {
   rundir_unlock(&other);
 }
 
+/* A runner was killed, and what it had forked is still there for a moment. */
+static void a_lock_that_is_about_to_go_is_waited_for(void **state) {
+  (void)state;
+  struct rundir dir;
+  struct rundir other;
+  char why[512];
+  char out[300];
+  assert_int_equal(rundir_create(&dir, at(out, "left"), "x", why, sizeof why), 0);
+  assert_int_equal(rundir_open(&other, dir.path, why, sizeof why), 0);
+  pid_t left = fork();
+  if (left == 0) {
+    usleep(300000);
+    _exit(0);
+  }
+  rundir_unlock(&dir); /* the other one has it still */
+  assert_int_equal(rundir_lock(&other, why, sizeof why), 0);
+  rundir_unlock(&other);
+  waitpid(left, NULL, 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(runs_in_one_directory_do_not_disturb_each_other),
       cmocka_unit_test(files_of_others_stay),
       cmocka_unit_test(sweeping_keeps_to_the_run),
       cmocka_unit_test(a_directory_has_one_writer),
+      cmocka_unit_test(a_lock_that_is_about_to_go_is_waited_for),
   };
   return cmocka_run_group_tests(tests, test_make_directory, test_remove_directory);
 }
