@@ -50,8 +50,8 @@ size_t peer_pull(struct peer *peer, size_t most);
 
 /* Sends n bytes and reads nothing. */
 void peer_send(struct peer *peer, uint64_t n);
-/* Sends without reading until nothing has moved for some tenths of a second in which the server
- * could run: then all buffers on the way are full. Returns the bytes sent, at most `most`. */
+/* Sends without reading until nothing has moved for a tenth of a second in which the server could
+ * run: then all buffers on the way are full. Returns the bytes sent, at most `most`. */
 uint64_t peer_fill(struct peer *peer, uint64_t most);
 /* The same on n peers at once, each of which stops when it has sent `most` in all. */
 void peers_fill(struct peer *peers, int n, uint64_t most);

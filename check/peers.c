@@ -8,7 +8,7 @@
 
 enum { DEFAULT_MOST = 64 * 1024 };
 #define THROTTLE_NS (2 * MUX_MS)
-#define BLOCKED_NS  (400 * MUX_MS) /* a zero window is probed after 200 ms (RFC 9293, 3.8.6.1) */
+#define BLOCKED_NS  (100 * MUX_MS)
 
 struct peer *peers_open(struct check *check, int n, int buffer_bytes) {
   struct peer *peers = calloc((size_t)n, sizeof *peers);
