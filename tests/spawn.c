@@ -220,9 +220,10 @@ const char *test_directory(void) {
 }
 
 int test_make_directory(void **state) {
-  /* Ignored in what a shell has put into the background, and handed down. */
-  signal(SIGINT, SIG_DFL);
-  signal(SIGQUIT, SIG_DFL);
+  /* Ignored in what a shell has put into the background, or nohup has started, and handed down. */
+  static const int ignored[] = {SIGINT, SIGQUIT, SIGHUP};
+  for (size_t i = 0; i < TEST_COUNT(ignored); i++)
+    signal(ignored[i], SIG_DFL);
   snprintf(directory, sizeof directory, "/tmp/mux-test-XXXXXX");
   if (mkdtemp(directory) == NULL)
     return -1;
