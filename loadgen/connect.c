@@ -142,7 +142,10 @@ void load_connection_connected(struct load_worker *w, struct load_connection *c,
   if (error == 0 && !w->crr && w->config->target.kind != MUX_ADDR_UNIX &&
       mux_sock_is_self_connected(c->fd))
     error = ECONNREFUSED; /* nothing listens: the socket is connected to itself */
-  if (error != 0) {
+  /* A RST before the handshake is over is a refusal (tcp_reset in Linux' net/ipv4/tcp_input.c):
+   * this one came after it, and before we looked. */
+  bool is_reset = error == ECONNRESET;
+  if (error != 0 && !is_reset) {
     failed(w, c, error, now);
     return;
   }
@@ -160,4 +163,6 @@ void load_connection_connected(struct load_worker *w, struct load_connection *c,
     load_connection_queue(w, c, c->intended_ns, now);
   else
     load_live_add(w, c);
+  if (is_reset)
+    load_connection_lost(w, c, error);
 }
