@@ -136,6 +136,26 @@ int64_t mux_hdr_beyond(const struct mux_hdr *h, double percentile) {
   return h->total > 0 ? h->total - rank_of(h, percentile) : 0;
 }
 
+int64_t mux_hdr_from(const struct mux_hdr *h, int64_t value) {
+  int32_t i;
+  int32_t end;
+  int64_t count = 0;
+  used_range(h, &i, &end);
+  for (i = mux_hdr_index(h, value); i < end; i++)
+    count += h->counts[i];
+  return count;
+}
+
+bool mux_hdr_is_known(const struct mux_hdr *h, double percentile) {
+  return mux_hdr_beyond(h, percentile) >= MUX_HDR_ENOUGH;
+}
+
+bool mux_hdr_is_spread(const struct mux_hdr *h, const struct mux_hdr *peaks, int recorders,
+                       double percentile) {
+  int64_t stretches = mux_hdr_from(peaks, mux_hdr_percentile(h, percentile)) / recorders;
+  return mux_hdr_is_known(h, percentile) && stretches >= MUX_HDR_ENOUGH;
+}
+
 double mux_hdr_mean(const struct mux_hdr *h) {
   return h->total > 0 ? (double)h->sum / (double)h->total : 0;
 }

@@ -75,8 +75,23 @@ int mux_hdr_add(struct mux_hdr *to, const struct mux_hdr *from);
 /* The value at rank ceil(p/100·n), at least 1, as in HdrHistogram's Java: the highest value that
  * the counter stands for, but not more than max. 0 when empty. */
 int64_t mux_hdr_percentile(const struct mux_hdr *h, double percentile);
-/* How many recorded values are beyond the percentile. With fewer than 10 it is not reported. */
+/* How many recorded values are beyond the percentile. */
 int64_t mux_hdr_beyond(const struct mux_hdr *h, double percentile);
+
+/* How many values are in the counter of this value or beyond it. */
+int64_t mux_hdr_from(const struct mux_hdr *h, int64_t value);
+
+/* A percentile is given if it rests on so many values beyond it, */
+enum { MUX_HDR_ENOUGH = 10 };
+bool mux_hdr_is_known(const struct mux_hdr *h, double percentile);
+/* ... and on so many stretches of time that reach it: a single stall delays many messages. A peak
+ * is the largest value of a stretch, so that the peaks from the percentile on count the stretches.
+ * Each of `recorders` (threads) has peaks of its own: a stall may be among them as many times.
+ * h and peaks are of one layout. */
+#define MUX_HDR_PEAK_NS INT64_C(10000000)
+bool mux_hdr_is_spread(const struct mux_hdr *h, const struct mux_hdr *peaks, int recorders,
+                       double percentile);
+
 double mux_hdr_mean(const struct mux_hdr *h); /* 0 when empty */
 
 /* The range a counter stands for. */

@@ -87,10 +87,9 @@ int cmd_load(int argc, char **argv) {
 
   /* If JSON goes to stdout, text does not. */
   FILE *text = options.json && options.json_path == NULL ? stderr : stdout;
-  int status = options.selftest ? load_selftest(config, options.quick, text, outputs.json.stream)
-               : options.find_rate
-                   ? load_find_rate(config, &options.objective, text, outputs.json.stream)
-                   : run_once(&options, &outputs);
+  int status = options.selftest    ? load_selftest(config, options.quick, text, outputs.json.stream)
+               : options.find_rate ? load_find_rate(config, text, outputs.json.stream)
+                                   : run_once(&options, &outputs);
   /* A stream remembers failed writes. */
   int rc = commit(&outputs.json, "--json", options.json_path) +
            commit(&outputs.hgrm, "--hgrm", options.hgrm_path) +

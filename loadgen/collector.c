@@ -44,9 +44,9 @@ static void write_log(struct load_collector *c, enum load_kind kind) {
     c->error = rc;
 }
 
-/* NaN with fewer than ten samples beyond it. */
+/* NaN if too few are beyond it. An interval is short: a stall may be all that there is to see. */
 static double percentile_us(const struct mux_hdr *h, double p) {
-  return mux_hdr_beyond(h, p) >= 10 ? (double)mux_hdr_percentile(h, p) / 1e3 : NAN;
+  return mux_hdr_is_known(h, p) ? (double)mux_hdr_percentile(h, p) / 1e3 : NAN;
 }
 
 static void add_point(struct load_collector *c) {
@@ -79,6 +79,7 @@ static void derive(struct load_collector *c) {
   if (c->config->rate_per_s > 0)
     return;
   mux_hdr_add(hdr[LOAD_SERVICE], hdr[LOAD_RESPONSE]);
+  mux_hdr_add(hdr[LOAD_SERVICE_PEAK], hdr[LOAD_RESPONSE_PEAK]);
   mux_hdr_record_n(hdr[LOAD_SLIP], 0, hdr[LOAD_RESPONSE]->total);
 }
 
@@ -112,6 +113,8 @@ static void emit(struct load_collector *c) {
       write_log(c, LOAD_CONNECT);
     for (enum load_kind kind = LOAD_RESPONSE; measured && kind <= LOAD_SLIP; kind++)
       write_log(c, kind);
+    if (measured)
+      write_log(c, LOAD_RESPONSE_PEAK);
   }
   for (int kind = 0; kind < LOAD_KINDS; kind++) {
     mux_hdr_add(c->total[kind], m->hdr[kind]);

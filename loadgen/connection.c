@@ -14,6 +14,23 @@ static void record(struct load_worker *w, enum load_kind kind, int64_t ns) {
   mux_hdr_record(w->interval->hdr[kind], ns);
 }
 
+void load_record_peaks(struct load_worker *w, int64_t now) {
+  for (int i = 0; i < 2; i++) {
+    if (w->peaks.most[i] >= 0)
+      record(w, LOAD_RESPONSE_PEAK + (enum load_kind)i, w->peaks.most[i]);
+    w->peaks.most[i] = -1;
+  }
+  w->peaks.end_ns = (now / MUX_HDR_PEAK_NS + 1) * MUX_HDR_PEAK_NS;
+}
+
+inline void load_record_time(struct load_worker *w, enum load_kind kind, int64_t ns, int64_t now) {
+  record(w, kind, ns);
+  if (now >= w->peaks.end_ns)
+    load_record_peaks(w, now);
+  if (ns > w->peaks.most[kind])
+    w->peaks.most[kind] = ns;
+}
+
 static uint32_t pool_take(struct load_pool *pool) {
   uint32_t i = pool->free;
   if (i != LOAD_NONE) {
@@ -103,9 +120,9 @@ inline void load_message_echoed(struct load_worker *w, struct load_connection *c
   w->use.echoes++;
   if (load_in_window(w, m->intended_ns)) {
     w->count.completed++;
-    record(w, LOAD_RESPONSE, now - m->intended_ns);
+    load_record_time(w, LOAD_RESPONSE, now - m->intended_ns, now);
     if (w->open_loop)
-      record(w, LOAD_SERVICE, now - (w->crr ? c->connect_ns : m->actual_ns));
+      load_record_time(w, LOAD_SERVICE, now - (w->crr ? c->connect_ns : m->actual_ns), now);
   }
   if (load_in_window(w, now)) {
     w->count.completed_within++;
@@ -253,7 +270,7 @@ void load_connection_end(struct load_worker *w, struct load_connection *c, enum 
     lost += counts && sent;
     w->count.unsent += counts && !sent;
     if (counts && (error == LOAD_ERR_TIMEOUT || !sent)) /* a lower bound */
-      record(w, LOAD_RESPONSE, now - m->intended_ns);
+      load_record_time(w, LOAD_RESPONSE, now - m->intended_ns, now);
     load_message_drop(w, c);
   }
   c->unsent = c->untried = LOAD_NONE;

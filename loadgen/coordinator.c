@@ -28,6 +28,11 @@ enum { START_DELAY_NS = 1000000, PROGRESS_NS = 500000000 };
 
 enum phase { CONNECT, HOLD, WARM, MEASURE, DRAIN, PROVE, DONE };
 
+/* Recorded so far, and later than the objective allows. */
+struct lateness {
+  int64_t messages, late, late_in_service;
+};
+
 struct coordinator {
   const struct load_config *config;
   struct load_shared shared;
@@ -39,6 +44,7 @@ struct coordinator {
   int signal_fd;
   sigset_t old_mask;
   struct mux_lines orders;
+  struct lateness before;       /* the present slice */
   uint32_t slices;              /* that were ordered */
   int64_t measure_ns, drain_ns; /* planned edges of the present one */
   int64_t windows_ns;           /* of all that were recorded, as planned, or less if cut short */
@@ -108,9 +114,20 @@ static bool any_failed(const struct coordinator *k) {
   return false;
 }
 
+static struct lateness lateness_so_far(const struct coordinator *k) {
+  struct mux_hdr *const *total = k->collector.total;
+  int64_t limit_ns = k->config->objective.limit_ns;
+  if (limit_ns == 0)
+    return (struct lateness){0};
+  return (struct lateness){.messages = total[LOAD_RESPONSE]->total,
+                           .late = mux_hdr_from(total[LOAD_RESPONSE], limit_ns),
+                           .late_in_service = mux_hdr_from(total[LOAD_SERVICE], limit_ns)};
+}
+
 static void start_slice(struct coordinator *k, const struct mux_order *order) {
   struct load_slice *slice = &k->shared.slice;
   slice->order = *order;
+  k->before = lateness_so_far(k);
   slice->start_ns = mux_now_ns() + START_DELAY_NS;
   k->measure_ns = slice->start_ns + order->warmup_ns;
   k->drain_ns = k->measure_ns + order->duration_ns;
@@ -147,6 +164,10 @@ static void answer(struct coordinator *k) {
   struct mux_answer a = {.duration_ns = first->wall_ns,
                          .server_ns = load_target_known(&k->shared.target) ? first->server_ns : -1,
                          .client_ns = first->process_ns};
+  struct lateness so_far = lateness_so_far(k);
+  a.messages = so_far.messages - k->before.messages;
+  a.late = so_far.late - k->before.late;
+  a.late_in_service = so_far.late_in_service - k->before.late_in_service;
   for (int i = 0; i < k->config->threads; i++) {
     const struct load_worker *w = &k->workers[i];
     a.completed += (int64_t)w->use.last.echoes;
@@ -250,7 +271,7 @@ static void take_order(struct coordinator *k) {
   if (rc == 0)
     return;
   if (rc == 1 && (mux_order_parse(line, &order) != 0 || order.warmup_ns > config->warmup_ns ||
-                  order.duration_ns > config->duration_ns))
+                  order.duration_ns > config->duration_ns || order.rate_per_s > config->rate_per_s))
     rc = -EPROTO;
   if (rc == 1)
     start_slice(k, &order);

@@ -32,9 +32,8 @@ struct tries {
 
 /* With too few samples for the percentile, the largest. */
 static int64_t value_of(const struct load_objective *objective, const struct mux_hdr *h) {
-  return mux_hdr_beyond(h, objective->percentile) >= 10
-             ? mux_hdr_percentile(h, objective->percentile)
-             : h->max;
+  return mux_hdr_is_known(h, objective->percentile) ? mux_hdr_percentile(h, objective->percentile)
+                                                    : h->max;
 }
 
 /* Response includes the load's own lateness: below the limit is below the limit. */
@@ -119,8 +118,8 @@ static void print_answer(const struct tries *t, const struct load_search *s) {
   fputs(".\n", t->text);
 }
 
-int load_find_rate(const struct load_config *base, const struct load_objective *objective,
-                   FILE *text, FILE *json) {
+int load_find_rate(const struct load_config *base, FILE *text, FILE *json) {
+  const struct load_objective *objective = &base->objective;
   struct tries t = {.config = *base, .objective = objective, .text = text, .path = json_array()};
   struct load_search s = {.try_rate = try_rate, .arg = &t};
   enum load_verdict verdict = load_search(&s);

@@ -8,11 +8,6 @@
 #include "loadgen/load.h"
 #include "loadgen/search.h"
 
-struct load_objective {
-  double percentile; /* of response */
-  int64_t limit_ns;
-};
-
 /* Reads "p99.9<500us". Returns 0 or -EINVAL. */
 int load_objective_parse(struct load_objective *objective, const char *text);
 
@@ -23,7 +18,6 @@ enum load_verdict load_objective_judge(const struct load_objective *objective,
 /* Searches (search.h); each try is a run. Prints a line per try to `text`, and one object with all
  * of them to `json` (NULL: none). Returns an exit status: 0 a rate was found; 3 none holds; 1 none
  * holds, but because of the load and not the server, or a run failed; 130 interrupted. */
-int load_find_rate(const struct load_config *base, const struct load_objective *objective,
-                   FILE *text, FILE *json);
+int load_find_rate(const struct load_config *base, FILE *text, FILE *json);
 
 #endif

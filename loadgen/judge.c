@@ -161,7 +161,7 @@ static void explain_unanswered(const struct load_config *config, const struct lo
 /* Histograms end at 60 s. In a closed loop service is response. */
 static void explain_clamped(const struct load_config *config, const struct load_result *r) {
   char text[MUX_UNIT_TEXT];
-  for (int kind = 0; kind < LOAD_KINDS; kind++) {
+  for (int kind = 0; kind < LOAD_TIMES; kind++) {
     const struct mux_hdr *h = r->hdr[kind];
     if (h->clamped > 0 && (kind != LOAD_SERVICE || config->rate_per_s > 0))
       mux_warn("%lld of %lld %s times were above %s and count as that: percentiles in that range "

@@ -46,6 +46,11 @@ enum load_kind {
   LOAD_BACKPRESSURE,
   LOAD_CONNECT,
   LOAD_WAKEUP, /* sampled: from the kernel's receiving an echo to our taking it */
+  LOAD_TIMES,
+  /* The largest response and service time of each stretch of MUX_HDR_PEAK_NS in which a message was
+   * echoed, per thread: what their percentiles rest on (mux_hdr_is_spread). */
+  LOAD_RESPONSE_PEAK = LOAD_TIMES,
+  LOAD_SERVICE_PEAK,
   LOAD_KINDS
 };
 extern const char *const load_kind_names[LOAD_KINDS];
@@ -53,6 +58,14 @@ extern const char *const load_kind_names[LOAD_KINDS];
 struct load_sources { /* --sources: addresses to connect from, in turn */
   struct mux_addr first;
   uint32_t count; /* 0: the kernel chooses */
+};
+
+/* A runner that seeks a rate orders no higher one. */
+#define LOAD_RATE_SOUGHT_MOST INT64_C(2000000)
+
+struct load_objective { /* --find-rate */
+  double percentile;    /* of response; 0: none */
+  int64_t limit_ns;
 };
 
 struct load_config {
@@ -66,6 +79,7 @@ struct load_config {
   int64_t ramp_per_s;    /* connections; 0: as fast as possible */
   enum load_arrival arrival;
   enum load_mode mode;
+  struct load_objective objective;
   int64_t duration_ns, warmup_ns, think_ns, timeout_ns, interval_ns, spin_ns;
   uint64_t seed;
   cpu_set_t cpus; /* empty: inherited */
@@ -162,6 +176,10 @@ double load_wakeup_share(const struct load_result *result);
 uint64_t load_errors_total(const struct load_result *result);
 /* UDP, closed loop: share of the connections' time spent waiting for lost messages. */
 double load_waited_share(const struct load_config *config, const struct load_result *result);
+
+/* Of a histogram of times: does that percentile rest on enough? */
+bool load_percentile_known(const struct load_result *result, enum load_kind kind,
+                           double percentile);
 
 int load_result_json(const struct load_config *config, const struct load_result *result, FILE *to);
 void load_result_text(const struct load_config *config, const struct load_result *result, FILE *to);

@@ -73,6 +73,9 @@ const struct mux_option_row load_option_table[] = {
      .choices = load_arrival_names, .fallback = "constant",
      .help = "Open loop: intended send times are constant, poisson or bursty (10 together on "
              "average)"},
+    {"find-rate", .kind = MUX_VALUE_CUSTOM, CONFIG(objective), MAY_VARY, .group = 2,
+     .argument = "OBJECTIVE", .read = read_objective, .absent = "off",
+     .help = "Find the highest --rate that meets an objective such as 'p99<1ms'"},
 
     {"duration", .letter = 'd', TIME, CONFIG(duration_ns), MAY_VARY, .group = 3, .min = MUX_MS,
      .max = 24 * HOUR, .absent = "10s; --find-rate: 2s for each try",
@@ -120,9 +123,6 @@ const struct mux_option_row load_option_table[] = {
     {"json", TEXT, OPTION(json_path), .group = 7, .argument = "FILE", .alone = "-",
      .absent = "text", .help = "Write the result as JSON to FILE, or to stdout"},
 
-    {"find-rate", .kind = MUX_VALUE_CUSTOM, OPTION(objective), .group = 8, .argument = "OBJECTIVE",
-     .read = read_objective, .absent = "off",
-     .help = "Find the highest --rate that meets an objective such as 'p99<1ms'"},
     {"selftest", WORD, OPTION(selftest_kind), .group = 8, .min = SELFTEST_FULL,
      .choices = selftest_names, .alone = "full", .absent = "off",
      .help =
@@ -246,6 +246,9 @@ void load_options_default(struct load_options *options) {
 void load_options_complete(struct load_options *options) {
   struct load_config *config = &options->config;
   bool stream = config->mode == LOAD_STREAM;
+  options->find_rate = config->objective.percentile > 0;
+  if (options->find_rate && config->rate_per_s == 0)
+    config->rate_per_s = 1; /* an open loop; each try or slice has a rate of its own */
   if (config->payload_bytes == 0)
     config->payload_bytes = stream ? STREAM_PAYLOAD_BYTES : PAYLOAD_BYTES;
   if (config->duration_ns == 0)
@@ -315,7 +318,7 @@ static int resolve(struct load_options *options, struct mux_option_error *error)
     options->json_path = NULL;
   options->selftest = options->selftest_kind > 0;
   options->quick = options->selftest_kind == SELFTEST_QUICK;
-  options->find_rate = options->objective.percentile > 0;
+  bool has_rate = config->rate_per_s > 0;
   load_options_complete(options);
   if (options->selftest)
     return 0; /* it has targets of its own */
@@ -324,9 +327,12 @@ static int resolve(struct load_options *options, struct mux_option_error *error)
                                 "missing; expected an address such as "
                                 "tcp://127.0.0.1:7007");
   mux_option_addr(&config->target, "--target", options->target, options->allow_remote);
-  if (options->find_rate && config->rate_per_s > 0)
+  if (options->find_rate && has_rate)
     return mux_option_error_set(error, "find-rate", "not together with --rate");
-  config->rate_per_s += options->find_rate; /* any: it is an open loop */
+  if (options->find_rate && config->control_fd >= 0) { /* the runner seeks it */
+    config->rate_per_s = LOAD_RATE_SOUGHT_MOST;
+    options->find_rate = false;
+  }
   return load_config_check(config, error);
 }
 

@@ -18,7 +18,6 @@ struct load_options {
   bool selftest, quick;
   int selftest_kind; /* as typed; 0: none */
   bool find_rate;
-  struct load_objective objective;
 };
 
 /* Into struct load_options. */

@@ -108,6 +108,13 @@ void load_result_free(struct load_result *r) {
   *r = (struct load_result){0};
 }
 
+bool load_percentile_known(const struct load_result *r, enum load_kind kind, double percentile) {
+  if (kind > LOAD_SERVICE)
+    return mux_hdr_is_known(r->hdr[kind], percentile);
+  const struct mux_hdr *peaks = r->hdr[LOAD_RESPONSE_PEAK + kind];
+  return mux_hdr_is_spread(r->hdr[kind], peaks, r->threads, percentile);
+}
+
 double load_wakeup_share(const struct load_result *r) {
   double service = mux_hdr_mean(r->hdr[LOAD_SERVICE]);
   if (r->hdr[LOAD_WAKEUP]->total == 0 || service <= 0)

@@ -16,17 +16,18 @@ static json_t *count(uint64_t value) {
   return json_integer((json_int_t)value);
 }
 
-static json_t *percentile(const struct mux_hdr *h, double p) {
-  if (mux_hdr_beyond(h, p) < 10)
+static json_t *percentile(const struct load_result *r, enum load_kind kind, double p) {
+  if (!load_percentile_known(r, kind, p))
     return json_null();
-  return json_real((double)mux_hdr_percentile(h, p) / 1e3);
+  return json_real((double)mux_hdr_percentile(r->hdr[kind], p) / 1e3);
 }
 
-static json_t *distribution(const struct mux_hdr *h) {
+static json_t *distribution(const struct load_result *r, enum load_kind kind) {
   static const struct {
     const char *name;
     double p;
   } rows[] = {{"p50", 50}, {"p90", 90}, {"p95", 95}, {"p99", 99}, {"p999", 99.9}, {"p9999", 99.99}};
+  const struct mux_hdr *h = r->hdr[kind];
   bool any = h->total > 0;
   json_t *object = json_object();
   json_object_set_new(object, "count", json_integer(h->total));
@@ -34,7 +35,7 @@ static json_t *distribution(const struct mux_hdr *h) {
   json_object_set_new(object, "min", any ? json_real((double)h->min / 1e3) : json_null());
   json_object_set_new(object, "mean", any ? json_real(mux_hdr_mean(h) / 1e3) : json_null());
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-    json_object_set_new(object, rows[i].name, percentile(h, rows[i].p));
+    json_object_set_new(object, rows[i].name, percentile(r, kind, rows[i].p));
   json_object_set_new(object, "max", any ? json_real((double)h->max / 1e3) : json_null());
   return object;
 }
@@ -137,10 +138,10 @@ int load_result_json(const struct load_config *config, const struct load_result 
     return -ENOMEM;
   add_setup(root, config, r);
   add_counts(root, config, r);
-  for (int kind = 0; kind < LOAD_KINDS; kind++) {
+  for (enum load_kind kind = 0; kind < LOAD_TIMES; kind++) {
     char name[32];
     snprintf(name, sizeof name, "%s_us", load_kind_names[kind]);
-    json_object_set_new(root, name, distribution(r->hdr[kind]));
+    json_object_set_new(root, name, distribution(r, kind));
   }
   add_cost(root, config, r);
   json_object_set_new(root, "client_wakeup_share", number(load_wakeup_share(r)));

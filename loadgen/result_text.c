@@ -9,12 +9,13 @@
 static const double shown[] = {50, 90, 95, 99, 99.9, 99.99};
 enum { SHOWN = sizeof shown / sizeof *shown };
 
-static void print_row(FILE *to, const char *name, const struct mux_hdr *h) {
+static void print_row(FILE *to, const struct load_result *r, enum load_kind kind) {
   char text[MUX_UNIT_TEXT];
-  fprintf(to, "  %-12s", name);
+  const struct mux_hdr *h = r->hdr[kind];
+  fprintf(to, "  %-12s", load_kind_names[kind]);
   for (int i = 0; i < SHOWN; i++)
     fprintf(to, " %9s",
-            mux_hdr_beyond(h, shown[i]) >= 10
+            load_percentile_known(r, kind, shown[i])
                 ? mux_show_time(text, (double)mux_hdr_percentile(h, shown[i]))
                 : "-");
   fprintf(to, " %9s\n", h->total > 0 ? mux_show_time(text, (double)h->max) : "-");
@@ -26,7 +27,7 @@ static void print_sentence(const struct load_config *config, const struct load_r
   char p99[MUX_UNIT_TEXT] = "too few to tell";
   char bytes[MUX_UNIT_TEXT];
   const struct mux_hdr *response = r->hdr[LOAD_RESPONSE];
-  if (mux_hdr_beyond(response, 99) >= 10)
+  if (load_percentile_known(r, LOAD_RESPONSE, 99))
     mux_show_time(p99, (double)mux_hdr_percentile(response, 99));
   /* Over UDP the server holds nothing. */
   int held = config->target.kind == MUX_ADDR_UDP ? r->established : r->held;
@@ -46,10 +47,10 @@ void load_result_text(const struct load_config *config, const struct load_result
   print_sentence(config, r, to);
   fprintf(to, "\n  %-12s %9s %9s %9s %9s %9s %9s %9s\n", "", "p50", "p90", "p95", "p99", "p99.9",
           "p99.99", "max");
-  for (int kind = 0; kind < LOAD_KINDS; kind++) {
+  for (enum load_kind kind = 0; kind < LOAD_TIMES; kind++) {
     bool always_zero = r->hdr[kind]->max == 0;
     if (kind == LOAD_RESPONSE || !always_zero)
-      print_row(to, load_kind_names[kind], r->hdr[kind]);
+      print_row(to, r, kind);
   }
   if (config->idle > 0 && config->target.kind != MUX_ADDR_UDP)
     fprintf(to, "\n  idle connections: %d established, %d held", r->idle_established, r->idle_held);

@@ -51,6 +51,8 @@ static bool swap_interval(struct load_worker *w, int64_t edge, enum load_part pa
   struct load_interval *spare = atomic_exchange(&w->told.spare, NULL);
   if (spare == NULL)
     return false;
+  if (part == LOAD_AFTER)
+    load_record_peaks(w, edge);
   uint64_t errors = load_worker_errors(w);
   w->interval->errors = errors - w->timers.errors_told;
   w->timers.errors_told = errors;

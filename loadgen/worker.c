@@ -72,6 +72,7 @@ int load_worker_init(struct load_worker *w, struct load_shared *shared, int inde
       .crr = config->mode == LOAD_CRR,
       .active = share_of(config->connections, index, config->threads),
       .window.end_ns = INT64_MAX,
+      .peaks.most = {-1, -1},
       .wake_fd = -1,
       .shared = shared,
       .index = index,
@@ -149,9 +150,9 @@ static void settle_connection(struct load_worker *w, struct load_connection *c, 
     if (load_in_window(w, m->intended_ns) && (sent || w->open_loop)) {
       w->count.in_flight += sent;
       w->count.unsent += !sent;
-      mux_hdr_record(w->interval->hdr[LOAD_RESPONSE], now - m->intended_ns);
+      load_record_time(w, LOAD_RESPONSE, now - m->intended_ns, now);
       if (sent && w->open_loop)
-        mux_hdr_record(w->interval->hdr[LOAD_SERVICE], now - m->actual_ns);
+        load_record_time(w, LOAD_SERVICE, now - m->actual_ns, now);
     }
     load_message_drop(w, c);
   }
@@ -160,7 +161,7 @@ static void settle_connection(struct load_worker *w, struct load_connection *c, 
   if (w->crr && c->state == LOAD_CONNECTING) { /* its request never got a connection */
     if (w->open_loop && load_in_window(w, c->intended_ns)) {
       w->count.unsent++;
-      mux_hdr_record(w->interval->hdr[LOAD_RESPONSE], now - c->intended_ns);
+      load_record_time(w, LOAD_RESPONSE, now - c->intended_ns, now);
     }
     load_connection_close(w, c);
   }
@@ -175,7 +176,7 @@ void load_worker_settle(struct load_worker *w, int64_t now) {
     if (load_in_window(w, w->timers.schedule.next_ns)) {
       w->timers.offered++;
       w->count.unsent++;
-      mux_hdr_record(w->interval->hdr[LOAD_RESPONSE], now - w->timers.schedule.next_ns);
+      load_record_time(w, LOAD_RESPONSE, now - w->timers.schedule.next_ns, now);
     }
     load_schedule_advance(&w->timers.schedule);
   }

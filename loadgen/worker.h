@@ -126,6 +126,13 @@ struct load_use {
   int64_t spin_ns;               /* CPU time spent spinning, in all; the engine adds */
 };
 
+/* connection.c: the largest times of the present stretch (LOAD_RESPONSE_PEAK, LOAD_SERVICE_PEAK).
+ */
+struct load_peaks {
+  int64_t end_ns;
+  int64_t most[2]; /* -1: none yet */
+};
+
 /* Shared by the worker and the coordinator. */
 struct load_told {
   struct load_interval *_Atomic spare;  /* from the coordinator */
@@ -148,6 +155,7 @@ struct load_worker {
   uint64_t payload_bytes;           /* of the stream, per message */
   struct load_datagrams *datagrams; /* UDP; NULL: a stream */
   struct load_window window;
+  struct load_peaks peaks;
   int64_t timer_ns;
   uint64_t outstanding; /* messages queued and not echoed */
   enum load_stage stage;
@@ -245,6 +253,10 @@ void load_connection_close(struct load_worker *worker, struct load_connection *c
 /* A message of a closed loop is echoed or lost: queues the next one, at once or after --think; crr
  * closes first. The caller flushes. */
 void load_connection_go_on(struct load_worker *worker, struct load_connection *c, int64_t now);
+/* Records a response or service time that is known at `now`. */
+void load_record_time(struct load_worker *worker, enum load_kind kind, int64_t ns, int64_t now);
+/* Records the peaks of the stretch that ends at `now` at the latest. */
+void load_record_peaks(struct load_worker *worker, int64_t now);
 /* Removes the connection's first outstanding message, which will not be echoed. */
 void load_message_drop(struct load_worker *worker, struct load_connection *c);
 /* Steps of completing a message: record it, count it out, free it. */

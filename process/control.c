@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,18 +54,34 @@ static int say_object(int fd, json_t *object) {
 }
 
 int mux_order_send(int fd, const struct mux_order *order) {
-  return say_object(fd, json_pack("{s:I, s:I, s:I, s:b}", "warmup_ns", (json_int_t)order->warmup_ns,
-                                  "duration_ns", (json_int_t)order->duration_ns, "spin_ns",
-                                  (json_int_t)order->spin_ns, "record", order->record));
+  return say_object(fd, json_pack("{s:I, s:I, s:I, s:I, s:b}", "warmup_ns",
+                                  (json_int_t)order->warmup_ns, "duration_ns",
+                                  (json_int_t)order->duration_ns, "spin_ns",
+                                  (json_int_t)order->spin_ns, "rate_per_s",
+                                  (json_int_t)order->rate_per_s, "record", order->record));
 }
 
+/* The fields of an answer, all of them int64_t. */
+static const struct {
+  const char *key;
+  size_t offset;
+} fields[] = {
+#define FIELD(name)                                                                                \
+  { #name, offsetof(struct mux_answer, name) }
+    FIELD(duration_ns),     FIELD(completed), FIELD(all),        FIELD(server_ns), FIELD(client_ns),
+    FIELD(spin_ns),         FIELD(errors),    FIELD(unanswered), FIELD(messages),  FIELD(late),
+    FIELD(late_in_service),
+#undef FIELD
+};
+
 int mux_answer_send(int fd, const struct mux_answer *a) {
-  return say_object(fd, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "duration_ns",
-                                  (json_int_t)a->duration_ns, "completed", (json_int_t)a->completed,
-                                  "all", (json_int_t)a->all, "server_ns", (json_int_t)a->server_ns,
-                                  "client_ns", (json_int_t)a->client_ns, "spin_ns",
-                                  (json_int_t)a->spin_ns, "errors", (json_int_t)a->errors,
-                                  "unanswered", (json_int_t)a->unanswered));
+  json_t *object = json_object();
+  for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+    int64_t value;
+    memcpy(&value, (const char *)a + fields[i].offset, sizeof value);
+    json_object_set_new(object, fields[i].key, json_integer((json_int_t)value));
+  }
+  return say_object(fd, object);
 }
 
 static json_t *parse(const char *line) {
@@ -78,34 +95,31 @@ int mux_order_parse(const char *line, struct mux_order *order) {
   json_int_t warmup;
   json_int_t duration;
   json_int_t spin;
+  json_int_t rate;
   int record;
   json_t *object = parse(line);
-  int rc = json_unpack(object, "{s:I, s:I, s:I, s:b}", "warmup_ns", &warmup, "duration_ns",
-                       &duration, "spin_ns", &spin, "record", &record);
+  int rc = json_unpack(object, "{s:I, s:I, s:I, s:I, s:b}", "warmup_ns", &warmup, "duration_ns",
+                       &duration, "spin_ns", &spin, "rate_per_s", &rate, "record", &record);
   json_decref(object);
-  if (rc != 0 || warmup < 0 || duration <= 0 || spin < 0)
+  if (rc != 0 || warmup < 0 || duration <= 0 || spin < 0 || rate < 0)
     return -EPROTO;
-  *order = (struct mux_order){
-      .warmup_ns = warmup, .duration_ns = duration, .spin_ns = spin, .record = record != 0};
+  *order = (struct mux_order){.warmup_ns = warmup,
+                              .duration_ns = duration,
+                              .spin_ns = spin,
+                              .rate_per_s = rate,
+                              .record = record != 0};
   return 0;
 }
 
 int mux_answer_parse(const char *line, struct mux_answer *a) {
-  json_int_t n[8];
   json_t *object = parse(line);
-  int rc = json_unpack(object, "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "duration_ns", &n[0],
-                       "completed", &n[1], "all", &n[2], "server_ns", &n[3], "client_ns", &n[4],
-                       "spin_ns", &n[5], "errors", &n[6], "unanswered", &n[7]);
+  bool sound = object != NULL;
+  for (size_t i = 0; i < sizeof fields / sizeof *fields && sound; i++) {
+    const json_t *field = json_object_get(object, fields[i].key);
+    int64_t value = json_integer_value(field);
+    sound = json_is_integer(field);
+    memcpy((char *)a + fields[i].offset, &value, sizeof value);
+  }
   json_decref(object);
-  if (rc != 0 || n[0] < 0 || n[1] < 0)
-    return -EPROTO;
-  *a = (struct mux_answer){.duration_ns = n[0],
-                           .completed = n[1],
-                           .all = n[2],
-                           .server_ns = n[3],
-                           .client_ns = n[4],
-                           .spin_ns = n[5],
-                           .errors = n[6],
-                           .unanswered = n[7]};
-  return 0;
+  return sound && a->duration_ns >= 0 && a->completed >= 0 ? 0 : -EPROTO;
 }

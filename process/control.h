@@ -1,6 +1,7 @@
 /* control.h: how a runner and a load that it has started talk: lines over two pipes.
  *
- *   runner → load   slice {"warmup_ns": …, "duration_ns": …, "spin_ns": …, "record": …}
+ *   runner → load   slice {"warmup_ns": …, "duration_ns": …, "spin_ns": …, "rate_per_s": …,
+ *                          "record": …}
  *   load → runner   connected NS          every connection is made; the load holds still
  *                   slice {…}             the slice is over, every echo is back (struct mux_answer)
  *
@@ -17,8 +18,9 @@
 /* A stretch of traffic between two silences. */
 struct mux_order {
   int64_t warmup_ns, duration_ns;
-  int64_t spin_ns; /* poll instead of sleeping when something is due so soon */
-  bool record;     /* count its messages and their response times */
+  int64_t spin_ns;    /* poll instead of sleeping when something is due so soon */
+  int64_t rate_per_s; /* of an open loop, at most the configured one; 0: that */
+  bool record;        /* count its messages and their response times */
 };
 
 /* What happened between the opening of its window, after the warm-up, and the closing; clocks and
@@ -30,6 +32,9 @@ struct mux_answer {
   int64_t server_ns, client_ns; /* CPU time; server -1: not to be known */
   int64_t spin_ns;              /* of client_ns, deliberate spinning */
   int64_t errors, unanswered;   /* so far, all slices */
+  /* Of a load that has an objective for response times (--find-rate): the recorded messages, and
+   * how many of them took longer than it allows: in response, and in service alone. */
+  int64_t messages, late, late_in_service;
 };
 
 /* Lines as they come out of a descriptor. */

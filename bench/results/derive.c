@@ -64,9 +64,15 @@ int derive_timeline(const struct rundir *dir, const struct rows *rows) {
   return mux_output_commit(&out);
 }
 
-/* Adds the response times of one trial to h. Returns 0, or -errno with the reason in why; h has
- * what came before the mistake. */
-static int merge_log(const char *path, struct mux_hdr *h, char *why, size_t why_bytes) {
+/* Of a label in a cell, all launches together. */
+struct distribution {
+  struct mux_hdr *times, *peaks;
+  int recorders; /* load threads */
+};
+
+/* Adds the response times of one trial. Returns 0, or -errno with the reason in why; *d has what
+ * came before the mistake. */
+static int merge_log(const char *path, struct distribution *d, char *why, size_t why_bytes) {
   FILE *file = mux_input_open(path, 0, why, why_bytes);
   if (file == NULL)
     return -errno;
@@ -75,7 +81,9 @@ static int merge_log(const char *path, struct mux_hdr *h, char *why, size_t why_
   long line = 0;
   while ((rc = mux_hdr_log_next(file, &interval, &line)) == 1) {
     if (strcmp(interval.tag, "response") == 0)
-      rc = mux_hdr_add(h, interval.histogram);
+      rc = mux_hdr_add(d->times, interval.histogram);
+    else if (strcmp(interval.tag, "response_peak") == 0)
+      rc = mux_hdr_add(d->peaks, interval.histogram);
     mux_hdr_free(interval.histogram);
     if (rc < 0)
       break;
@@ -88,14 +96,15 @@ static int merge_log(const char *path, struct mux_hdr *h, char *why, size_t why_
 
 /* Steps get finer towards the top: ten to each halving of what is beyond. */
 static void put_distribution(FILE *to, const char *cell, const char *label,
-                             const struct mux_hdr *h) {
+                             const struct distribution *d) {
+  const struct mux_hdr *h = d->times;
   enum { STEPS = 10 };
   double beyond = 1;
   for (int step = 0; h->total > 0 && step < 40 * STEPS; step++) {
     double percentile = 100 * (1 - beyond * (1 - 0.5 * (step % STEPS) / STEPS));
     if (step % STEPS == STEPS - 1)
       beyond /= 2;
-    if (mux_hdr_beyond(h, percentile) < 10)
+    if (!mux_hdr_is_spread(h, d->peaks, d->recorders, percentile))
       break;
     csv_put(to, cell, true);
     csv_put(to, label, false);
@@ -107,7 +116,10 @@ static void put_distribution(FILE *to, const char *cell, const char *label,
 }
 
 static void merge_trials(const struct rundir *dir, const struct summary *s, int cell, int label,
-                         struct mux_hdr *h) {
+                         struct distribution *d) {
+  mux_hdr_reset(d->times);
+  mux_hdr_reset(d->peaks);
+  d->recorders = (int)plan_number(s->plan, &s->plan->cells[cell], OPTION_LOAD, "threads", 1);
   for (int block = 1; block <= s->blocks; block++) {
     const struct row *row = summary_row(s, cell, block, label);
     char path[RUNDIR_PATH];
@@ -115,7 +127,7 @@ static void merge_trials(const struct rundir *dir, const struct summary *s, int 
     if (row == NULL)
       continue;
     rundir_file(dir, path, "hlog/%s.hlog", row_text(row, COL_trial));
-    if (merge_log(path, h, why, sizeof why) != 0)
+    if (merge_log(path, d, why, sizeof why) != 0)
       mux_warn("percentiles.csv lacks (part of) a trial: %s", why);
   }
 }
@@ -124,21 +136,22 @@ int derive_percentiles(const struct rundir *dir, const struct summary *s) {
   const struct plan *plan = s->plan;
   char path[RUNDIR_PATH];
   struct mux_output out;
-  struct mux_hdr *h = mux_hdr_new_latency();
-  if (h == NULL)
-    return -ENOMEM;
-  int rc = mux_output_open(&out, rundir_file(dir, path, "percentiles.csv"));
+  struct distribution d = {.times = mux_hdr_new_latency(), .peaks = mux_hdr_new_latency()};
+  int rc = d.times == NULL || d.peaks == NULL
+               ? -ENOMEM
+               : mux_output_open(&out, rundir_file(dir, path, "percentiles.csv"));
   if (rc != 0) {
-    mux_hdr_free(h);
+    mux_hdr_free(d.times);
+    mux_hdr_free(d.peaks);
     return rc;
   }
   fputs("cell_id,label,percentile,value_us,count\n", out.stream);
   for (int cell = 0; cell < plan->cell_count; cell++)
     for (int label = 0; label < plan->label_count; label++) {
-      mux_hdr_reset(h);
-      merge_trials(dir, s, cell, label, h);
-      put_distribution(out.stream, plan->cells[cell].id, plan->labels[label].name, h);
+      merge_trials(dir, s, cell, label, &d);
+      put_distribution(out.stream, plan->cells[cell].id, plan->labels[label].name, &d);
     }
-  mux_hdr_free(h);
+  mux_hdr_free(d.times);
+  mux_hdr_free(d.peaks);
   return mux_output_commit(&out);
 }

@@ -133,11 +133,38 @@ static void recording_none_changes_nothing(void **state) {
   mux_hdr_free(h);
 }
 
+/* 60 messages wait for one stall: more than ten beyond p99, but they are one event. */
+static void a_stall_alone_is_no_percentile(void **state) {
+  (void)state;
+  struct mux_hdr *h = mux_hdr_new_latency();
+  struct mux_hdr *peaks = mux_hdr_new_latency();
+  for (int stretch = 0; stretch < 100; stretch++) {
+    mux_hdr_record_n(h, 20000 + stretch, 50);
+    mux_hdr_record(peaks, 20000 + stretch);
+  }
+  mux_hdr_record_n(h, 13000000, 60);
+  mux_hdr_record(peaks, 13000000);
+  assert_true(mux_hdr_is_known(h, 99));
+  assert_false(mux_hdr_is_spread(h, peaks, 1, 99));
+  assert_true(mux_hdr_is_spread(h, peaks, 1, 50));
+  /* Ten stalls are something to go by, unless ten threads may have seen one. */
+  mux_hdr_record_n(h, 13000000, 9);
+  mux_hdr_record_n(peaks, 13000000, 9);
+  assert_true(mux_hdr_is_spread(h, peaks, 1, 99));
+  assert_false(mux_hdr_is_spread(h, peaks, 2, 99));
+  /* Ten stretches, but nine values beyond. */
+  assert_false(mux_hdr_is_spread(h, peaks, 1, 100 * (1 - 9.0 / (double)h->total)));
+  mux_hdr_free(h);
+  mux_hdr_free(peaks);
+}
+
 static void an_empty_histogram_answers(void **state) {
   (void)state;
   struct mux_hdr *h = mux_hdr_new_latency();
   assert_int_equal(mux_hdr_percentile(h, 99), 0);
   assert_int_equal(mux_hdr_beyond(h, 50), 0);
+  assert_false(mux_hdr_is_known(h, 50));
+  assert_false(mux_hdr_is_spread(h, h, 1, 50));
   assert_true(mux_hdr_mean(h) == 0);
   mux_hdr_free(h);
 }
@@ -332,6 +359,7 @@ int main(void) {
       cmocka_unit_test(percentiles_are_those_of_the_sorted_values),
       cmocka_unit_test(values_out_of_range_are_kept_and_counted),
       cmocka_unit_test(recording_none_changes_nothing),
+      cmocka_unit_test(a_stall_alone_is_no_percentile),
       cmocka_unit_test(an_empty_histogram_answers),
       cmocka_unit_test(adding_and_resetting_are_exact),
       cmocka_unit_test(a_sum_that_does_not_fit_is_refused),
