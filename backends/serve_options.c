@@ -38,7 +38,7 @@ const struct mux_option_row mux_serve_option_table[] = {
     {"drain", TIME, CONFIG(drain_ns), MAY_VARY, .min = 0, .max = 3600 * MUX_S, .fallback = "1s",
      .help = "After SIGTERM or SIGINT, how long connections may take to end"},
     {"work", TIME, CONFIG(work_ns), MAY_VARY, .min = 0, .max = 10 * MUX_S, .fallback = "0s",
-     .help = "CPU time to burn per message, for calibration"},
+     .help = "CPU time to burn per message (several that are received at once count as one)"},
     {"stats", TEXT, CONFIG(stats_path), .argument = "FILE", .absent = "none",
      .help = "Write counters to this file as JSON, four times a second"},
     {"options", TEXT, OPTION(options), MAY_VARY, .argument = "K=V,...",

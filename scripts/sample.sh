@@ -1,33 +1,45 @@
 #!/bin/sh
-# sample.sh [OPTION of `muxbench run`...]: measures again what README.md and docs/sample show: runs the
-# experiment `models`, replaces the table of README.md, and puts the run's data and report into
-# docs/sample, to be looked at without running anything. Wants an idle machine and about an hour.
+# sample.sh [OPTION of `muxbench run`...]: measures again what README.md and docs/sample show. Runs the
+# experiments `c10k`, from 100 connections on, and `external`, replaces the tables of README.md, and puts
+# data and report of the first into docs/sample, to be looked at without running anything. Wants an idle
+# machine and some 25 minutes.
 #
 # SAMPLE_INTO=DIR leaves the tree alone: DIR/README.md and DIR/docs/sample are written. To try it out:
-#   SAMPLE_INTO=/tmp/sample scripts/sample.sh --backends epoll-lt,poll --set connections=1,100 --set budget=20s
+#   SAMPLE_INTO=/tmp/sample scripts/sample.sh --set load.connections=10,100 --set budget=20s
 set -eu
 cd "$(dirname "$0")/.."
 into=${SAMPLE_INTO:-.}
 runs=build/sample
-rm -rf "$runs"
-build/muxbench run bench/experiments/models.cfg --out "$runs" "$@"
-[ -e "$runs/latest/report.html" ] || build/muxbench report "$runs/latest"
-
 sample=$into/docs/sample
+
+measure() { # EXPERIMENT OPTION...: its run directory is $runs/EXPERIMENT/latest
+  name=$1
+  shift
+  build/muxbench run "bench/experiments/$name.cfg" --out "$runs/$name" "$@"
+}
+tell() { # EXPERIMENT: the table that README.md shows of it
+  node scripts/report/table.mjs "$runs/$1/latest" >"$runs/$1.md"
+  scripts/replace-generated.sh "$into/README.md" "scripts/sample.sh: $1" "$runs/$1.md"
+}
+
+rm -rf "$runs"
+[ "$into" = . ] || {
+  mkdir -p "$into"
+  cp README.md "$into"
+}
+make servers
+measure c10k --set load.connections=100,1000,10000 --set budget=20min "$@"
+measure external --set load.connections=100,1000 "$@"
+
 rm -rf "$sample"
 mkdir -p "$sample"
+[ -e "$runs/c10k/latest/report.html" ] || build/muxbench report "$runs/c10k/latest"
 for name in run.json effective.json measurements.csv slices.csv summary.csv percentiles.csv \
   report.html plots; do
-  [ ! -e "$runs/latest/$name" ] || cp -R "$runs/latest/$name" "$sample"
+  [ ! -e "$runs/c10k/latest/$name" ] || cp -R "$runs/c10k/latest/$name" "$sample"
 done
 for name in LICENSE NOTICE; do # of ECharts, which the page contains
   cp "scripts/report/node_modules/echarts/$name" "$sample/ECHARTS-$name"
 done
-
-[ "$into" = . ] || cp README.md "$into"
-{
-  node scripts/report/table.mjs "$runs/latest"
-  # shellcheck disable=SC2016 # the backquotes are Markdown's
-  printf '\nMade by `scripts/sample.sh%s`.\n' "$(printf ' %s' "$@" | sed 's/^ $//')"
-} >"$runs/table.md"
-scripts/replace-generated.sh "$into/README.md" "$runs/table.md"
+tell c10k
+tell external

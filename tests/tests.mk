@@ -10,7 +10,7 @@ UNIT_TESTS   := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/test_*.c)
 INTEGRATION_TESTS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/integration/test_*.c)))
 TEST_PROGRAMS := $(UNIT_TESTS) $(INTEGRATION_TESTS)
 RUN_TESTS := $(BUILD)/tests/run_tests
-ALONE_COMMANDS := $(addprefix $(BUILD)/tests/integration/test_,load load_modes)
+ALONE_COMMANDS := $(addprefix $(BUILD)/tests/integration/test_,load load_modes capacity)
 TEST_COMMANDS := $(if $(SAN),,'tests/test_run_tests.sh $(RUN_TESTS)' tests/test_build.sh \
   tests/test_includes.sh) \
   $(filter-out $(ALONE_COMMANDS),$(TEST_PROGRAMS))

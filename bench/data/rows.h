@@ -24,7 +24,8 @@
   X(never_served) X(floor_us) X(floor_ratio) X(tcp_retransmits) X(listen_overflows) X(steal_pct)   \
   X(status) X(flags) X(cpu_pressure_pct) X(connections_per_worker) X(worker_balance_jain)          \
   X(task_bytes_per_conn) X(datagrams_lost) X(datagrams_reordered) X(datagrams_duplicated)          \
-  X(datagrams_late) X(host_cpu_us_per_req) X(held) X(slices) X(rounds) X(others_cores_used)
+  X(datagrams_late) X(host_cpu_us_per_req) X(held) X(slices) X(rounds) X(others_cores_used)       \
+  X(capacity_per_s) X(work_us_per_req)
 // clang-format on
 
 enum column {

@@ -11,7 +11,7 @@
 #include "common/input.h"
 #include "common/memory.h"
 
-const char *const slice_kind_names[SLICE_KINDS] = {"cost", "latency", "floor"};
+const char *const slice_kind_names[SLICE_KINDS] = {"cost", "latency", "capacity", "floor"};
 
 void slices_add(struct slices *slices, const struct slice *slice) {
   if (slices->count == slices->room) {
@@ -37,7 +37,9 @@ void slices_free(struct slices *slices) {
   X(turn)                                                                                          \
   X(label)                                                                                         \
   X(t_s)                                                                                           \
-  X(duration_s) X(completed) X(server_cpu_s) X(client_cpu_s) X(status) X(flags) X(kind) X(group)
+  X(duration_s)                                                                                    \
+  X(completed)                                                                                     \
+  X(server_cpu_s) X(client_cpu_s) X(status) X(flags) X(kind) X(group) X(offered_per_s) X(late)
 enum slice_column {
 #define COLUMN_ID(name) SLICE_COL_##name,
   COLUMNS(COLUMN_ID)
@@ -83,6 +85,8 @@ static void put_slice(const struct slice *s, const struct slice_names *names, FI
   csv_put(to, "", false);
   csv_put(to, slice_kind_names[s->kind], false);
   put_number(to, s->group);
+  put_number(to, s->offered_per_s);
+  put_number(to, s->late);
   csv_end_row(to);
 }
 
@@ -163,6 +167,8 @@ static const char *read_slice(char *const *field, const struct slice_names *name
       .completed = (int64_t)number[SLICE_COL_completed],
       .server_cpu_s = number[SLICE_COL_server_cpu_s],
       .client_cpu_s = number[SLICE_COL_client_cpu_s],
+      .offered_per_s = number[SLICE_COL_offered_per_s],
+      .late = number[SLICE_COL_late],
       .failed = strcmp(field[SLICE_COL_status], "ok") != 0};
   if (s->cell < 0)
     return "cell_id";

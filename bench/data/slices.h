@@ -13,8 +13,9 @@
 
 /* What a slice was for. The load sleeps while it waits in a cost slice, as a client does whose CPU
  * time is counted; in a latency slice it may spin, so that its own wake-ups are not in the
- * response times. The floor is a slice without a server. */
-enum slice_kind { SLICE_COST, SLICE_LATENCY, SLICE_FLOOR, SLICE_KINDS };
+ * response times. In a capacity slice it spins, too; its rate is one of a staircase. The floor is a
+ * slice without a server. */
+enum slice_kind { SLICE_COST, SLICE_LATENCY, SLICE_CAPACITY, SLICE_FLOOR, SLICE_KINDS };
 extern const char *const slice_kind_names[SLICE_KINDS];
 
 struct slice {
@@ -28,6 +29,8 @@ struct slice {
   double duration_s;                 /* of the measured part */
   int64_t completed;                 /* echoes in it */
   double server_cpu_s, client_cpu_s; /* NAN: not to be known */
+  double offered_per_s;              /* of a capacity slice; NAN */
+  double late;                       /* share of its messages that missed the objective; NAN */
   bool failed;
 };
 

@@ -212,10 +212,10 @@ const struct experiment_axis *experiment_along(const struct experiment *experime
 
 static void check_keys(struct reader *r, const json_t *tree) {
   static const char *const keys[] = {
-      "name",    "question",  "objective",   "answer",    "along",  "baseline",
-      "columns", "blocks",    "twin",        "servers",   "budget", "min_duration",
-      "count",   "seed",      "server_cpus", "load_cpus", "method", "rounds",
-      "slice",   "precision", "margin",      "load",      "serve",  NULL};
+      "name",        "question",  "objective",   "answer", "along",        "baseline",  "columns",
+      "blocks",      "twin",      "servers",     "budget", "min_duration", "count",     "seed",
+      "server_cpus", "load_cpus", "method",      "rounds", "slice",        "precision", "margin",
+      "load",        "serve",     "calibration", NULL};
   const char *key;
   json_t *value;
   json_object_foreach((json_t *)tree, key, value) {

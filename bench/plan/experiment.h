@@ -3,7 +3,7 @@
  *   question  = "Which way of waiting costs least at 10,000 connections?";
  *   objective = "server_cpu_us_per_req";        # the column the answer is about
  *   baseline  = "epoll-lt";                     # what the others are compared with
- *   answer    = "best";                         # or slope, saturation, contrast (conclusions.h)
+ *   answer    = "best";                         # or slope, capacity, contrast (conclusions.h)
  *   columns   = [ "rss_bytes_per_conn" ];       # further columns for the printed tables
  *   blocks    = 10;                             # launches
  *   servers   = "available";                    # or a list: names, groups (below)
@@ -32,6 +32,7 @@ enum {
   EXPERIMENT_AXES = 48,
   EXPERIMENT_VALUES = 64, /* of one axis */
   EXPERIMENT_SERVERS = 64,
+  EXPERIMENT_LABELS = EXPERIMENT_SERVERS + 2, /* servers and the baseline's controls */
   EXPERIMENT_COLUMNS = 8,
   EXPERIMENT_CELLS = 10000,
 };
@@ -69,7 +70,7 @@ struct experiment_server {
 };
 
 /* What the conclusions answer. */
-enum experiment_answer { ANSWER_BEST, ANSWER_SLOPE, ANSWER_SATURATION, ANSWER_CONTRAST };
+enum experiment_answer { ANSWER_BEST, ANSWER_SLOPE, ANSWER_CAPACITY, ANSWER_CONTRAST };
 
 /* How labels are compared: in slices, while all are alive, or each alone against a fresh server. */
 enum experiment_method { METHOD_SLICES, METHOD_FRESH };
@@ -90,6 +91,7 @@ struct experiment {
   double precision;        /* half-width asked of every interval, 0.02 for 2 %; 0: none is asked */
   double margin;           /* what lies within 1 ± this is equivalent */
   bool twin;               /* the baseline runs twice, A/A */
+  double calibration;      /* ... and once more, made this much dearer, 0.1 for 10 %; 0: not */
   bool all_available;      /* servers = "available" */
   int64_t budget_ns;       /* of the whole run; 0: none */
   int64_t min_duration_ns; /* a budget shortens trials to this and no further */

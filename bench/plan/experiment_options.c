@@ -18,7 +18,7 @@
 
 #define KEY(member) MUX_FIELD(struct experiment, member)
 
-static const char *const answers[] = {"best", "slope", "saturation", "contrast", NULL};
+static const char *const answers[] = {"best", "slope", "capacity", "contrast", NULL};
 
 static const char *const methods[] = {"slices", "fresh", NULL};
 
@@ -47,6 +47,8 @@ const struct mux_option_row experiment_keys[] = {
      .print = print_percent, .fallback = "0%"},
     {"margin", .kind = MUX_VALUE_CUSTOM, KEY(margin), .read = read_percent, .print = print_percent,
      .fallback = "5%"},
+    {"calibration", .kind = MUX_VALUE_CUSTOM, KEY(calibration), .read = read_percent,
+     .print = print_percent, .fallback = "0%"},
     {"blocks", .kind = MUX_VALUE_COUNT, KEY(blocks), .min = 1, .max = STATS_BLOCKS_MAX,
      .fallback = "10"},
     {"seed", .kind = MUX_VALUE_COUNT, KEY(seed), .min = 0, .max = INT64_MAX, .absent = "drawn"},

@@ -30,6 +30,8 @@ enum {
   REQUESTS_PER_S = 100000, /* of a closed loop, both cores busy */
   ROUND_TRIPS = 10,        /* of every connection in a slice */
   ROUNDS_MOST = 20,
+  SOUGHT_ROUNDS = 30,  /* half of them to come near the rate that is sought */
+  SOUGHT_LIMITS = 100, /* a slice in limits of response time: a rate 1 % too high is found out */
 };
 /* Noise as seen: coefficient of variation of a slice, and of a server from launch to launch. */
 static const double slice_cv = .08;
@@ -53,7 +55,11 @@ static void set_slice(struct pace_cell *pace, const struct plan *plan,
   int64_t active = plan_number(plan, cell, OPTION_LOAD, "connections", 1);
   int64_t depth = plan_number(plan, cell, OPTION_LOAD, "depth", 1);
   int64_t asked_ns = plan->experiment->slice_ns;
-  if (rate > 0) {
+  if (pace->seeks) {
+    int64_t limit_ns = plan_objective(plan, cell).limit_ns;
+    pace->warmup_ns = 20 * MUX_MS;
+    pace->duration_ns = clamp(SOUGHT_LIMITS * limit_ns, 200 * MUX_MS, 2 * MUX_S);
+  } else if (rate > 0) {
     pace->warmup_ns = 20 * MUX_MS;
     pace->duration_ns = clamp(500 * MUX_S / rate, 50 * MUX_MS, MUX_S);
   } else {
@@ -67,6 +73,8 @@ static void set_slice(struct pace_cell *pace, const struct plan *plan,
 
 /* The best number of rounds, whatever the budget. */
 static int best_rounds(const struct pace_cell *pace) {
+  if (pace->seeks)
+    return SOUGHT_ROUNDS;
   double rounds =
       slice_cv / launch_cv *
       sqrt((double)pace->overhead_ns / (double)(pace->round_ns > 0 ? pace->round_ns : 1));
@@ -79,6 +87,7 @@ static void set_cell(struct pace_cell *pace, const struct plan *plan,
   int64_t count_ns = plan->experiment->count_ns;
   int running = cell->running;
   pace->slices = plan_slices(plan, cell);
+  pace->seeks = plan_objective(plan, cell).percentile > 0;
   pace->rounds = pace->turns = 1;
   pace->launches = plan->experiment->blocks;
   pace->overhead_ns = running * (START_NS + connections * CONNECTION_NS);
@@ -94,8 +103,8 @@ static void set_cell(struct pace_cell *pace, const struct plan *plan,
   bool latency = plan_number(plan, cell, OPTION_LOAD, "rate", 0) > 0;
   int64_t slice_ns = pace->warmup_ns * 3 / 2 + pace->duration_ns + SLICE_NS;
   /* Dunnett 1955: a control that k others are compared with deserves √k of their effort. */
-  int rivals = running - 1 - (plan->twin >= 0);
-  pace->turns = (int)fmax(1, round(sqrt(rivals)));
+  int rivals = plan_rivals(plan, cell);
+  pace->turns = pace->seeks ? 1 : (int)fmax(1, round(sqrt(rivals)));
   pace->overhead_ns += running * slice_ns; /* each settles in a slice that is not counted */
   pace->round_ns = (running + pace->turns) * slice_ns * (latency ? 2 : 1); /* and the floor */
   pace->rounds = plan->experiment->rounds > 0 ? plan->experiment->rounds : best_rounds(pace);
@@ -138,7 +147,7 @@ static void set_effort(struct pace *pace, const struct plan *plan, int i, double
   struct pace_cell *cell = &pace->cells[i];
   int asked = plan->experiment->rounds;
   int best = asked > 0 ? asked : best_rounds(cell);
-  int least = best < LAUNCH_ROUNDS_MIN ? best : LAUNCH_ROUNDS_MIN;
+  int least = best < LAUNCH_ROUNDS_MIN || cell->seeks ? best : LAUNCH_ROUNDS_MIN;
   if (cell->slices)
     cell->rounds = least + (int)floor((best - least) * effort);
   else
@@ -280,16 +289,17 @@ int64_t pace_run_ns(const struct pace *pace, const struct plan *plan) {
 /* The smallest difference from the baseline that these launches show, of usual noise; NAN: none. */
 static double detectable(const struct pace_cell *pace, const struct plan *plan,
                          const struct plan_cell *cell) {
-  int rivals = cell->running - 1 - (plan->twin >= 0);
+  int rivals = plan_rivals(plan, cell);
   bool is_compared = plan->baseline >= 0 && rivals > 0 && cell->skip[plan->baseline] == NULL;
   double in_a_round = slice_cv * slice_cv * (1 + 1.0 / pace->turns);
-  double alone = pace->slices ? launch_cv : fresh_cv;
+  bool by_rounds = pace->slices && !pace->seeks;
+  double alone = by_rounds ? launch_cv : fresh_cv;
   struct power_plan power = {.rivals = rivals,
                              .launches = pace->launches,
                              .rounds = pace->rounds,
                              .precision_stopping = plan->experiment->precision > 0,
                              .between = 2 * alone * alone,
-                             .within_round = pace->slices ? in_a_round : 0};
+                             .within_round = by_rounds ? in_a_round : 0};
   return is_compared ? expm1(power_detectable(&power)) : NAN;
 }
 

@@ -14,6 +14,7 @@
 
 struct pace_cell {
   bool slices;  /* false: each server alone, once a launch, for warmup + duration */
+  bool seeks;   /* a rate, with a slice for each test of it */
   bool precise; /* the runner's: as precise as was asked, needs no more launches */
   int launches, done;
   int rounds;

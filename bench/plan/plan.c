@@ -7,6 +7,7 @@
 
 #include "bench/data/stats.h"
 #include "bench/plan/experiment_options.h"
+#include "bench/plan/plan_options.h"
 #include "common/memory.h"
 #include "common/random.h"
 
@@ -34,6 +35,14 @@ int64_t plan_number(const struct plan *plan, const struct plan_cell *cell, enum 
                     const char *key, int64_t fallback) {
   const struct experiment_value *value = plan_value(plan, cell, NULL, group, key);
   return value != NULL ? value->number : fallback;
+}
+
+struct load_objective plan_objective(const struct plan *plan, const struct plan_cell *cell) {
+  const struct experiment_value *value = plan_value(plan, cell, NULL, OPTION_LOAD, "find-rate");
+  struct load_objective objective = {0};
+  if (value != NULL) /* it has been read before */
+    load_objective_parse(&objective, value->text);
+  return objective;
 }
 
 bool plan_slices(const struct plan *plan, const struct plan_cell *cell) {
@@ -113,11 +122,17 @@ static void cells_make(struct plan *plan) {
 /* ---- Labels and launches -----------------------------------------------------------------------
  */
 
+static int add_control(struct plan *plan, const char *kind) {
+  struct plan_label *label = &plan->labels[plan->label_count];
+  label->server = plan->labels[plan->baseline].server;
+  label->name = mux_format("%s-%s", label->server->label, kind);
+  return plan->label_count++;
+}
+
 static void labels_make(struct plan *plan) {
   const struct experiment *e = plan->experiment;
-  plan->labels = mux_new((size_t)e->server_count + 1, sizeof *plan->labels);
-  plan->baseline = -1;
-  plan->twin = -1;
+  plan->labels = mux_new((size_t)e->server_count + 2, sizeof *plan->labels);
+  plan->baseline = plan->twin = plan->calibration = -1;
   for (int i = 0; i < e->server_count; i++) {
     struct plan_label *label = &plan->labels[plan->label_count++];
     label->server = &e->servers[i];
@@ -125,13 +140,26 @@ static void labels_make(struct plan *plan) {
     if (strcmp(label->name, e->baseline) == 0)
       plan->baseline = i;
   }
-  if (plan->baseline < 0 || !e->twin)
-    return;
-  plan->twin = plan->label_count++;
-  struct plan_label *twin = &plan->labels[plan->twin];
-  twin->server = plan->labels[plan->baseline].server;
-  twin->twin = true;
-  twin->name = mux_format("%s-twin", twin->server->label);
+  if (plan->baseline >= 0 && e->twin)
+    plan->twin = add_control(plan, "twin");
+  if (plan->baseline >= 0 && e->calibration > 0 && e->method == METHOD_SLICES &&
+      plan_is_own(plan->labels[plan->baseline].server))
+    plan->calibration = add_control(plan, "calibration");
+}
+
+bool plan_is_rival(const struct plan *plan, int label) {
+  return label != plan->baseline && label != plan->twin && label != plan->calibration;
+}
+
+int plan_original(const struct plan *plan, int label) {
+  return plan_is_rival(plan, label) ? label : plan->baseline;
+}
+
+int plan_rivals(const struct plan *plan, const struct plan_cell *cell) {
+  int n = 0;
+  for (int label = 0; label < plan->label_count; label++)
+    n += plan_is_rival(plan, label) && cell->skip[label] == NULL;
+  return n;
 }
 
 static void skips_make(struct plan *plan, plan_skip_rule skip) {
@@ -141,6 +169,9 @@ static void skips_make(struct plan *plan, plan_skip_rule skip) {
     for (int label = 0; label < plan->label_count; label++) {
       if (skip != NULL)
         cell->skip[label] = skip(plan->experiment, cell, plan->labels[label].server);
+      bool costs = plan_slices(plan, cell) && plan_objective(plan, cell).percentile == 0;
+      if (label == plan->calibration && cell->skip[label] == NULL && !costs)
+        cell->skip[label] = mux_copy("a calibration is of the cost of slices");
       cell->running += cell->skip[label] == NULL;
     }
   }

@@ -4,7 +4,8 @@
  * all cells go through launch 1, then all through launch 2, so that a run that is cut short has
  * whole launches of everything. A trial is one label in one launch: a row of measurements.csv.
  * The order of labels is random and follows from the seed alone, so a resumed run has the same one.
- * The baseline has a twin: the same server under a second label (A/A).
+ * The baseline has two controls, which are no rivals: the twin is the same server under a second
+ * label (A/A); the calibration is the same server with --work, whose cost is known to be higher.
  *
  * Nothing here grows with the number of launches: what launch 200 is like is computed, not kept. */
 #ifndef MUX_PLAN_H
@@ -15,11 +16,11 @@
 #include "bench/data/rows.h"
 #include "bench/data/slices.h"
 #include "bench/plan/experiment.h"
+#include "loadgen/find_rate.h"
 
 struct plan_label {
   const struct experiment_server *server;
   char *name;
-  bool twin;
 };
 
 struct plan_cell {
@@ -41,8 +42,9 @@ struct plan {
   int label_count;
   struct plan_cell *cells;
   int cell_count;
-  int baseline; /* a label, or -1 */
-  int twin;     /* a label, or -1 */
+  int baseline;    /* a label, or -1 */
+  int twin;        /* a label, or -1 */
+  int calibration; /* a label, or -1 */
   struct slice_names names;
 };
 
@@ -56,6 +58,13 @@ void plan_free(struct plan *plan);
 /* The trials of one cell in launch `block` (1, 2, …), plan->label_count of them, in the order in
  * which they are started. */
 void plan_launch(const struct plan *plan, int cell, int block, struct plan_trial *trials);
+
+/* Is the label compared with the baseline for its own sake? */
+bool plan_is_rival(const struct plan *plan, int label);
+/* The label whose server this one is: the baseline for the controls. */
+int plan_original(const struct plan *plan, int label);
+/* How many rivals run in a cell. */
+int plan_rivals(const struct plan *plan, const struct plan_cell *cell);
 
 /* Which trial a row is of. False if it is of none. */
 bool plan_find(const struct plan *plan, const struct row *row, struct plan_trial *trial);
@@ -73,6 +82,9 @@ const struct experiment_value *plan_value(const struct plan *plan, const struct 
 /* Such a value as a number; `fallback` without one. */
 int64_t plan_number(const struct plan *plan, const struct plan_cell *cell, enum option_group group,
                     const char *key, int64_t fallback);
+
+/* What the rate of this cell is sought for (load.find-rate); percentile 0: nothing is sought. */
+struct load_objective plan_objective(const struct plan *plan, const struct plan_cell *cell);
 
 /* True if the labels of this cell are compared in slices: not those of short connections (crr),
  * whose TIME_WAIT would be the next one's burden. */

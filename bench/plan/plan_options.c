@@ -111,6 +111,20 @@ static int check_server(const struct check *c, struct load_config *load) {
   return rc;
 }
 
+/* A rate is sought in slices, in an open loop. */
+static int check_sought(const struct check *c) {
+  struct mux_option_error error;
+  if (plan_objective(c->plan, c->cell).percentile == 0)
+    return 0;
+  if (plan_number(c->plan, c->cell, OPTION_LOAD, "rate", 0) > 0)
+    mux_option_error_set(&error, "find-rate", "not together with rate");
+  else if (!plan_slices(c->plan, c->cell))
+    mux_option_error_set(&error, "find-rate", "it needs method = \"slices\" and mode = \"echo\"");
+  else
+    return 0;
+  return refuse(c, place_of(c, OPTION_LOAD, "find-rate"), &error);
+}
+
 int plan_check(const struct plan *plan, char *why, size_t why_bytes) {
   for (int i = 0; i < plan->cell_count; i++) {
     struct load_options load;
@@ -121,7 +135,7 @@ int plan_check(const struct plan *plan, char *why, size_t why_bytes) {
                                   .server = &plan->experiment->servers[k],
                                   .why = why,
                                   .why_bytes = why_bytes};
-      if (check_server(&check, &load.config) == -EINVAL)
+      if (check_sought(&check) != 0 || check_server(&check, &load.config) == -EINVAL)
         return -EINVAL;
     }
   }

@@ -167,7 +167,7 @@ static bool is_repeated(const struct rows *rows, size_t at, bool label) {
  * baseline is not the same. */
 static int labels_of(struct compare *c, const struct rows *a, const struct rows *b,
                      const char *baseline, const char *cell,
-                     const char *labels[EXPERIMENT_SERVERS + 1]) {
+                     const char *labels[EXPERIMENT_LABELS]) {
   int n = 0;
   bool has_baseline = false;
   for (size_t i = 0; i < a->count && n <= EXPERIMENT_SERVERS; i++) {
@@ -195,7 +195,7 @@ struct compare *compare_new(const struct rows *a, const struct rows *b, const ch
   struct compare *c = mux_new(1, sizeof *c);
   for (size_t i = 0; i < a->count; i++) {
     const char *cell = row_text(&a->rows[i], COL_cell_id);
-    const char *labels[EXPERIMENT_SERVERS + 1];
+    const char *labels[EXPERIMENT_LABELS];
     if (!row_has_result(&a->rows[i]) || is_repeated(a, i, false))
       continue;
     int count = labels_of(c, a, b, baseline, cell, labels);

@@ -8,6 +8,7 @@
 #include "bench/data/stats.h"
 #include "common/cli.h"
 #include "common/memory.h"
+#include "common/units.h"
 
 /* "10000 connections, rate 20k": the axes that vary, but for one (NULL: all of them). */
 static void print_cell(const struct plan *plan, const struct plan_cell *cell,
@@ -41,8 +42,10 @@ static void print_value(const struct summary_metric *metric, double value, FILE 
 /* ---- The best ---------------------------------------------------------------------------------
  */
 
-static bool is_rival(const struct summary *s, int cell, int metric, int label) {
-  return label != s->plan->twin && summary_at(s, cell, metric, label)->n > 0;
+/* The baseline and its rivals. */
+static bool is_ranked(const struct summary *s, int cell, int metric, int label) {
+  bool control = label != s->plan->baseline && !plan_is_rival(s->plan, label);
+  return !control && summary_at(s, cell, metric, label)->n > 0;
 }
 
 /* Labels in the order of their ratios; the baseline's is 1. */
@@ -50,7 +53,7 @@ static int by_ratio(const struct summary *s, int cell, int metric, int order[]) 
   bool lower = summary_metrics[metric].better == BETTER_LOWER;
   int n = 0;
   for (int label = 0; label < s->plan->label_count; label++) {
-    if (!is_rival(s, cell, metric, label))
+    if (!is_ranked(s, cell, metric, label))
       continue;
     int at = n++;
     for (; at > 0; at--) {
@@ -79,7 +82,7 @@ static enum place place_of(const struct summary_entry *entry) {
 
 /* "a, b 0.91×, c 1.02×". Returns how many. */
 static int print_labels(const struct summary *s, int cell, int metric, enum place place, FILE *to) {
-  int order[EXPERIMENT_SERVERS + 1];
+  int order[EXPERIMENT_LABELS];
   int n = by_ratio(s, cell, metric, order);
   int printed = 0;
   for (int i = 0; i < n; i++) {
@@ -96,7 +99,7 @@ static int print_labels(const struct summary *s, int cell, int metric, enum plac
 static int count_in(const struct summary *s, int cell, int metric, enum place place) {
   int n = 0;
   for (int label = 0; label < s->plan->label_count; label++)
-    n += is_rival(s, cell, metric, label) && place_of(summary_at(s, cell, metric, label)) == place;
+    n += is_ranked(s, cell, metric, label) && place_of(summary_at(s, cell, metric, label)) == place;
   return n;
 }
 
@@ -125,6 +128,37 @@ static void print_silence(const struct summary *s, int cell, int metric, FILE *t
   else
     fprintf(to, "fewer than %d launches can be compared: flags forbid it, or too few rounds.\n",
             FAMILY_LAUNCHES_MIN);
+}
+
+/* What was added to the baseline's CPU time, on average; NAN: nothing. It is the server's that is
+ * known: a load that waits for a slower server sleeps more often, and may cost more, too. */
+static double planted(const struct summary *s, int cell) {
+  double sum = 0;
+  int n = 0;
+  for (int block = 1; block <= s->blocks; block++) {
+    double work = summary_value(s, cell, block, s->plan->calibration, COL_work_us_per_req);
+    double cost = summary_value(s, cell, block, s->plan->baseline, COL_server_cpu_us_per_req);
+    if (!(work > 0 && cost > 0))
+      continue;
+    sum += work / cost;
+    n++;
+  }
+  return n > 0 ? sum / n : NAN;
+}
+
+static void print_calibration(const struct summary *s, int cell, FILE *to) {
+  int metric = summary_metric_of(COL_server_cpu_us_per_req);
+  if (s->plan->calibration < 0)
+    return;
+  const struct summary_entry *entry = summary_at(s, cell, metric, s->plan->calibration);
+  double known = planted(s, cell);
+  if (isnan(known) || isnan(entry->ratio_low))
+    return;
+  fprintf(
+      to,
+      "    Calibration: %.1f %% added to the server's work was measured as %.1f %% [%.1f, %.1f].\n",
+      100 * known, 100 * (entry->ratio - 1), 100 * (entry->ratio_low - 1),
+      100 * (entry->ratio_high - 1));
 }
 
 static void print_best(const struct summary *s, FILE *to) {
@@ -160,6 +194,7 @@ static void print_best(const struct summary *s, FILE *to) {
         print_labels(s, cell, metric, PROVED_WORSE, to);
       }
       fputs(".\n", to);
+      print_calibration(s, cell, to);
     }
   }
 }
@@ -241,70 +276,55 @@ static void print_slope(const struct summary *s, int cell, int label,
           metric->what, slope * 1000, metric->unit, axis->option->key, n, y[0], y[n - 1]);
 }
 
-/* Calls print for every label and every cell that is the first along the axis. */
-static void each_facet(const struct summary *s, const struct experiment_axis *axis,
-                       void (*print)(const struct summary *s, int cell, int label,
-                                     const struct experiment_axis *axis, FILE *to),
-                       FILE *to) {
+/* For every label and every cell that is the first along the axis. */
+static void print_slopes(const struct summary *s, FILE *to) {
   const struct plan *plan = s->plan;
+  const struct experiment_axis *axis = experiment_along(plan->experiment);
   for (int label = 0; label < plan->label_count; label++)
     for (int cell = 0; cell < plan->cell_count; cell++)
       if (plan->cells[cell].choice[axis - plan->experiment->axes] == 0)
-        print(s, cell, label, axis, to);
+        print_slope(s, cell, label, axis, to);
 }
 
-/* Did the label keep up with what this cell offered, in every launch? */
-static bool keeps_up(const struct summary *s, int cell, int label) {
-  int seen = 0;
+/* In how many launches was the load the limit? */
+static int limited_launches(const struct summary *s, int cell, int label) {
+  int n = 0;
   for (int block = 1; block <= s->blocks; block++) {
     const struct row *row = summary_row(s, cell, block, label);
-    if (row == NULL)
-      continue;
-    seen++;
-    double done = row_number(row, COL_completed_per_s);
-    double offered = row_number(row, COL_offered_per_s);
-    if (!(done >= 0.99 * offered) || row_has_flag(row, "rate_missed") ||
-        row_has_flag(row, "unanswered"))
-      return false;
+    n += row != NULL && row_has_flag(row, "load_limited");
   }
-  return seen > 0;
+  return n;
 }
 
-/* The highest rate that the label keeps up with and the lowest that it does not, of the cells that
- * agree in all else. */
-static void print_saturation(const struct summary *s, int cell, int label,
-                             const struct experiment_axis *axis, FILE *to) {
+/* The highest rate that keeps the cell's objective. */
+static void print_capacity(const struct summary *s, int cell, int label, FILE *to) {
   const struct plan *plan = s->plan;
-  int p99 = summary_metric_of(COL_response_p99_us);
-  int kept = -1;
-  int64_t kept_rate = 0;
-  int64_t lost_rate = INT64_MAX;
-  for (int value = 0; value < axis->count; value++) {
-    int other = sibling(plan, cell, axis, value);
-    int64_t rate = axis->values[value].number;
-    if (other < 0 || rate == 0 || summary_at(s, other, 0, label)->n == 0)
-      continue;
-    if (!keeps_up(s, other, label)) {
-      lost_rate = rate < lost_rate ? rate : lost_rate;
-    } else if (kept < 0 || rate > kept_rate) {
-      kept = other;
-      kept_rate = rate;
-    }
-  }
-  if (kept < 0 && lost_rate == INT64_MAX)
+  const struct summary_entry *entry =
+      summary_at(s, cell, summary_metric_of(COL_capacity_per_s), label);
+  const struct experiment_value *objective =
+      plan_value(plan, &plan->cells[cell], NULL, OPTION_LOAD, "find-rate");
+  char text[3][MUX_UNIT_TEXT];
+  if (objective == NULL || entry->n == 0)
     return;
-  fprintf(to, "  %s, ", plan->labels[label].name);
-  print_cell(plan, &plan->cells[cell], axis, to);
-  if (kept < 0) {
-    fprintf(to, ": does not keep up with the lowest rate, %lld/s.\n", (long long)lost_rate);
-    return;
+  fprintf(to, "  %s", plan->labels[label].name);
+  if (plan->cell_count > 1) {
+    fputs(", ", to);
+    print_cell(plan, &plan->cells[cell], NULL, to);
   }
-  fprintf(to, ": keeps up with %lld messages/s (p99 response time %.0f µs there)",
-          (long long)kept_rate, summary_at(s, kept, p99, label)->median);
-  if (lost_rate < INT64_MAX)
-    fprintf(to, ", not with %lld/s.\n", (long long)lost_rate);
-  else
-    fputs(", the highest rate offered.\n", to);
+  bool limited = 2 * limited_launches(s, cell, label) > entry->n;
+  fprintf(to, ": %s%s messages/s", limited ? "at least " : "",
+          mux_show_count(text[0], entry->median));
+  if (!isnan(entry->low))
+    fprintf(to, " [%s, %s]", mux_show_count(text[1], entry->low),
+            mux_show_count(text[2], entry->high));
+  fprintf(to, " with %s%s.\n", objective->text,
+          limited ? "; beyond that the load was the limit" : "");
+}
+
+static void print_capacities(const struct summary *s, FILE *to) {
+  for (int cell = 0; cell < s->plan->cell_count; cell++)
+    for (int label = 0; label < s->plan->label_count; label++)
+      print_capacity(s, cell, label, to);
 }
 
 void conclusions_print(const struct summary *s, FILE *to) {
@@ -312,15 +332,12 @@ void conclusions_print(const struct summary *s, FILE *to) {
   mux_put_printable(e->question, to);
   if (*e->question != 0)
     fputc('\n', to);
-  const struct experiment_axis *along = experiment_along(e);
-  if (e->answer == ANSWER_SATURATION)
-    along = experiment_axis(e, OPTION_LOAD, "rate");
   if (e->answer == ANSWER_SLOPE)
-    each_facet(s, along, print_slope, to);
-  else if (e->answer == ANSWER_SATURATION)
-    each_facet(s, along, print_saturation, to);
+    print_slopes(s, to);
+  if (e->answer == ANSWER_CAPACITY)
+    print_capacities(s, to);
   if (e->answer == ANSWER_CONTRAST)
     print_contrast(s, to);
-  if (e->answer == ANSWER_BEST || e->answer == ANSWER_CONTRAST)
+  if (e->answer != ANSWER_SLOPE)
     print_best(s, to);
 }

@@ -56,8 +56,7 @@ int summary_launches_needed(const struct summary *s, int cell, int metric, int l
   bool lower = summary_metrics[metric].better == BETTER_LOWER;
   int rivals = 0;
   for (int i = 0; i < s->plan->label_count; i++)
-    rivals += i != s->plan->baseline && i != s->plan->twin &&
-              summary_at(s, cell, metric, i)->launches > 0;
+    rivals += plan_is_rival(s->plan, i) && summary_at(s, cell, metric, i)->launches > 0;
   struct power_plan plan =
       power_plan_of(&entry->rival, rivals > 0 ? rivals : 1, entry->rounds > 0 ? entry->rounds : 1,
                     s->plan->experiment->precision > 0);
@@ -69,12 +68,11 @@ int summary_launches_needed(const struct summary *s, int cell, int metric, int l
 
 double summary_half_width(const struct summary *s, int cell) {
   int metric = summary_objective(s->plan);
-  struct family_rival rivals[EXPERIMENT_SERVERS + 1];
+  struct family_rival rivals[EXPERIMENT_LABELS];
   int n = 0;
   for (int label = 0; label < s->plan->label_count; label++) {
     const struct summary_entry *entry = summary_at(s, cell, metric, label);
-    if (label != s->plan->baseline && label != s->plan->twin && entry->n > 0 &&
-        entry->verdict != VERDICT_VOID)
+    if (plan_is_rival(s->plan, label) && entry->n > 0 && entry->verdict != VERDICT_VOID)
       rivals[n++] = entry->rival;
   }
   return n > 0 ? family_half_width(rivals, n) : INFINITY;

@@ -96,10 +96,6 @@ static int write_json(const struct summary *s, FILE *to) {
 /* ---- JUnit -------------------------------------------------------------------------------------
  */
 
-static bool is_rival(const struct summary *s, int label) {
-  return label != s->plan->baseline && label != s->plan->twin;
-}
-
 static enum gate gate_of(const struct summary *s, int cell, int label, double allowed) {
   bool lower = summary_metrics[summary_objective(s->plan)].better == BETTER_LOWER;
   return summary_gate(objective_at(s, cell, label), lower, allowed);
@@ -126,7 +122,7 @@ static void put_xml(const char *text, FILE *to) {
 static void junit_entry(const struct summary *s, int cell, int label, double allowed, FILE *to) {
   const struct summary_entry *e = objective_at(s, cell, label);
   enum gate gate = gate_of(s, cell, label, allowed);
-  if (!is_rival(s, label))
+  if (!plan_is_rival(s->plan, label))
     return;
   fputs("  <testcase classname=\"", to);
   put_xml(s->plan->cells[cell].id, to);
@@ -144,7 +140,7 @@ static void write_junit(const struct summary *s, double allowed, FILE *to) {
   int metric = summary_objective(s->plan);
   for (int cell = 0; cell < s->plan->cell_count; cell++)
     for (int label = 0; label < s->plan->label_count; label++)
-      if (is_rival(s, label) && summary_at(s, cell, metric, label)->n > 0) {
+      if (plan_is_rival(s->plan, label) && summary_at(s, cell, metric, label)->n > 0) {
         enum gate gate = gate_of(s, cell, label, allowed);
         count[gate == GATE_PASSED ? 0 : gate == GATE_FAILED ? 1 : 2]++;
       }

@@ -96,7 +96,7 @@ static int by_ratio(const struct summary *s, int cell, int metric, int order[]) 
 }
 
 void forest_print(const struct summary *s, int cell, int metric, FILE *to) {
-  int order[EXPERIMENT_SERVERS + 1];
+  int order[EXPERIMENT_LABELS];
   int n = by_ratio(s, cell, metric, order);
   struct axis axis = axis_of(s, cell, metric);
   const struct glyphs *g = glyphs();

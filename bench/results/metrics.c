@@ -8,6 +8,7 @@ const struct summary_metric summary_metrics[] = {
     {COL_server_cpu_us_per_req, BETTER_LOWER, "server CPU per request", " µs"},
     {COL_client_cpu_us_per_req, BETTER_LOWER, "load CPU per request", " µs"},
     {COL_completed_per_s, BETTER_HIGHER, "throughput", "/s"},
+    {COL_capacity_per_s, BETTER_HIGHER, "capacity", "/s"},
     {COL_response_p50_us, BETTER_LOWER, "median response time", " µs"},
     {COL_response_p90_us, BETTER_LOWER, "p90 response time", " µs"},
     {COL_response_p99_us, BETTER_LOWER, "p99 response time", " µs"},
@@ -72,6 +73,7 @@ bool summary_is_void(const struct row *row, enum column metric) {
     const char *flag;
     bool voids[CLASSES]; /* speed, CPU, memory, how evenly it is shared */
   } rules[] = {
+      {"load_limited", {true, false, false, false}},
       {"rate_missed", {true, false, false, true}},
       {"slip_high", {true, false, false, true}},
       {"unanswered", {true, false, false, true}},

@@ -131,7 +131,7 @@ static void take(struct summary_entry *entry, const struct family_rival *rival, 
 struct picked {
   struct family family;
   double *d, *variance;
-  int labels[EXPERIMENT_SERVERS + 1];
+  int labels[EXPERIMENT_LABELS];
 };
 
 static void pick(struct picked *picked, const struct summary *s, const struct differences *from,
@@ -168,8 +168,8 @@ static uint64_t seed_of(const struct summary *s, int cell, int metric) {
 static void judge_rivals(struct summary *s, int cell, int metric, const struct differences *from,
                          const bool *wanted) {
   bool lower = summary_metrics[metric].better == BETTER_LOWER;
-  struct family_rival judged[EXPERIMENT_SERVERS + 1];
-  bool in_set[EXPERIMENT_SERVERS + 2];
+  struct family_rival judged[EXPERIMENT_LABELS];
+  bool in_set[EXPERIMENT_LABELS + 1];
   bool known = false;
   struct picked picked;
   pick(&picked, s, from, wanted);
@@ -192,20 +192,25 @@ static void judge_rivals(struct summary *s, int cell, int metric, const struct d
   pick_free(&picked);
 }
 
-/* The twin alone, and what it says of the cell. */
-static void judge_twin(struct summary *s, int cell, int metric, const struct differences *from) {
-  bool wanted[EXPERIMENT_SERVERS + 1] = {false};
-  struct family_rival judged;
+/* A control is a family of its own. */
+static void judge_control(struct summary *s, int cell, int metric, const struct differences *from,
+                          int label, struct family_rival *judged) {
+  bool wanted[EXPERIMENT_LABELS] = {false};
   struct picked picked;
-  int twin = s->plan->twin;
-  if (twin < 0 || s->blocks == 0)
-    return;
-  wanted[twin] = true;
+  wanted[label] = true;
   pick(&picked, s, from, wanted);
-  family_judge(&picked.family, seed_of(s, cell, metric), &judged);
+  family_judge(&picked.family, seed_of(s, cell, metric), judged);
   pick_free(&picked);
-  struct summary_entry *own = entry_at(s, cell, metric, twin);
-  take(own, &judged, summary_metrics[metric].better == BETTER_LOWER, s->plan->experiment->margin);
+  take(entry_at(s, cell, metric, label), judged, summary_metrics[metric].better == BETTER_LOWER,
+       s->plan->experiment->margin);
+}
+
+/* The twin, and what it says of the cell. */
+static void judge_twin(struct summary *s, int cell, int metric, const struct differences *from) {
+  struct family_rival judged;
+  if (s->plan->twin < 0 || s->blocks == 0)
+    return;
+  judge_control(s, cell, metric, from, s->plan->twin, &judged);
   for (int label = 0; label < s->plan->label_count; label++) {
     struct summary_entry *entry = entry_at(s, cell, metric, label);
     entry->delta = verdict_delta(&judged);
@@ -231,16 +236,19 @@ static void judge(struct summary *s, const struct slices *slices, int cell, int 
   const struct plan *plan = s->plan;
   enum column column = summary_metrics[metric].column;
   struct differences all;
-  bool wanted[EXPERIMENT_SERVERS + 1] = {false};
-  bool is_void[EXPERIMENT_SERVERS + 1] = {false};
+  bool wanted[EXPERIMENT_LABELS] = {false};
+  bool is_void[EXPERIMENT_LABELS] = {false};
   differences_fill(&all, s, slices, cell, column);
   for (int label = 0; label < plan->label_count; label++) {
     int left;
     int had = drop_void(s, cell, label, column, &all, &left);
     is_void[label] = label != plan->baseline && had > 0 && left * 2 < had;
-    wanted[label] = label != plan->baseline && label != plan->twin && left > 0 && !is_void[label];
+    wanted[label] = plan_is_rival(plan, label) && left > 0 && !is_void[label];
   }
   judge_rivals(s, cell, metric, &all, wanted);
+  struct family_rival calibration;
+  if (plan->calibration >= 0 && s->blocks > 0)
+    judge_control(s, cell, metric, &all, plan->calibration, &calibration);
   judge_twin(s, cell, metric, &all);
   for (int label = 0; label < plan->label_count; label++)
     entry_at(s, cell, metric, label)->rounds = mean_rounds(s, &all, label);

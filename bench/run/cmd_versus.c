@@ -296,7 +296,7 @@ static void conclude(const struct run *run, FILE *to) {
   int metric = summary_objective(s->plan);
   fputc('\n', to);
   for (int label = 0; label < s->plan->label_count; label++)
-    if (label != s->plan->baseline && label != s->plan->twin)
+    if (plan_is_rival(s->plan, label))
       verdict_text_print(s, 0, metric, label, to);
   fputc('\n', to);
   forest_print(s, 0, metric, to);
@@ -309,7 +309,7 @@ static int gate(const struct run *run, double allowed) {
   int metric = summary_objective(s->plan);
   int status = MUX_EXIT_OK;
   for (int label = 0; label < s->plan->label_count; label++) {
-    if (label == s->plan->baseline || label == s->plan->twin)
+    if (!plan_is_rival(s->plan, label))
       continue;
     enum gate of = summary_gate(summary_at(s, 0, metric, label),
                                 summary_metrics[metric].better == BETTER_LOWER, allowed);

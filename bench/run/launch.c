@@ -15,7 +15,7 @@
 #include "common/random.h"
 
 /* Turns of a round: each rival once, the baseline some times, the floor. */
-enum { FLOOR_TURN = -1, TURNS_MAX = 3 * (EXPERIMENT_SERVERS + 1) };
+enum { FLOOR_TURN = -1, TURNS_MAX = 3 * (EXPERIMENT_LABELS) };
 
 struct rounds {
   struct launch *launch;
@@ -33,7 +33,7 @@ static bool is_in_group(const struct trial *trial, int group) {
  * parts, at a random place. Returns how many turns there are. */
 static int draw_turns(struct rounds *r, int turns[TURNS_MAX]) {
   const struct launch *launch = r->launch;
-  int rivals[EXPERIMENT_SERVERS + 1];
+  int rivals[EXPERIMENT_LABELS];
   int n = 0;
   int count = 0;
   for (int i = 0; i < launch->count; i++)
@@ -163,17 +163,41 @@ static void set_floor(struct launch *launch, const struct slices *slices, size_t
     launch->floor_us = cpu_s * 1e6 / (double)messages;
 }
 
+/* The calibration is made dearer by a share of what the baseline costs in this very launch. */
+static int calibrate(struct rounds *r, struct trial *trial) {
+  struct launch *launch = r->launch;
+  double host_us = NAN;
+  int rc = 0;
+  if (r->baseline >= 0)
+    rc = trial_cost(launch->setting, &launch->trials[r->baseline], launch->pace, &host_us);
+  if (rc == 0 && host_us > 0)
+    trial->work_ns = (int64_t)(launch->setting->plan->experiment->calibration * host_us * 1e3);
+  if (rc == 0 && trial->work_ns == 0) {
+    trial->status = "failed";
+    snprintf(trial->why, sizeof trial->why, "the baseline's cost is not known");
+  }
+  return rc;
+}
+
+/* The calibration comes last, as it needs the baseline. */
 static int start_all(struct rounds *r) {
   struct launch *launch = r->launch;
+  const struct plan *plan = launch->setting->plan;
   int rc = 0;
-  for (int i = 0; i < launch->count && rc == 0; i++)
-    if (launch->trials[i].group == r->group && launch->trials[i].status == NULL)
-      rc = trial_start(launch->setting, &launch->trials[i], launch->pace);
   r->baseline = -1;
-  for (int i = 0; i < launch->count; i++)
-    if (is_in_group(&launch->trials[i], r->group) &&
-        launch->trials[i].plan.label == launch->setting->plan->baseline)
-      r->baseline = i;
+  for (int pass = 0; pass < 2; pass++)
+    for (int i = 0; i < launch->count && rc == 0; i++) {
+      struct trial *trial = &launch->trials[i];
+      bool last = trial->plan.label == plan->calibration;
+      if (last != (pass == 1) || trial->group != r->group || trial->status != NULL)
+        continue;
+      if (last)
+        rc = calibrate(r, trial);
+      if (rc == 0 && trial->status == NULL)
+        rc = trial_start(launch->setting, trial, launch->pace);
+      if (trial->alive && trial->plan.label == plan->baseline)
+        r->baseline = i;
+    }
   return rc;
 }
 

@@ -29,12 +29,13 @@ static void print_time(const struct progress *progress) {
     fprintf(stderr, ", %.0f s left", (double)(progress->deadline_ns - now) / 1e9);
 }
 
-void progress_gate(struct progress *progress, int label) {
+void progress_gates(struct progress *progress, int servers) {
   if (!progress->terminal)
     return;
   clear_line(progress);
   print_time(progress);
-  fprintf(stderr, "  %s: does it echo?", progress->plan->labels[label].name);
+  fprintf(stderr, "  %d server%s: %s?", servers, servers == 1 ? "" : "s",
+          servers == 1 ? "does it echo" : "do they echo");
   fflush(stderr);
 }
 

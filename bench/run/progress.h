@@ -14,7 +14,7 @@ struct progress {
 };
 
 void progress_begin(struct progress *progress, const struct plan *plan, int64_t deadline_ns);
-void progress_gate(struct progress *progress, int label);
+void progress_gates(struct progress *progress, int servers); /* that are asked */
 void progress_launch(struct progress *progress, const struct pace *pace, int cell, int block);
 void progress_slice(struct progress *progress, int label, int round, int rounds);
 /* A label without figures, said at once. */

@@ -8,17 +8,12 @@
 #include <string.h>
 
 #include "bench/results/summary.h"
+#include "bench/run/gates.h"
 #include "bench/run/launch.h"
 #include "bench/run/progress.h"
-#include "bench/run/trial_server.h"
 #include "common/cli.h"
 #include "common/clock.h"
 #include "common/memory.h"
-
-struct gated {
-  bool asked, closed;
-  char why[512];
-};
 
 struct runner {
   struct runner_setting *setting;
@@ -29,7 +24,7 @@ struct runner {
   struct progress progress;
   json_t *trials; /* of run.json */
   int64_t began_ns, deadline_ns;
-  struct gated gates[EXPERIMENT_SERVERS + 1][MUX_ADDR_KINDS]; /* by label and kind of socket */
+  struct gates gates;
 };
 
 int runner_count(const struct rows *rows, const char *status) {
@@ -85,42 +80,6 @@ static void record(struct runner *r, const struct trial *trial) {
   progress_trouble(&r->progress, &trial->plan, trial->status, shown);
 }
 
-/* ---- Gates ------------------------------------------------------------------------------------
- */
-
-/* The first launch of a server on a kind of socket is preceded by the gate: wrong bytes have no
- * performance. Returns 0 or -EINTR; *closed is why it is, or NULL. */
-static int ask_gate(struct runner *r, const struct plan_trial *trial, const char **closed) {
-  const struct plan *plan = r->setting->plan;
-  int label = trial->label == plan->twin ? plan->baseline : trial->label; /* the same server */
-  struct gated *gate = &r->gates[label][trial_transport(plan, trial)];
-  if (!gate->asked) {
-    char why[400];
-    progress_gate(&r->progress, trial->label);
-    int rc = trial_gate(&r->trial, trial, why, sizeof why);
-    if (rc == -EINTR)
-      return rc;
-    gate->asked = true;
-    gate->closed = rc != 0;
-    if (gate->closed)
-      snprintf(gate->why, sizeof gate->why, "not measured, it is no correct echo server: %s", why);
-  }
-  *closed = gate->closed ? gate->why : NULL;
-  return 0;
-}
-
-static int ask_gates(struct runner *r, int cell, int block, const char **closed) {
-  const struct plan *plan = r->setting->plan;
-  struct plan_trial *trials = mux_new((size_t)plan->label_count, sizeof *trials);
-  int rc = 0;
-  plan_launch(plan, cell, block, trials);
-  for (int i = 0; i < plan->label_count && rc == 0; i++)
-    if (plan->cells[cell].skip[trials[i].label] == NULL)
-      rc = ask_gate(r, &trials[i], &closed[trials[i].label]);
-  free(trials);
-  return rc;
-}
-
 /* ---- Launches ---------------------------------------------------------------------------------
  */
 
@@ -160,7 +119,10 @@ static int run_launch(struct runner *r, int cell, int block) {
   size_t rows_before = r->rows->count;
   size_t slices_before = r->slices->count;
   progress_launch(&r->progress, r->pace, cell, block);
-  int rc = ask_gates(r, cell, block, closed);
+  int missing = gates_missing(&r->gates, plan, cell, block);
+  if (missing > 0)
+    progress_gates(&r->progress, missing);
+  int rc = gates_ask(&r->gates, &r->trial, cell, block, closed);
   if (rc == 0)
     rc = launch_run(&launch, r->rows, r->slices);
   if (rc == 0) {

@@ -22,12 +22,14 @@
 #define PER_CONNECTION_NS (1 * MUX_MS)
 #define SLICE_LIMIT_NS    (10 * MUX_S)
 enum { SLICE_ATTEMPTS = 3 }; /* of one that the host cuts short */
+enum { COST_SLICES = 6 };    /* to know the baseline's cost by, and one to warm up */
 #define SETTLE_LIMIT_NS (1 * MUX_S)
 /* A server that uses more CPU time than this in a silent look does not rest by itself. */
 #define LOOK_NS    (20 * MUX_MS)
 #define RESTING_NS (MUX_MS / 2)
 /* A latency slice spins for as long as it takes. */
 #define SPIN_NS (3600 * MUX_S)
+enum { FIRST_RATE = 5000, LEAST_RATE = 100 }; /* of a search, messages per second */
 
 static int64_t connections_of(const struct trial_setting *setting, const struct trial *trial) {
   return trial_number(setting->plan, &trial->plan, "connections") +
@@ -36,6 +38,10 @@ static int64_t connections_of(const struct trial_setting *setting, const struct 
 
 static bool is_open_loop(const struct trial_setting *setting, const struct trial *trial) {
   return trial_number(setting->plan, &trial->plan, "rate") > 0;
+}
+
+static bool seeks(const struct trial_setting *setting, const struct trial *trial) {
+  return plan_objective(setting->plan, &setting->plan->cells[trial->plan.cell]).percentile > 0;
 }
 
 /* Takes in what a step came to: an interruption is the caller's, another failure the trial's. */
@@ -61,6 +67,8 @@ static int start_server(const struct trial_setting *setting, struct trial *trial
   struct trial_server server;
   char name[32];
   trial_server_describe(setting, &trial->plan, trial_name(trial, name), &server);
+  if (trial->work_ns > 0)
+    trial_server_work(&server, trial->work_ns);
   return session_start_server(&trial->session, &server.spec);
 }
 
@@ -129,6 +137,7 @@ static void look_at_rest(struct trial *trial) {
 int trial_start(const struct trial_setting *setting, struct trial *trial,
                 const struct pace_cell *pace) {
   int64_t connections = connections_of(setting, trial);
+  staircase_begin(&trial->sought, FIRST_RATE, LEAST_RATE, LOAD_RATE_SOUGHT_MOST);
   int rc = start_server(setting, trial);
   if (rc == 0) {
     trial->tree.root = mux_server_root(trial->session.server);
@@ -202,8 +211,10 @@ static struct mux_order order_of(const struct trial_setting *setting, const stru
   struct mux_order order = {.warmup_ns = pace->warmup_ns, .duration_ns = pace->duration_ns};
   if (!pace->slices)
     order.spin_ns = trial_load_spin_ns(setting->plan, &trial->plan);
-  else if (kind == SLICE_LATENCY)
+  else if (kind != SLICE_COST)
     order.spin_ns = SPIN_NS;
+  if (seeks(setting, trial))
+    order.rate_per_s = (int64_t)staircase_level(&trial->sought);
   return order;
 }
 
@@ -224,11 +235,32 @@ static struct slice slice_of(const struct trial *trial, enum slice_kind kind,
                         .completed = answer->completed,
                         .server_cpu_s =
                             answer->server_ns >= 0 ? (double)answer->server_ns / 1e9 : NAN,
-                        .client_cpu_s = (double)(answer->client_ns - answer->spin_ns) / 1e9};
+                        .client_cpu_s = (double)(answer->client_ns - answer->spin_ns) / 1e9,
+                        .offered_per_s = NAN,
+                        .late = NAN};
+}
+
+/* Did the slice's rate keep the objective? The next one's follows from that. */
+static void judge_rate(const struct trial_setting *setting, struct trial *trial,
+                       const struct mux_order *order, const struct mux_answer *answer,
+                       struct slice *slice) {
+  struct load_objective objective =
+      plan_objective(setting->plan, &setting->plan->cells[trial->plan.cell]);
+  double allowed = (1 - objective.percentile / 100) * (double)answer->messages;
+  bool held = (double)answer->late <= allowed;
+  if (staircase_is_near(&trial->sought) && !held) {
+    trial->late++;
+    trial->late_by_load += (double)answer->late_in_service <= allowed;
+  }
+  staircase_tell(&trial->sought, held);
+  slice->offered_per_s = (double)order->rate_per_s;
+  slice->late = (double)answer->late / (double)answer->messages;
 }
 
 int trial_slice(const struct trial_setting *setting, struct trial *trial,
                 const struct pace_cell *pace, enum slice_kind kind, struct slice *out) {
+  if (pace->seeks)
+    kind = SLICE_CAPACITY;
   struct edge before;
   struct edge after;
   struct mux_answer answer;
@@ -236,7 +268,7 @@ int trial_slice(const struct trial_setting *setting, struct trial *trial,
   int64_t limit_ns = trial_timeout_ns(setting->plan, &trial->plan, pace) + SLICE_LIMIT_NS;
   /* Of an open loop's slices those count for response times in which the load did not sleep. */
   order.record =
-      out != NULL && (kind == SLICE_LATENCY || !pace->slices || !is_open_loop(setting, trial));
+      out != NULL && (kind != SLICE_COST || !pace->slices || !is_open_loop(setting, trial));
   for (int attempt = 1;; attempt++) {
     take_edge(trial, &before);
     int rc = session_slice(&trial->session, &order, limit_ns, &answer);
@@ -253,9 +285,34 @@ int trial_slice(const struct trial_setting *setting, struct trial *trial,
   out->failed = is_cut_short(&order, &answer) || answer.errors > trial->errors;
   trial->errors = answer.errors;
   if (!out->failed) {
-    add_slice(kind == SLICE_LATENCY ? &trial->latency : &trial->cost, out);
+    if (kind == SLICE_CAPACITY)
+      judge_rate(setting, trial, &order, &answer, out);
+    add_slice(kind == SLICE_COST ? &trial->cost : &trial->latency, out);
     add_edges(trial, &before, &after);
   }
+  return 0;
+}
+
+int trial_cost(const struct trial_setting *setting, struct trial *trial,
+               const struct pace_cell *pace, double *host_us) {
+  struct mux_order order = order_of(setting, trial, pace, SLICE_COST);
+  double sum_ns = 0;
+  double requests = 0;
+  *host_us = NAN;
+  for (int i = 0; i < COST_SLICES && trial->alive; i++) {
+    struct mux_answer answer;
+    int rc = session_slice(&trial->session, &order,
+                           trial_timeout_ns(setting->plan, &trial->plan, pace) + SLICE_LIMIT_NS,
+                           &answer);
+    if (rc != 0)
+      return settle_with(trial, rc);
+    if (i == 0 || is_cut_short(&order, &answer)) /* the first one warms */
+      continue;
+    sum_ns += (double)(answer.server_ns + answer.client_ns - answer.spin_ns);
+    requests += (double)answer.completed;
+  }
+  if (requests > 0)
+    *host_us = sum_ns / 1e3 / requests;
   return 0;
 }
 
@@ -268,6 +325,8 @@ int trial_count(struct trial_setting *setting, struct trial *trial, const struct
                             .duration_ns = setting->plan->experiment->count_ns};
   if (order.duration_ns > pace->duration_ns && pace->slices)
     order.duration_ns = pace->duration_ns;
+  if (seeks(setting, trial))
+    order.rate_per_s = (int64_t)staircase_level(&trial->sought);
   if (accounting_probe_open(&probe, mux_server_root(trial->session.server), setting->count_why,
                             sizeof setting->count_why) != 0)
     return 0;

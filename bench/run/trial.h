@@ -7,6 +7,7 @@
 #include "bench/data/rows.h"
 #include "bench/data/rundir.h"
 #include "bench/data/slices.h"
+#include "bench/data/staircase.h"
 #include "bench/plan/pace.h"
 #include "bench/run/accounting.h"
 #include "bench/run/session.h"
@@ -41,7 +42,8 @@ struct trial {
   char why[512];      /* ... the reason */
   struct session session;
   struct mux_tree tree;
-  int64_t errors; /* that its load has seen so far */
+  int64_t errors;  /* that its load has seen so far */
+  int64_t work_ns; /* a calibration: CPU time that its server burns per message */
 
   /* memory, before its connections and with them */
   int64_t memory_before, memory_with;
@@ -49,8 +51,11 @@ struct trial {
   struct accounting_host before, with; /* counters */
 
   /* its counted slices */
-  struct trial_sum cost, latency;
+  struct trial_sum cost, latency; /* capacity slices are in latency */
   int rounds;
+  struct staircase sought; /* the rate, if one is sought */
+  int late,
+      late_by_load; /* near it: slices that were late, and those which were the load's doing */
   struct accounting_host spent; /* by the host during them: differences, added up */
   double ours_cpu_s, wall_s;    /* server and load in the same time; that time */
   int64_t user_ticks, system_ticks;
@@ -67,9 +72,15 @@ struct trial {
 int trial_start(const struct trial_setting *setting, struct trial *trial,
                 const struct pace_cell *pace);
 
-/* One slice. out may be NULL: a slice that is not counted. The same results. */
+/* One slice. out may be NULL: a slice that is not counted. Where a rate is sought every slice is a
+ * capacity slice. The same results. */
 int trial_slice(const struct trial_setting *setting, struct trial *trial,
                 const struct pace_cell *pace, enum slice_kind kind, struct slice *out);
+
+/* CPU time of server and load per request, in slices that are not counted; NAN without any. Returns
+ * 0 or -EINTR. */
+int trial_cost(const struct trial_setting *setting, struct trial *trial,
+               const struct pace_cell *pace, double *host_us);
 
 /* A slice in which system calls and context switches are counted. The same results, but that it
  * cannot be done fails nothing. */

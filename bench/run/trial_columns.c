@@ -61,7 +61,7 @@ void trial_describe(const struct trial_setting *setting, const struct plan_trial
   struct mux_addr addr;
   struct load_options load;
   plan_load_options(plan->experiment, cell, &load);
-  int64_t rate = load.config.rate_per_s;
+  bool open = load.config.rate_per_s > 0 || load.find_rate;
   row_set(row, COL_schema_version, "%d", MUX_SCHEMA_VERSION);
   row_set(row, COL_run_id, "%s", setting->dir->id);
   row_set(row, COL_experiment, "%s", plan->experiment->name);
@@ -78,13 +78,14 @@ void trial_describe(const struct trial_setting *setting, const struct plan_trial
     row_set(row, COL_workers, "%s", workers);
   row_set(row, COL_threads, "%lld", (long long)trial_number(plan, trial, "threads"));
   row_set(row, COL_mode, "%s", trial_text(plan, trial, OPTION_LOAD, "mode"));
-  row_set(row, COL_loop, "%s", rate > 0 ? "open" : "closed");
+  row_set(row, COL_loop, "%s", open ? "open" : "closed");
   row_set(row, COL_connections, "%lld", (long long)trial_number(plan, trial, "connections"));
   row_set(row, COL_idle_connections, "%lld", (long long)trial_number(plan, trial, "idle"));
   row_set(row, COL_payload_bytes, "%lld", (long long)load.config.payload_bytes);
-  if (rate > 0) {
+  if (open) {
     row_set(row, COL_arrival, "%s", trial_text(plan, trial, OPTION_LOAD, "arrival"));
-    row_set(row, COL_offered_per_s, "%lld", (long long)rate);
+    if (!load.find_rate)
+      row_set(row, COL_offered_per_s, "%lld", (long long)load.config.rate_per_s);
   } else {
     row_set(row, COL_depth, "%d", load.config.depth);
   }
@@ -108,6 +109,7 @@ static void cpu_columns(struct row *row, const struct trial *t) {
   double system = (double)t->system_ticks;
   row_set_number(row, COL_slices, sum->slices);
   row_set_number(row, COL_rounds, t->rounds);
+  row_set_number(row, COL_work_us_per_req, t->work_ns > 0 ? (double)t->work_ns / 1e3 : NAN);
   if (requests <= 0)
     return;
   double server_us = sum->server_cpu_s * 1e6 / requests; /* NAN for a target: not ours to see */
@@ -123,6 +125,21 @@ static void cpu_columns(struct row *row, const struct trial *t) {
     row_set_number(row, COL_server_user_us_per_req, server_us * user / (user + system));
     row_set_number(row, COL_server_system_us_per_req, server_us * system / (user + system));
   }
+}
+
+/* Figures of rates above the capacity and below it, taken together, say nothing. */
+static void capacity_columns(struct row *row, const struct trial *t) {
+  static const char *const sought[] = {"rate_missed", "slip_high", "client_bound"};
+  for (enum column i = COL_response_p50_us; i <= COL_slip_p99_us; i++)
+    row_set(row, i, "%s", "");
+  row_set(row, COL_completed_per_s, "%s", "");
+  row_set(row, COL_bytes_per_s, "%s", "");
+  for (size_t i = 0; i < sizeof sought / sizeof *sought; i++)
+    row_unflag(row, sought[i]);
+  row_set_number(row, COL_slices, t->latency.slices);
+  row_set_number(row, COL_capacity_per_s, staircase_estimate(&t->sought));
+  if (2 * t->late_by_load > t->late)
+    row_flag(row, "load_limited");
 }
 
 static void count_columns(struct row *row, const struct trial *t) {
@@ -207,9 +224,9 @@ static void judge_client(struct row *row) {
 
 /* client_bound is not among them: it voids throughput and latency, not CPU per request. */
 static bool forbids_claims(const struct row *row) {
-  static const char *const flags[] = {"rate_missed",   "slip_high", "short_of_connections",
-                                      "unanswered",    "errors",    "in_turn",
-                                      "datagrams_lost"};
+  static const char *const flags[] = {"rate_missed",    "slip_high",   "short_of_connections",
+                                      "unanswered",     "errors",      "in_turn",
+                                      "datagrams_lost", "load_limited"};
   for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
     if (row_has_flag(row, flags[i]))
       return true;
@@ -283,6 +300,8 @@ void trial_columns(const struct trial_setting *setting, struct trial *trial, con
   host_columns(row, trial);
   worker_columns(row, trial);
   judge_client(row);
+  if (plan_objective(setting->plan, &setting->plan->cells[trial->plan.cell]).percentile > 0)
+    capacity_columns(row, trial);
   if (setting->shared_core)
     row_flag(row, "shared_core");
   /* A foreign server may well die of the SIGTERM that asks it to end. */

@@ -53,7 +53,9 @@ int trial_floor_slice(const struct trial_setting *setting, struct session *sessi
                             .duration_s = (double)answer.duration_ns / 1e9,
                             .completed = answer.completed,
                             .server_cpu_s = (double)answer.server_ns / 1e9,
-                            .client_cpu_s = NAN};
+                            .client_cpu_s = NAN,
+                            .offered_per_s = NAN,
+                            .late = NAN};
   return rc;
 }
 

@@ -7,6 +7,7 @@
 #include "bench/plan/experiment_options.h"
 #include "bench/run/trial_columns.h"
 #include "check/check.h"
+#include "common/units.h"
 
 /* Options of serve that the launcher does not know by itself. */
 static void add_options(const struct plan *plan, const struct plan_trial *trial,
@@ -49,6 +50,23 @@ void trial_server_describe(const struct trial_setting *setting, const struct pla
       .stderr_path = rundir_file(setting->dir, server->log, "logs/%s.server.log", name),
       .share_counters = own,
   };
+}
+
+void trial_server_work(struct trial_server *server, int64_t work_ns) {
+  static const char key[] = "--work=";
+  int n = 0;
+  while (server->argv[n] != NULL && strncmp(server->argv[n], key, sizeof key - 1) != 0)
+    n++;
+  int64_t own_ns = 0;
+  if (server->argv[n] != NULL)
+    mux_parse_time(server->argv[n] + sizeof key - 1, &own_ns);
+  else if (n < TRIAL_SERVE_ARGS)
+    server->argv[n + 1] = NULL;
+  else
+    return;
+  snprintf(server->words[n], sizeof server->words[n], "%s%.3fus", key,
+           (double)(own_ns + work_ns) / 1e3);
+  server->argv[n] = server->words[n];
 }
 
 const struct mux_counters *trial_server_counters(const struct mux_server *server, int *workers) {

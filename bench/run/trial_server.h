@@ -20,6 +20,9 @@ struct trial_server {
 void trial_server_describe(const struct trial_setting *setting, const struct plan_trial *trial,
                            const char *name, struct trial_server *server);
 
+/* Has it burn so much CPU time per message, beside what its own options say. */
+void trial_server_work(struct trial_server *server, int64_t work_ns);
+
 /* The counters of a server of ours, one per worker, or NULL. */
 const struct mux_counters *trial_server_counters(const struct mux_server *server, int *workers);
 

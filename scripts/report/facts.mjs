@@ -1,7 +1,7 @@
 // facts.mjs: what surrounds the figures: what was asked and where, flags in words, rows that failed, the machine, the
 // commands.
 import { el } from './dom.mjs';
-import { isTwin } from './view.mjs';
+import { isControl } from './view.mjs';
 import { flagVoids, flagWords, visible } from './words.mjs';
 
 const MOST = 60;
@@ -28,7 +28,7 @@ export function questionOf(model) {
   const question = model.effective.question ?? model.run.question;
   if (typeof question === 'string' && question !== '') return question.slice(0, 400);
   const rivals = model.labels.map(({ name }) => name).filter((name) => name !== model.baseline);
-  const shown = rivals.filter((name) => !isTwin(model, name)).slice(0, 8);
+  const shown = rivals.filter((name) => !isControl(model, name)).slice(0, 8);
   if (model.run.experiment !== 'versus' || shown.length === 0) return `Run ${model.id}`;
   return visible(`${model.baseline} against ${shown.join(', ')}`).slice(0, 400);
 }

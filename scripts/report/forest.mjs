@@ -2,7 +2,7 @@
 // interval, and the ratios of its launches. See charts.mjs for what a chart function returns.
 import { axis, base, look, short } from './charts.mjs';
 import { ratioScale } from './scale.mjs';
-import { bestOf, isTwin, marginOf, missingText, value } from './view.mjs';
+import { bestOf, isCalibration, isControl, isTwin, marginOf, missingText, value } from './view.mjs';
 import { metric, rangeText, ratioText, show, showRange, verdict, visible } from './words.mjs';
 
 const ROW = 24;
@@ -26,7 +26,7 @@ export function forestRows({ model, cell }, key) {
     return [{ label: name, entry, v, ratio, isBaseline, launches: ratio === null ? [] : launches }];
   });
   const sign = metric(key).better === 'lower' ? 1 : -1;
-  const place = (row) => (isTwin(model, row.label) ? 2 : row.ratio === null ? 1 : 0);
+  const place = (row) => (isControl(model, row.label) ? 2 : row.ratio === null ? 1 : 0);
   return rows.sort((a, b) => place(a) - place(b) || sign * (a.ratio - b.ratio) || 0);
 }
 
@@ -69,6 +69,12 @@ export function forestNote(view, key) {
     notes.push(
       `${visible(model.baseline)} against itself: ${ratioText(twin.ratio)} ${interval}, ` +
         `so δ = ${(100 * twin.v.noise).toFixed(1)} %${twin.v.verdict === 'void' ? ': all verdicts here are void' : ''}.`,
+    );
+  const known = rows.find((row) => isCalibration(model, row.label));
+  if (known?.v && known.ratio !== null)
+    notes.push(
+      `${visible(model.baseline)} with ${model.effective.calibration} more work: ` +
+        `${ratioText(known.ratio)} ${intervalText(known.v)}.`,
     );
   return notes.join(' ');
 }

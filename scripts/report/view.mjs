@@ -188,8 +188,10 @@ export function rankText({ v }) {
 export const hasRanks = ({ model, cell }, key) =>
   model.rows[cell].some((entry) => value(entry, key)?.rankLow != null);
 
-// The baseline's second self (A/A).
+// The baseline's second self (A/A), and the one that is known to be dearer.
 export const isTwin = (model, name) => name === `${model.baseline}-twin`;
+export const isCalibration = (model, name) => name === `${model.baseline}-calibration`;
+export const isControl = (model, name) => isTwin(model, name) || isCalibration(model, name);
 // The labels that may be the best, as no other is proved better. None where the twin voids the cell.
 export function bestOf({ model, cell }, key) {
   const found = model.labels.filter((_, i) => value(model.rows[cell][i], key)?.best);

@@ -7,6 +7,7 @@ const METRICS = {
   server_cpu_us_per_req: ['Server CPU per request', 'µs', 'lower'],
   client_cpu_us_per_req: ['Load CPU per request', 'µs', 'lower'],
   completed_per_s: ['Throughput', 'requests/s', 'higher'],
+  capacity_per_s: ['Capacity', 'messages/s', 'higher'],
   server_user_us_per_req: ['User CPU per request', 'µs', 'lower'],
   server_system_us_per_req: ['System CPU per request', 'µs', 'lower'],
   floor_ratio: ['Server CPU over the floor', '×', 'lower'],
@@ -35,6 +36,7 @@ const METRICS = {
   server_cores_used: ['Server cores used', '', 'lower'],
   client_cores_used: ['Load cores used', '', 'lower'],
   others_cores_used: ['Cores used by other programs', '', 'lower'],
+  work_us_per_req: ['Work added to each request', 'µs', 'lower'],
   floor_us: ['Floor: bare recv and send', 'µs', 'lower'],
   tcp_retransmits: ['TCP retransmits', '', 'lower'],
   listen_overflows: ['Listen queue overflows', '', 'lower'],
@@ -96,6 +98,7 @@ const EVERYTHING = [...SPEED, 'cpu', 'memory'];
 // flag: [what it means, the classes it voids]
 const FLAGS = {
   client_bound: ['the load was busier than the server: it, not the server, set the pace', []],
+  load_limited: ['near the rate that was found the load was the limit: it is a lower bound', SPEED],
   rate_missed: ['less than 99 % of the offered rate was sent', SPEED],
   slip_high: ['the load itself was late', SPEED],
   unanswered: ['messages were sent and never answered', SPEED],

@@ -105,8 +105,9 @@ static void ten_thousand_connections_over_unix(void **state) {
   all_serve(test_connections(10000), listen);
 }
 
-/* At a rate that a receive buffer can take. A busy machine may still lose datagrams, or be late with
- * most, which is not an error of the server; damaged and duplicate datagrams and ICMP errors are. */
+/* At a rate that a receive buffer can take. A busy machine may still lose datagrams, or be late
+ * with most, which is not an error of the server; damaged and duplicate datagrams and ICMP errors
+ * are. */
 static void ten_thousand_peers_over_udp(void **state) {
   (void)state;
   static const char *const wrong[] = {"errors.connect", "errors.reset", "errors.mismatch",

@@ -135,7 +135,7 @@ static void mistakes_are_refused_where_they_are(void **state) {
       {"answer = \"slope\";\nalong = \"depht\";\n", 2, "not an option of load"},
       {"answer = \"contrast\";\nalong = \"nagle\";\n", 2,
        "not an option that this experiment sets"},
-      {"answer = \"all\";\n", 1, "answer: 'all' is not one of best, slope, saturation, contrast"},
+      {"answer = \"all\";\n", 1, "answer: 'all' is not one of best, slope, capacity, contrast"},
       {"server_cpus = \"x\";\n", 1, "server_cpus: 'x' is not a list"},
       {"server_cpus = \"1023\";\n", 1, "names a CPU"},
       {"serve = { options = \"\x1b[2J\"; };\n", 1, "control character"},

@@ -45,13 +45,15 @@ static struct slice some_slice(int i) {
                         .round = i % 10,
                         .turn = i % 4 + 1,
                         .kind = floor   ? SLICE_FLOOR
-                                : i % 2 ? SLICE_LATENCY
+                                : i % 2 ? SLICE_CAPACITY
                                         : SLICE_COST,
                         .t_s = i * 0.25,
                         .duration_s = 0.03,
                         .completed = 1000 + i,
                         .server_cpu_s = i % 5 == 4 ? NAN : 0.001 * i,
                         .client_cpu_s = floor ? NAN : 0.002,
+                        .offered_per_s = i % 2 ? 1000.0 * i : NAN,
+                        .late = i % 2 ? 0.01 : NAN,
                         .failed = i % 9 == 8};
 }
 
@@ -72,6 +74,7 @@ static void assert_same(const struct slice *a, const struct slice *b) {
   assert_int_equal(a->failed, b->failed);
   assert_true(same(a->t_s, b->t_s) && same(a->duration_s, b->duration_s));
   assert_true(same(a->server_cpu_s, b->server_cpu_s) && same(a->client_cpu_s, b->client_cpu_s));
+  assert_true(same(a->offered_per_s, b->offered_per_s) && same(a->late, b->late));
 }
 
 static void what_is_written_is_read_again(void **state) {
@@ -125,19 +128,21 @@ static void a_line_that_was_cut_short_is_not_there(void **state) {
 
 static void what_makes_no_sense_is_refused_with_its_line(void **state) {
   (void)state;
-  static const char head[] = "trial,cell_id,block,round,turn,label,t_s,duration_s,completed,"
-                             "server_cpu_s,client_cpu_s,status,flags,kind,group\n";
+  static const char head[] =
+      "trial,cell_id,block,round,turn,label,t_s,duration_s,completed,"
+      "server_cpu_s,client_cpu_s,status,flags,kind,group,offered_per_s,late\n";
   static const struct {
     const char *row, *said;
   } cases[] = {
-      {"1,connections=1,1,1,1,a,0,0.03,1,0.1,0.1,ok,,cost,1\n1,elsewhere,1,1,1,a,0,0.03,1,0.1,0.1,"
-       "ok,,cost,1\n",
+      {"1,connections=1,1,1,1,a,0,0.03,1,0.1,0.1,ok,,cost,1,,\n1,elsewhere,1,1,1,a,0,0.03,1,0.1,0."
+       "1,"
+       "ok,,cost,1,,\n",
        ":3: cell_id makes no sense"},
-      {"1,connections=1,1,1,1,nobody,0,0.03,1,0.1,0.1,ok,,cost,1\n", ":2: label makes no sense"},
-      {"1,connections=1,1,-1,1,a,0,0.03,1,0.1,0.1,ok,,cost,1\n", ":2: round makes no sense"},
-      {"1,connections=1,1e9,1,1,a,0,0.03,1,0.1,0.1,ok,,cost,1\n", ":2: block makes no sense"},
-      {"1,connections=1,1,1,1,a,0,0.03,nan,0.1,0.1,ok,,cost,1\n", ":2: completed makes no sense"},
-      {"1,connections=1,1,1,1,a,0,0.03,1,0.1,0.1,ok,,mean,1\n", ":2: kind makes no sense"},
+      {"1,connections=1,1,1,1,nobody,0,0.03,1,0.1,0.1,ok,,cost,1,,\n", ":2: label makes no sense"},
+      {"1,connections=1,1,-1,1,a,0,0.03,1,0.1,0.1,ok,,cost,1,,\n", ":2: round makes no sense"},
+      {"1,connections=1,1e9,1,1,a,0,0.03,1,0.1,0.1,ok,,cost,1,,\n", ":2: block makes no sense"},
+      {"1,connections=1,1,1,1,a,0,0.03,nan,0.1,0.1,ok,,cost,1,,\n", ":2: completed makes no sense"},
+      {"1,connections=1,1,1,1,a,0,0.03,1,0.1,0.1,ok,,mean,1,,\n", ":2: kind makes no sense"},
       {"1,connections=1,1,1,1,a\n", ":2: the number of fields makes no sense"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

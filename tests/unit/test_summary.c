@@ -34,7 +34,7 @@ static struct made make(const char *json, int launches, int rounds, const double
                         double spread) {
   struct made made = {.e = test_experiment(json)};
   made.plan = plan_new(made.e, NULL);
-  struct plan_trial trials[EXPERIMENT_SERVERS + 1];
+  struct plan_trial trials[EXPERIMENT_LABELS];
   for (int block = 1; block <= launches; block++)
     for (int cell = 0; cell < made.plan->cell_count; cell++) {
       double common = exp(0.1 * noise());
@@ -306,7 +306,7 @@ static void the_set_of_best_is_the_answer(void **state) {
   made_free(&made);
 }
 
-/* A slope, and what a server keeps up with, hold within one value of every other axis. */
+/* A slope holds within one value of every other axis. */
 static void other_axes_are_not_pooled(void **state) {
   (void)state;
   static const double cost[] = {4, 8, 2, 4};
@@ -320,21 +320,31 @@ static void other_axes_are_not_pooled(void **state) {
   assert_non_null(strstr(text, "a, payload 4KiB: "));
   free(text);
   made_free(&made);
-  made = make("{\"servers\": [\"a\"], \"baseline\": \"a\", \"blocks\": 6, \"answer\": "
-              "\"saturation\", \"load\": {\"rate\": [\"4k\", \"20k\"], \"payload\": [64, 4096]}}",
-              6, 8, cost, 0.01);
+}
+
+/* Where the load was the limit the rate is a lower bound, and nothing is claimed of it. */
+static void a_capacity_is_the_servers_or_a_bound(void **state) {
+  (void)state;
+  static const double cost[] = {4, 8, 2};
+  struct made made =
+      make("{\"servers\": [\"a\", \"b\", \"c\"], \"baseline\": \"a\", \"blocks\": 6, "
+           "\"objective\": \"capacity_per_s\", \"answer\": \"capacity\", \"load\": "
+           "{\"find-rate\": \"p99<1ms\"}}",
+           6, 8, cost, 0.01);
   for (size_t i = 0; i < made.rows.count; i++) {
     struct row *row = &made.rows.rows[i];
-    bool small = strstr(row_text(row, COL_cell_id), "payload=64") != NULL;
-    bool fast = strstr(row_text(row, COL_cell_id), "rate=20k") != NULL;
-    row_set(row, COL_offered_per_s, fast ? "20000" : "4000");
-    row_set(row, COL_completed_per_s, "%s", !small ? "3000" : fast ? "20000" : "4000");
+    const char *label = row_text(row, COL_label);
+    double rate = *label == 'a' ? 100000 : *label == 'b' ? 80000 : 200000;
+    row_set_number(row, COL_capacity_per_s, rate * (1 + .001 * row_number(row, COL_block)));
+    if (*label == 'c')
+      row_flag(row, "load_limited");
   }
-  text = conclusions_of(&made);
-  assert_non_null(strstr(text, "a, payload 64: keeps up with 20000 messages/s"));
-  assert_non_null(strstr(text, "the highest rate offered"));
-  assert_non_null(strstr(text, "a, payload 4KiB: does not keep up with the lowest rate, 4000/s"));
-  assert_null(strstr(text, "not with 4000/s"));
+  char *text = conclusions_of(&made);
+  assert_non_null(strstr(text, "a: 100k messages/s [100k, 101k] with p99<1ms.\n"));
+  assert_non_null(strstr(text, "b: 80.3k messages/s [80.1k, 80.4k] with p99<1ms.\n"));
+  assert_non_null(strstr(text, "c: at least 201k messages/s"));
+  assert_non_null(strstr(text, "beyond that the load was the limit"));
+  assert_non_null(strstr(text, "Take a; proved worse: b 0.80×.\n"));
   free(text);
   made_free(&made);
 }
@@ -353,6 +363,7 @@ int main(void) {
       cmocka_unit_test(a_lone_median_is_never_announced),
       cmocka_unit_test(the_set_of_best_is_the_answer),
       cmocka_unit_test(other_axes_are_not_pooled),
+      cmocka_unit_test(a_capacity_is_the_servers_or_a_bound),
   };
   return cmocka_run_group_tests(tests, test_seed, NULL);
 }
