@@ -1,4 +1,5 @@
-/* doctor.c: see doctor.h. One function per finding; the table at the end lists them. */
+/* doctor.c: see doctor.h. One function per finding; the table at the end lists them. What limits
+ * the number of connections is in doctor_limits.c. */
 #include "bench/run/doctor.h"
 
 #include <errno.h>
@@ -6,7 +7,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,11 +21,7 @@
 
 const char *const doctor_level_names[] = {"fine", "warning", "failure"};
 
-/* What experiments up to 10,000 connections need, with something to spare. */
-enum { CONNECTIONS = 10000, SPARE = 100 };
-
-__attribute__((format(printf, 3, 4))) static void
-find(struct doctor_finding *f, enum doctor_level level, const char *format, ...) {
+void doctor_find(struct doctor_finding *f, enum doctor_level level, const char *format, ...) {
   char text[sizeof f->text];
   va_list args;
   va_start(args, format);
@@ -35,9 +31,7 @@ find(struct doctor_finding *f, enum doctor_level level, const char *format, ...)
   f->level = level;
 }
 
-/* The command, or the advice, that goes with a finding. */
-__attribute__((format(printf, 2, 3))) static void fix(struct doctor_finding *f, const char *format,
-                                                      ...) {
+void doctor_fix(struct doctor_finding *f, const char *format, ...) {
   char text[sizeof f->fix];
   va_list args;
   va_start(args, format);
@@ -46,50 +40,16 @@ __attribute__((format(printf, 2, 3))) static void fix(struct doctor_finding *f, 
   mux_printable(f->fix, sizeof f->fix, text);
 }
 
-/* The first number of a file; -1 if there is none. */
-static long number_in(const char *path) {
-  char line[128];
-  char *end;
-  environment_line(line, sizeof line, path);
-  long value = strtol(line, &end, 10);
-  return end == line ? -1 : value;
-}
-
-/* A sysctl that has to be at least so much, and what to set it to if it is less. */
-struct setting {
-  const char *key;
-  long now; /* -1: this kernel does not have it */
-  long least, advised;
-};
-
-/* Advises to raise the settings that are too low, and only those. Returns whether all are high
- * enough. */
-static bool raise_settings(struct doctor_finding *f, const struct setting *settings, int count) {
-  char command[sizeof f->fix] = "sysctl";
-  bool enough = true;
-  for (int i = 0; i < count; i++) {
-    const struct setting *s = &settings[i];
-    if (s->now < 0 || s->now >= s->least)
-      continue;
-    size_t used = strlen(command);
-    snprintf(command + used, sizeof command - used, " %s=%ld", s->key, s->advised);
-    enough = false;
-  }
-  if (!enough)
-    fix(f, "%s", command);
-  return enough;
-}
-
 static void look_at_cores(struct doctor_finding *f) {
   cpu_set_t server;
   cpu_set_t load;
   bool two = mux_cpus_split(&server, &load, 1) == 0;
-  find(f, two ? DOCTOR_FINE : DOCTOR_WARNING,
-       two ? "server and load have a CPU each (%ld online)"
-           : "server and load share a CPU (%ld online)",
-       sysconf(_SC_NPROCESSORS_ONLN));
+  doctor_find(f, two ? DOCTOR_FINE : DOCTOR_WARNING,
+              two ? "server and load have a CPU each (%ld online)"
+                  : "server and load share a CPU (%ld online)",
+              sysconf(_SC_NPROCESSORS_ONLN));
   if (!two)
-    fix(f, "use a machine with 2 cores, or widen the affinity: taskset -c 0,1 muxbench ...");
+    doctor_fix(f, "use a machine with 2 cores, or widen the affinity: taskset -c 0,1 muxbench ...");
 }
 
 static void look_at_loopback(struct doctor_finding *f) {
@@ -105,58 +65,12 @@ static void look_at_loopback(struct doctor_finding *f) {
       close(fd);
   }
   if (rc[0] == 0 && rc[1] == 0) {
-    find(f, DOCTOR_FINE, "127.0.0.1 and ::1 can be listened on");
+    doctor_find(f, DOCTOR_FINE, "127.0.0.1 and ::1 can be listened on");
     return;
   }
-  find(f, rc[0] != 0 ? DOCTOR_FAILURE : DOCTOR_WARNING, "%s cannot be listened on: %s",
-       rc[0] != 0 ? "127.0.0.1" : "::1", strerror(rc[0] != 0 ? -rc[0] : -rc[1]));
-  fix(f, rc[0] != 0 ? "ip link set lo up" : "sysctl net.ipv6.conf.lo.disable_ipv6=0");
-}
-
-static void look_at_descriptors(struct doctor_finding *f) {
-  struct rlimit limit = {0};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  long hard = (long)limit.rlim_max;
-  enum doctor_level level = hard >= CONNECTIONS + SPARE ? DOCTOR_FINE
-                            : hard >= 1000 + SPARE      ? DOCTOR_WARNING
-                                                        : DOCTOR_FAILURE;
-  find(f, level, "%ld descriptors per process (hard limit; the soft one is raised to it)", hard);
-  if (level != DOCTOR_FINE)
-    fix(f, "ulimit -Hn 20000, or a nofile line in /etc/security/limits.conf");
-}
-
-static void look_at_ports(struct doctor_finding *f) {
-  char line[64];
-  int low = 0;
-  int high = -1;
-  environment_line(line, sizeof line, "/proc/sys/net/ipv4/ip_local_port_range");
-  sscanf(line, "%d %d", &low, &high);
-  bool enough = high - low + 1 >= 2 * CONNECTIONS;
-  find(f, enough ? DOCTOR_FINE : DOCTOR_WARNING, "%d ephemeral ports per source address",
-       high - low + 1);
-  if (!enough)
-    fix(f, "sysctl net.ipv4.ip_local_port_range=\"32768 60999\", or load --sources 127.0.0.0/8");
-}
-
-static void look_at_backlog(struct doctor_finding *f) {
-  struct setting setting = {"net.core.somaxconn", number_in("/proc/sys/net/core/somaxconn"), 1024,
-                            4096};
-  bool enough = raise_settings(f, &setting, 1);
-  find(f, enough ? DOCTOR_FINE : DOCTOR_WARNING,
-       "accept queues hold %ld connections (net.core.somaxconn)%s", setting.now,
-       enough ? "" : ": a SYN that a fast ramp loses is sent again after 1 s");
-}
-
-static void look_at_conntrack(struct doctor_finding *f) {
-  struct setting setting = {"net.netfilter.nf_conntrack_max",
-                            number_in("/proc/sys/net/netfilter/nf_conntrack_max"), 3 * CONNECTIONS,
-                            262144};
-  bool enough = raise_settings(f, &setting, 1);
-  if (setting.now < 0)
-    find(f, DOCTOR_FINE, "no connection tracking");
-  else
-    find(f, enough ? DOCTOR_FINE : DOCTOR_WARNING, "connection tracking holds %ld entries",
-         setting.now);
+  doctor_find(f, rc[0] != 0 ? DOCTOR_FAILURE : DOCTOR_WARNING, "%s cannot be listened on: %s",
+              rc[0] != 0 ? "127.0.0.1" : "::1", strerror(rc[0] != 0 ? -rc[0] : -rc[1]));
+  doctor_fix(f, rc[0] != 0 ? "ip link set lo up" : "sysctl net.ipv6.conf.lo.disable_ipv6=0");
 }
 
 static void look_at_congestion(struct doctor_finding *f) {
@@ -173,16 +87,16 @@ static void look_at_congestion(struct doctor_finding *f) {
                : -EINVAL;
   if (fd >= 0) {
     close(fd);
-    find(f, DOCTOR_FINE, "sockets are set to %s (the system's default is %s)", options.congestion,
-         now);
+    doctor_find(f, DOCTOR_FINE, "sockets are set to %s (the system's default is %s)",
+                options.congestion, now);
     return;
   }
   char allowed[128];
   environment_line(allowed, sizeof allowed, "/proc/sys/net/ipv4/tcp_allowed_congestion_control");
-  find(f, DOCTOR_WARNING, "%s cannot be chosen (%s; available: %s), sockets stay with %s",
-       options.congestion, strerror(-fd), available, now);
-  fix(f, "modprobe tcp_%s; sysctl net.ipv4.tcp_allowed_congestion_control=\"%s %s\"",
-      options.congestion, allowed, options.congestion);
+  doctor_find(f, DOCTOR_WARNING, "%s cannot be chosen (%s; available: %s), sockets stay with %s",
+              options.congestion, strerror(-fd), available, now);
+  doctor_fix(f, "modprobe tcp_%s; sysctl net.ipv4.tcp_allowed_congestion_control=\"%s %s\"",
+             options.congestion, allowed, options.congestion);
 }
 
 static void look_at_clock(struct doctor_finding *f) {
@@ -194,10 +108,10 @@ static void look_at_clock(struct doctor_finding *f) {
   for (int i = 0; i < READS; i++)
     mux_now_ns();
   double cost_ns = (double)(mux_now_ns() - began_ns) / READS;
-  find(f, cost_ns < 200 ? DOCTOR_FINE : DOCTOR_WARNING, "clock source %s, %.0f ns to read", source,
-       cost_ns);
+  doctor_find(f, cost_ns < 200 ? DOCTOR_FINE : DOCTOR_WARNING, "clock source %s, %.0f ns to read",
+              source, cost_ns);
   if (cost_ns >= 200)
-    fix(f, "echo tsc > /sys/devices/system/clocksource/clocksource0/current_clocksource");
+    doctor_fix(f, "echo tsc > /sys/devices/system/clocksource/clocksource0/current_clocksource");
 }
 
 static void look_at_governor(struct doctor_finding *f) {
@@ -205,10 +119,10 @@ static void look_at_governor(struct doctor_finding *f) {
   environment_line(governor, sizeof governor,
                    "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
   bool fine = *governor == 0 || strcmp(governor, "performance") == 0;
-  find(f, fine ? DOCTOR_FINE : DOCTOR_WARNING, "frequency governor: %s",
-       *governor != 0 ? governor : "none visible");
+  doctor_find(f, fine ? DOCTOR_FINE : DOCTOR_WARNING, "frequency governor: %s",
+              *governor != 0 ? governor : "none visible");
   if (!fine)
-    fix(f, "cpupower frequency-set -g performance");
+    doctor_fix(f, "cpupower frequency-set -g performance");
 }
 
 static void look_at_mitigations(struct doctor_finding *f) {
@@ -221,40 +135,9 @@ static void look_at_mitigations(struct doctor_finding *f) {
     snprintf(path, sizeof path, "/sys/devices/system/cpu/vulnerabilities/%s", names[i]);
     active += strncmp(environment_line(line, sizeof line, path), "Mitigation", 10) == 0;
   }
-  find(f, DOCTOR_FINE,
-       "%d of %zu mitigations are active; they are part of what a system call costs", active,
-       sizeof names / sizeof *names);
-}
-
-static void look_at_memory(struct doctor_finding *f) {
-  char line[128] = "";
-  long kb = -1;
-  FILE *file = fopen("/proc/meminfo", "re");
-  while (file != NULL && fgets(line, sizeof line, file) != NULL &&
-         sscanf(line, "MemAvailable: %ld", &kb) != 1)
-    ;
-  if (file != NULL)
-    fclose(file);
-  enum doctor_level level = kb >= 1 << 20     ? DOCTOR_FINE
-                            : kb >= 256 << 10 ? DOCTOR_WARNING
-                                              : DOCTOR_FAILURE;
-  find(f, level, "%ld MiB of memory are available", kb / 1024);
-  if (level != DOCTOR_FINE)
-    fix(f, "stop other programs; 10,000 connections with a thread each need about 1 GiB");
-}
-
-static void look_at_threads(struct doctor_finding *f) {
-  const struct setting settings[] = {
-      {"kernel.pid_max", number_in("/proc/sys/kernel/pid_max"), CONNECTIONS + 2000, 32768},
-      {"kernel.threads-max", number_in("/proc/sys/kernel/threads-max"), CONNECTIONS + 2000, 65536},
-      {"vm.max_map_count", number_in("/proc/sys/vm/max_map_count"), 2 * CONNECTIONS + 1000, 65530},
-  };
-  long pids = settings[0].now;
-  long threads = settings[1].now;
-  bool enough = raise_settings(f, settings, sizeof settings / sizeof *settings);
-  find(f, enough ? DOCTOR_FINE : DOCTOR_WARNING,
-       "room for %ld threads (pid_max, threads-max) and %ld mappings",
-       pids < threads ? pids : threads, settings[2].now);
+  doctor_find(f, DOCTOR_FINE,
+              "%d of %zu mitigations are active; they are part of what a system call costs", active,
+              sizeof names / sizeof *names);
 }
 
 static void look_at_uring(struct doctor_finding *f) {
@@ -263,26 +146,27 @@ static void look_at_uring(struct doctor_finding *f) {
   int error = errno;
   if (fd >= 0) {
     close((int)fd);
-    find(f, DOCTOR_FINE, "io_uring is permitted");
+    doctor_find(f, DOCTOR_FINE, "io_uring is permitted");
     return;
   }
-  find(f, DOCTOR_WARNING, "io_uring is not permitted (%s): its backends are skipped",
-       strerror(error));
-  fix(f, "sysctl kernel.io_uring_disabled=0");
+  doctor_find(f, DOCTOR_WARNING, "io_uring is not permitted (%s): its backends are skipped",
+              strerror(error));
+  doctor_fix(f, "sysctl kernel.io_uring_disabled=0");
 }
 
 static void look_at_perf(struct doctor_finding *f) {
   static const char remedy_mark[] = "; as root: ";
   char why[256];
   if (accounting_probe_permitted(why, sizeof why) == 0) {
-    find(f, DOCTOR_FINE, "system calls and context switches can be counted");
+    doctor_find(f, DOCTOR_FINE, "system calls and context switches can be counted");
     return;
   }
   char *mark = strstr(why, remedy_mark);
-  fix(f, "%s", mark != NULL ? mark + strlen(remedy_mark) : "a kernel with CONFIG_FTRACE_SYSCALLS");
+  doctor_fix(f, "%s",
+             mark != NULL ? mark + strlen(remedy_mark) : "a kernel with CONFIG_FTRACE_SYSCALLS");
   if (mark != NULL)
     *mark = 0;
-  find(f, DOCTOR_WARNING, "system calls and context switches cannot be counted: %s", why);
+  doctor_find(f, DOCTOR_WARNING, "system calls and context switches cannot be counted: %s", why);
 }
 
 /* Watches the host for a while. */
@@ -297,35 +181,25 @@ static void watch(struct doctor_finding *load, struct doctor_finding *steal) {
   double cores = (double)sysconf(_SC_NPROCESSORS_ONLN);
   double busy = (double)(b.busy_ticks - a.busy_ticks) / ticks * cores;
   double stolen = (double)(b.steal_ticks - a.steal_ticks) / ticks * 100;
-  find(load, busy < 0.15 ? DOCTOR_FINE : DOCTOR_WARNING, "other programs use %.2f of %.0f CPUs",
-       busy, cores);
+  doctor_find(load, busy < 0.15 ? DOCTOR_FINE : DOCTOR_WARNING,
+              "other programs use %.2f of %.0f CPUs", busy, cores);
   if (busy >= 0.15)
-    fix(load, "stop other programs (top -o %%CPU); trials will be flagged noisy_host");
-  find(steal, stolen < 2 ? DOCTOR_FINE : DOCTOR_WARNING, "the hypervisor takes %.1f %% of the CPU",
-       stolen);
+    doctor_fix(load, "stop other programs (top -o %%CPU); trials will be flagged noisy_host");
+  doctor_find(steal, stolen < 2 ? DOCTOR_FINE : DOCTOR_WARNING,
+              "the hypervisor takes %.1f %% of the CPU", stolen);
   if (stolen >= 2)
-    fix(steal, "use a machine or instance type with dedicated CPUs");
+    doctor_fix(steal, "use a machine or instance type with dedicated CPUs");
 }
 
-void doctor_examine(struct doctor_report *report) {
+void doctor_examine(struct doctor_report *report, long connections) {
   static const struct {
     const char *name;
     void (*look)(struct doctor_finding *finding);
   } table[] = {
-      {"cores", look_at_cores},
-      {"loopback", look_at_loopback},
-      {"descriptors", look_at_descriptors},
-      {"ports", look_at_ports},
-      {"backlog", look_at_backlog},
-      {"conntrack", look_at_conntrack},
-      {"congestion", look_at_congestion},
-      {"clock", look_at_clock},
-      {"governor", look_at_governor},
-      {"mitigations", look_at_mitigations},
-      {"memory", look_at_memory},
-      {"threads", look_at_threads},
-      {"io_uring", look_at_uring},
-      {"perf", look_at_perf},
+      {"cores", look_at_cores},           {"loopback", look_at_loopback},
+      {"congestion", look_at_congestion}, {"clock", look_at_clock},
+      {"governor", look_at_governor},     {"mitigations", look_at_mitigations},
+      {"io_uring", look_at_uring},        {"perf", look_at_perf},
   };
   *report = (struct doctor_report){0};
   for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
@@ -333,6 +207,7 @@ void doctor_examine(struct doctor_report *report) {
     finding->name = table[i].name;
     table[i].look(finding);
   }
+  doctor_limits(report, connections);
   struct doctor_finding *load = &report->findings[report->count++];
   struct doctor_finding *steal = &report->findings[report->count++];
   load->name = "load";

@@ -85,7 +85,7 @@ int run_plan(struct run *run, struct experiment *experiment, char *why, size_t w
 }
 
 void run_examine(struct doctor_report *report, bool force) {
-  doctor_examine(report);
+  doctor_examine(report, DOCTOR_CONNECTIONS);
   if (report->worst < DOCTOR_FAILURE || force)
     return;
   doctor_print(report, DOCTOR_FAILURE, stderr);

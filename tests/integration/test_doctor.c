@@ -23,15 +23,22 @@ static int enter_namespace(void **state) {
 
 /* Lets a file read as text until the program ends. Skips the test where that is not permitted. */
 static void cover(const char *path, const char *text) {
+  static const char *covered[16];
+  static size_t count;
   char ours[256];
-  static int number;
-  snprintf(ours, sizeof ours, "%s/cover-%d", test_directory(), number++);
+  size_t i = 0;
+  while (i < count && strcmp(covered[i], path) != 0)
+    i++;
+  snprintf(ours, sizeof ours, "%s/cover-%zu", test_directory(), i);
   FILE *file = fopen(ours, "we");
   assert_non_null(file);
   assert_true(fputs(text, file) >= 0);
   assert_int_equal(fclose(file), 0);
-  if (!namespaced || mount(ours, path, NULL, MS_BIND, NULL) != 0)
+  if (i < count)
+    return;
+  if (!namespaced || count == TEST_COUNT(covered) || mount(ours, path, NULL, MS_BIND, NULL) != 0)
     skip();
+  covered[count++] = path;
 }
 
 /* A finding of the doctor, by its name. The caller decrefs *report. */
@@ -76,11 +83,62 @@ static void control_characters_of_the_host_are_escaped(void **state) {
   assert_non_null(strstr(result.out, "clock source tsc\\x1b[31m,"));
 }
 
+static void assert_reads(const char *path, const char *text) {
+  char line[64] = "";
+  FILE *file = fopen(path, "re");
+  assert_non_null(file);
+  assert_non_null(fgets(line, sizeof line, file));
+  fclose(file);
+  assert_string_equal(line, text);
+}
+
+static void settings_are_raised_and_put_back(void **state) {
+  (void)state;
+  char file[200];
+  snprintf(file, sizeof file, "%s/before", test_directory());
+  cover("/proc/sys/kernel/threads-max", "8000\n");
+  cover("/proc/sys/kernel/pid_max", "9000\n");
+  cover("/proc/sys/vm/max_map_count", "1048576\n");
+  cover("/proc/sys/fs/file-max", "10000\n");
+  cover("/proc/sys/net/core/somaxconn", "128\n");
+  test_command(&result, "doctor --connections 20000 --apply %s", file);
+  test_expect(&result, 0);
+  assert_non_null(strstr(result.out, "kernel.pid_max=40000\n"));
+  assert_reads("/proc/sys/kernel/pid_max", "40000\n");
+  assert_reads("/proc/sys/fs/file-max", "60000\n");
+  assert_reads("/proc/sys/net/core/somaxconn", "4096\n");
+  assert_reads("/proc/sys/vm/max_map_count", "1048576\n");
+  test_command(&result, "doctor --restore %s", file);
+  test_expect(&result, 0);
+  assert_reads("/proc/sys/kernel/pid_max", "9000\n");
+  assert_reads("/proc/sys/kernel/threads-max", "8000\n");
+  assert_reads("/proc/sys/fs/file-max", "10000\n");
+  assert_reads("/proc/sys/net/core/somaxconn", "128\n");
+  FILE *other = fopen(file, "we");
+  fputs("kernel.core_pattern=1\n", other);
+  fclose(other);
+  test_command(&result, "doctor --restore %s", file);
+  test_expect(&result, 1);
+  assert_non_null(strstr(result.err, "before:1 is not a setting that --apply has written"));
+  test_command(&result, "doctor --connections none");
+  test_expect(&result, 2);
+}
+
+/* What takes more than this machine has by default is said beforehand. */
+static void many_connections_need_more(void **state) {
+  (void)state;
+  test_command(&result, "doctor --connections 1M");
+  assert_non_null(strstr(result.out, "workers and load threads, with a table each"));
+  assert_non_null(strstr(result.out, "a load on loopback uses many addresses"));
+}
+
 int main(void) {
   alarm(60);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(advice_never_lowers_a_limit),
       cmocka_unit_test(control_characters_of_the_host_are_escaped),
+      cmocka_unit_test(many_connections_need_more),
+      cmocka_unit_test(settings_are_raised_and_put_back),
   };
   return cmocka_run_group_tests(tests, enter_namespace, test_remove_directory);
 }
