@@ -20,28 +20,38 @@ enum { SLABINFO_BYTES = 256 * 1024, NAME = 64 };
 #define STEADY_LIMIT_NS (300 * MUX_MS)
 #define STEADY_NS       (5 * MUX_MS)
 
-/* What only connections use, or nearly so. */
-static const char *const counted[] = {"TCP",
-                                      "TCPv6",
-                                      "UDP",
-                                      "UDPv6",
-                                      "UNIX",
-                                      "UNIX-STREAM",
-                                      "filp",
-                                      "eventpoll_epi",
-                                      "ep_head",
-                                      "eventpoll_pwq",
-                                      "io_kiocb",
-                                      "lsm_file_cache",
-                                      "skbuff_head_cache",
-                                      "skbuff_small_head",
-                                      "skbuff_fclone_cache",
-                                      "sock_inode_cache"};
-/* Every socket has one of each, but so has every other file of the host: as many are counted as
- * there are sockets. */
-static const char *const per_socket[] = {"dentry", "lsm_inode_cache"};
+/* How many objects of a cache are a connection's. Where the kernel counts sockets itself, that is
+ * exact; slabinfo counts objects that are free, but kept for a CPU, as used: some 100 KiB. */
+enum count { SOCKETS, TCP, TCP6, UDP, UDP6, SLABINFO, COUNTS };
+static const struct {
+  const char *name;
+  enum count count;
+} caches[] = {
+    {"TCP", TCP},
+    {"TCPv6", TCP6},
+    {"UDP", UDP},
+    {"UDPv6", UDP6},
+    {"UNIX", SLABINFO},
+    {"UNIX-STREAM", SLABINFO},
+    {"sock_inode_cache", SOCKETS}, /* every socket has one of each, as other files have */
+    {"filp", SOCKETS},
+    {"dentry", SOCKETS},
+    {"lsm_inode_cache", SOCKETS},
+    {"lsm_file_cache", SOCKETS},
+    {"eventpoll_epi", SLABINFO},
+    {"ep_head", SLABINFO},
+    {"eventpoll_pwq", SLABINFO},
+    {"io_kiocb", SLABINFO},
+    {"skbuff_head_cache", SLABINFO},
+    {"skbuff_small_head", SLABINFO},
+    {"skbuff_fclone_cache", SLABINFO},
+};
+enum { CACHES = sizeof caches / sizeof *caches };
 
-/* Under which name the merged cache is known: the same for all that are merged. */
+/* ---- slabinfo ----------------------------------------------------------------------------------
+ */
+
+/* Under which name a merged cache is known: the same for all that are merged. */
 static void identity(const char *name, char out[NAME]) {
   char path[128];
   snprintf(path, sizeof path, "/sys/kernel/slab/%s", name);
@@ -52,67 +62,105 @@ static void identity(const char *name, char out[NAME]) {
     snprintf(out, NAME, "%s", name);
 }
 
-struct cache {
-  int64_t objects, object_bytes;
-};
+/* The name in a line of slabinfo. */
+static bool name_in(const char *line, char shown[NAME]) {
+  int64_t objects;
+  return sscanf(line, "%63s %" SCNd64, shown, &objects) == 2;
+}
 
-/* The line of a cache, or of one that it is merged with. */
-static bool find(const char *text, const char *name, struct cache *cache) {
-  char wanted[NAME];
-  identity(name, wanted);
-  bool merged = wanted[0] == ':';
-  for (const char *line = text; line != NULL && *line != 0;) {
+static const char *next_line(const char *line) {
+  line = strchr(line, '\n');
+  return line != NULL ? line + 1 : "";
+}
+
+/* What slabinfo calls the caches, which does not change; "": it does not have it. */
+static const char *const *shown_names(const char *text) {
+  static char names[CACHES][NAME];
+  static const char *list[CACHES];
+  for (int i = 0; i < CACHES && list[CACHES - 1] == NULL; i++) {
+    char wanted[NAME];
     char shown[NAME];
     char known_as[NAME];
-    if (sscanf(line, "%63s %" SCNd64 " %*d %" SCNd64, shown, &cache->objects,
-               &cache->object_bytes) == 3) {
-      bool same = strcmp(shown, name) == 0;
-      if (!same && merged) {
-        identity(shown, known_as);
-        same = strcmp(known_as, wanted) == 0;
+    identity(caches[i].name, wanted);
+    for (const char *line = text; *line != 0 && names[i][0] == 0; line = next_line(line))
+      if (name_in(line, shown)) {
+        bool same = strcmp(shown, caches[i].name) == 0;
+        if (!same && wanted[0] == ':') {
+          identity(shown, known_as);
+          same = strcmp(known_as, wanted) == 0;
+        }
+        if (same)
+          snprintf(names[i], NAME, "%s", shown);
       }
-      if (same)
-        return true;
-    }
-    line = strchr(line, '\n');
-    line = line != NULL ? line + 1 : NULL;
+    list[i] = names[i];
   }
+  return list;
+}
+
+static bool find(const char *text, const char *name, int64_t *objects, int64_t *object_bytes) {
+  char shown[NAME];
+  for (const char *line = text; *line != 0 && *name != 0; line = next_line(line))
+    if (sscanf(line, "%63s %" SCNd64 " %*d %" SCNd64, shown, objects, object_bytes) == 3 &&
+        strcmp(shown, name) == 0)
+      return true;
   return false;
 }
 
+/* ---- sockstat ----------------------------------------------------------------------------------
+ */
+
+/* The number after the word in the line that begins so; 0 if there is none. */
+static int64_t stat_of(const char *text, const char *begin, const char *word) {
+  const char *line = strstr(text, begin);
+  const char *at = line != NULL ? strstr(line, word) : NULL;
+  const char *end = line != NULL ? strchr(line, '\n') : NULL;
+  return at != NULL && (end == NULL || at < end) ? strtoll(at + strlen(word), NULL, 10) : 0;
+}
+
+/* Sockets that there are; *pages: that TCP has for their data. */
+static void count_sockets(int64_t counts[COUNTS], int64_t *pages) {
+  char text[4096];
+  memset(counts, 0, COUNTS * sizeof *counts);
+  *pages = 0;
+  if (mux_proc_read("/proc/net/sockstat6", text, sizeof text) > 0) {
+    counts[TCP6] = stat_of(text, "TCP6:", " inuse ");
+    counts[UDP6] = stat_of(text, "UDP6:", " inuse ");
+  }
+  if (mux_proc_read("/proc/net/sockstat", text, sizeof text) > 0) {
+    counts[SOCKETS] = stat_of(text, "sockets:", " used ");
+    counts[TCP] = stat_of(text, "TCP:", " alloc ") - counts[TCP6]; /* of both kinds */
+    counts[UDP] = stat_of(text, "UDP:", " inuse ");
+    *pages = stat_of(text, "TCP:", " mem ");
+  }
+}
+
 /* -1 where slabinfo cannot be read. */
-static int64_t slab_bytes(void) {
+static int64_t socket_bytes(void) {
   char *text = malloc(SLABINFO_BYTES);
+  int64_t counts[COUNTS];
+  int64_t pages;
+  int64_t objects;
+  int64_t bytes;
   int64_t total = -1;
-  struct cache sockets = {0};
-  struct cache cache;
-  if (text != NULL && mux_proc_read("/proc/slabinfo", text, SLABINFO_BYTES) > 0 &&
-      find(text, "sock_inode_cache", &sockets)) {
-    total = 0;
-    for (size_t i = 0; i < sizeof counted / sizeof *counted; i++)
-      if (find(text, counted[i], &cache))
-        total += cache.objects * cache.object_bytes;
-    for (size_t i = 0; i < sizeof per_socket / sizeof *per_socket; i++)
-      if (find(text, per_socket[i], &cache))
-        total += sockets.objects * cache.object_bytes;
+  if (text != NULL && mux_proc_read("/proc/slabinfo", text, SLABINFO_BYTES) > 0) {
+    const char *const *names = shown_names(text);
+    count_sockets(counts, &pages);
+    total = pages * sysconf(_SC_PAGESIZE);
+    for (int i = 0; i < CACHES; i++)
+      if (find(text, names[i], &objects, &bytes))
+        total += (caches[i].count == SLABINFO ? objects : counts[caches[i].count]) * bytes;
   }
   free(text);
   return total;
 }
 
 void accounting_kernel(struct accounting_kernel *out) {
-  char text[16384];
-  *out = (struct accounting_kernel){.socket_bytes = slab_bytes(), .task_bytes = -1};
+  char text[4096];
+  *out = (struct accounting_kernel){.socket_bytes = socket_bytes(), .task_bytes = -1};
   if (mux_proc_read("/proc/meminfo", text, sizeof text) > 0) {
     int64_t stacks = mux_proc_number(text, "KernelStack");
     int64_t tables = mux_proc_number(text, "PageTables");
     out->task_bytes = stacks >= 0 && tables >= 0 ? (stacks + tables) * 1024 : -1;
-  }
-  if (out->socket_bytes >= 0 && mux_proc_read("/proc/net/sockstat", text, sizeof text) > 0) {
-    const char *tcp = strstr(text, "TCP: ");
-    const char *pages = tcp != NULL ? strstr(tcp, " mem ") : NULL;
-    if (pages != NULL)
-      out->socket_bytes += strtoll(pages + 5, NULL, 10) * sysconf(_SC_PAGESIZE);
   }
 }
 
