@@ -21,6 +21,7 @@ struct mux_core {
   const struct mux_shared *shared;
   const struct mux_addr *addr;                 /* where it listens */
   const struct mux_sock_options *sock_options; /* of every connection */
+  bool apart; /* it has its own table of descriptors: a dispatcher sends them */
   struct mux_worker worker;
 };
 

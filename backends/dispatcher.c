@@ -27,7 +27,7 @@ struct mux_dispatcher {
   int listen_fd;
   int stop_fd;
   uint32_t workers;
-  bool processes;
+  bool apart;
   uint32_t next; /* the worker whose turn it is */
   pthread_t thread;
   struct {
@@ -36,7 +36,7 @@ struct mux_dispatcher {
 };
 
 struct mux_dispatcher *mux_dispatcher_open(int listen_fd, int stop_fd, uint32_t workers,
-                                           bool processes) {
+                                           bool apart) {
   struct mux_dispatcher *dispatcher =
       calloc(1, sizeof *dispatcher + workers * sizeof *dispatcher->channels);
   if (dispatcher == NULL)
@@ -44,11 +44,11 @@ struct mux_dispatcher *mux_dispatcher_open(int listen_fd, int stop_fd, uint32_t 
   dispatcher->listen_fd = listen_fd;
   dispatcher->stop_fd = stop_fd;
   dispatcher->workers = workers;
-  dispatcher->processes = processes;
+  dispatcher->apart = apart;
   for (uint32_t i = 0; i < workers; i++) {
     int ends[2];
-    int rc = processes ? socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends)
-                       : pipe2(ends, O_CLOEXEC | O_NONBLOCK);
+    int rc = apart ? socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends)
+                   : pipe2(ends, O_CLOEXEC | O_NONBLOCK);
     if (rc != 0)
       mux_die(MUX_EXIT_FAILED, "cannot open a channel to a worker: %s", strerror(errno));
     dispatcher->channels[i].read_fd = ends[0];
@@ -91,8 +91,8 @@ static struct msghdr *packet_init(struct packet *packet) {
 
 /* True if the channel took it; then a pipe's reader owns the descriptor, and a socket's has a copy.
  */
-static bool send_fd(int to, bool processes, int fd) {
-  if (!processes)
+static bool send_fd(int to, bool apart, int fd) {
+  if (!apart)
     return write(to, &fd, sizeof fd) == sizeof fd;
   struct packet packet;
   struct msghdr *message = packet_init(&packet);
@@ -108,8 +108,8 @@ static bool send_fd(int to, bool processes, int fd) {
 }
 
 /* Returns 1 with *fd, 0 at the end, or -errno. */
-static int receive_fd(int from, bool processes, int *fd) {
-  if (!processes) {
+static int receive_fd(int from, bool apart, int *fd) {
+  if (!apart) {
     ssize_t n = read(from, fd, sizeof *fd);
     return n < 0 ? -errno : n == sizeof *fd;
   }
@@ -125,10 +125,10 @@ static int receive_fd(int from, bool processes, int *fd) {
   return 1;
 }
 
-int mux_dispatcher_take(int from, bool processes, bool draining) {
+int mux_dispatcher_take(int from, bool apart, bool draining) {
   int fd;
   for (bool waited = false;; waited = true) {
-    int rc = receive_fd(from, processes, &fd);
+    int rc = receive_fd(from, apart, &fd);
     if (rc == 1)
       return fd;
     if (rc == -EMFILE)
@@ -148,7 +148,7 @@ static bool offer(struct mux_dispatcher *dispatcher, int fd) {
   for (uint32_t i = 0; i < dispatcher->workers; i++) {
     int to = dispatcher->channels[dispatcher->next].write_fd;
     dispatcher->next = (dispatcher->next + 1) % dispatcher->workers;
-    if (send_fd(to, dispatcher->processes, fd))
+    if (send_fd(to, dispatcher->apart, fd))
       return true;
   }
   return false;

@@ -51,8 +51,8 @@ static bool is_shortage(int error) {
 static int take_connection(const struct mux_worker *worker, int flags) {
   if (worker->accept != MUX_ACCEPT_HANDOFF)
     return accept4(worker->listen_fd, NULL, NULL, flags | SOCK_CLOEXEC);
-  bool processes = (worker->backend->flags & MUX_PROCESSES) != 0;
-  int fd = mux_dispatcher_take(worker->listen_fd, processes, mux_draining(worker));
+  const struct mux_core *core = worker->core;
+  int fd = mux_dispatcher_take(worker->listen_fd, core->apart, mux_draining(worker));
   if (fd < 0)
     errno = -fd;
   else if ((flags & SOCK_NONBLOCK) != 0)

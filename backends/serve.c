@@ -48,6 +48,8 @@ struct server {
   int *listeners; /* [listener_count] */
   uint32_t listener_count;
   uint32_t first_apart;              /* workers from this one on have their own thread or process */
+  bool own_tables;                   /* threads with a table of descriptors each */
+  pthread_barrier_t tables;          /* all have theirs, and nobody has accepted yet */
   struct mux_dispatcher *dispatcher; /* NULL: workers accept by themselves */
 };
 
@@ -105,6 +107,10 @@ static int listen_once(struct server *server, bool reuseport) {
   return fd;
 }
 
+static bool is_apart(const struct server *server) {
+  return server->own_tables || (server->config->backend->flags & MUX_PROCESSES) != 0;
+}
+
 /* Who takes which connection (see enum mux_accept). */
 static void open_listeners(struct server *server) {
   const struct mux_serve_config *config = server->config;
@@ -118,8 +124,8 @@ static void open_listeners(struct server *server) {
   while (reuseport && server->listener_count < config->workers)
     server->listeners[server->listener_count++] = listen_once(server, true);
   if (config->accept == MUX_ACCEPT_HANDOFF)
-    server->dispatcher = mux_dispatcher_open(first, mux_stop_fd(), config->workers,
-                                             (config->backend->flags & MUX_PROCESSES) != 0);
+    server->dispatcher =
+        mux_dispatcher_open(first, mux_stop_fd(), config->workers, is_apart(server));
 }
 
 static int listen_fd_of(const struct server *server, uint32_t index) {
@@ -135,6 +141,7 @@ static void fill_worker(struct server *server, uint32_t index) {
   own->core.shared = mux_stop_shared();
   own->core.addr = &server->addr;
   own->core.sock_options = &config->sock_options;
+  own->core.apart = is_apart(server);
   own->core.worker = (struct mux_worker){
       .struct_bytes = sizeof(struct mux_worker),
       .index = index,
@@ -156,10 +163,28 @@ static void fill_worker(struct server *server, uint32_t index) {
 
 /* ---- Workers -------------------------------------------------------------------------------- */
 
+/* The first worker keeps the table that there was. In the copies nothing may stay that belongs to
+ * another one: its listener would go on listening, its connections would end without a FIN. */
+static void take_table(struct server_worker *own) {
+  const struct mux_worker *worker = &own->core.worker;
+  struct server *server = own->server;
+  int rc = mux_descriptors_own();
+  if (rc != 0)
+    mux_die(MUX_EXIT_FAILED, "--descriptors: no table of its own for a worker: %s", strerror(-rc));
+  if (server->dispatcher != NULL)
+    mux_dispatcher_leave(server->dispatcher, worker->index);
+  for (uint32_t i = 0; i < server->listener_count && server->dispatcher == NULL; i++)
+    if (server->listeners[i] != worker->listen_fd)
+      close(server->listeners[i]);
+  pthread_barrier_wait(&server->tables);
+}
+
 /* A worker that ends before the stop has failed, and ends the server. */
 static void *worker_main(void *argument) {
   struct server_worker *own = argument;
   struct mux_worker *worker = &own->core.worker;
+  if (own->server->own_tables && worker->index > 0)
+    take_table(own);
   const struct mux_serve_config *config = own->server->config;
   const struct mux_backend *backend = config->backend;
   if (config->workers > 1)
@@ -234,6 +259,8 @@ static void start_workers(struct server *server) {
 /* Returns the exit status once all have ended. */
 static int run_workers(struct server *server) {
   int status = MUX_EXIT_OK;
+  if (server->own_tables)
+    pthread_barrier_wait(&server->tables);
   if (server->dispatcher != NULL)
     mux_dispatcher_start(server->dispatcher);
   if (server->first_apart > 0)
@@ -285,8 +312,12 @@ static void close_descriptors(struct server *server) {
 
 int mux_serve(const struct mux_serve_config *config) {
   struct server server = {.config = config, .addr = config->listen};
+  server.own_tables = config->workers > 1 && config->descriptors == MUX_DESCRIPTORS_OWN &&
+                      (config->backend->flags & MUX_PROCESSES) == 0;
+  if (server.own_tables)
+    pthread_barrier_init(&server.tables, NULL, config->workers);
   open_memory(&server);
-  mux_stop_open(config->backend->name, config->drain_ns);
+  mux_stop_open(config->backend->name, config->drain_ns, server.counters, config->workers);
   open_listeners(&server);
   for (uint32_t i = 0; i < config->workers; i++)
     fill_worker(&server, i);

@@ -9,6 +9,7 @@
 #include "backends/mux_backend.h"
 #include "common/addr.h"
 #include "common/cpus.h"
+#include "common/descriptors.h"
 #include "common/sock.h"
 
 struct mux_serve_config {
@@ -19,7 +20,8 @@ struct mux_serve_config {
   bool congestion_asked; /* given on the command line: an error if it cannot be set */
   int backlog;           /* 0: somaxconn */
   uint32_t workers;
-  enum mux_accept accept; /* resolved: never MUX_ACCEPT_DEFAULT */
+  enum mux_accept accept;           /* resolved: never MUX_ACCEPT_DEFAULT */
+  enum mux_descriptors descriptors; /* of several workers that are threads */
   cpu_set_t cpus; /* one worker may use all of them, of several each has one; empty: inherited */
   int64_t drain_ns;
   int64_t work_ns;

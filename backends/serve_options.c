@@ -52,6 +52,10 @@ const struct mux_option_row mux_serve_option_table[] = {
      .help = "How several workers get their connections: reuseport (a listener each), shared (one "
              "listener wakes all), exclusive (one listener wakes one), handoff (one thread accepts "
              "for all)"},
+    {"descriptors", .kind = MUX_VALUE_CHOICE, CONFIG(descriptors), MAY_VARY, .argument = "TABLES",
+     .choices = mux_descriptors_names, .fallback = "own",
+     .help = "Several workers have a table of descriptors each (own), so that the limit of open "
+             "files holds for each, or one together (shared)"},
     {"backlog", COUNT, CONFIG(backlog), MAY_VARY, .min = 1, .max = INT32_MAX,
      .absent = "net.core.somaxconn", .help = "Length of the accept queue"},
     {"buffer", SIZE, CONFIG(buffer_bytes), MAY_VARY, .min = 1, .max = ECHO_BUFFER_MAX,

@@ -19,10 +19,12 @@
 
 static struct {
   struct mux_shared *shared;
-  int stop_fd;        /* the reading end of a pipe; never read from */
-  int wake_fd;        /* its other end */
-  unsigned give_up_s; /* after the stop, for a worker that does not end */
-  int signals;        /* TERM and INT received */
+  int stop_fd;                         /* the reading end of a pipe; never read from */
+  int wake_fd;                         /* its other end */
+  unsigned give_up_s;                  /* after the stop, for a worker that does not end */
+  const struct mux_counters *counters; /* [workers] */
+  uint32_t workers;
+  int signals; /* TERM and INT received */
   char complaint[128];
 } stop;
 
@@ -57,11 +59,22 @@ void mux_stop_remove_path(const struct mux_addr *addr) {
   atexit(remove_path);
 }
 
+/* Closing connections takes time: a second for so many. */
+enum { CLOSES_PER_S = 10000 };
+
+static unsigned closing_s(void) {
+  int64_t open = 0;
+  for (uint32_t i = 0; i < stop.workers; i++)
+    open += (int64_t)(__atomic_load_n(&stop.counters[i].accepted, __ATOMIC_RELAXED) -
+                      __atomic_load_n(&stop.counters[i].closed, __ATOMIC_RELAXED));
+  return open > 0 ? (unsigned)(open / CLOSES_PER_S) : 0;
+}
+
 void mux_stop_request(void) {
   __atomic_store_n(&stop.shared->stopping, 1, __ATOMIC_RELAXED);
   ssize_t written = write(stop.wake_fd, "", 1);
   (void)written; /* fails only if the pipe is full, and then it is readable */
-  alarm(stop.give_up_s);
+  alarm(stop.give_up_s + closing_s());
 }
 
 static void on_stop_signal(int number) {
@@ -96,7 +109,8 @@ static void handle(int number, void (*handler)(int)) {
   pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-void mux_stop_open(const char *name, int64_t drain_ns) {
+void mux_stop_open(const char *name, int64_t drain_ns, const struct mux_counters *counters,
+                   uint32_t workers) {
   int ends[2]; /* not an eventfd: sigio needs a descriptor that sends signals */
   if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
     mux_die(MUX_EXIT_FAILED, "cannot open a pipe: %s", strerror(errno));
@@ -107,6 +121,8 @@ void mux_stop_open(const char *name, int64_t drain_ns) {
   if (stop.shared == MAP_FAILED)
     mux_die(MUX_EXIT_FAILED, "cannot map shared memory: %s", strerror(errno));
   stop.give_up_s = (unsigned)(drain_ns / MUX_S) + 2;
+  stop.counters = counters;
+  stop.workers = workers;
   snprintf(stop.complaint, sizeof stop.complaint,
            "muxbench: %s: a worker did not end within the drain time\n", name);
   handle(SIGPIPE, SIG_IGN);

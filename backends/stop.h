@@ -13,8 +13,10 @@
 #include "common/addr.h"
 
 /* Installs the handlers. name: of the backend, for the message when a worker has not ended two
- * seconds after drain_ns. Ends the program on error. */
-void mux_stop_open(const char *name, int64_t drain_ns);
+ * seconds after drain_ns, and one more for every 10,000 connections that counters[workers] have
+ * open. Ends the program on error. */
+void mux_stop_open(const char *name, int64_t drain_ns, const struct mux_counters *counters,
+                   uint32_t workers);
 /* Before the listener is closed: see mux_stop_remove_path(). */
 void mux_stop_close(void);
 

@@ -12,6 +12,7 @@
 
 #include "check/patience.h"
 #include "check/peer.h"
+#include "common/descriptors.h"
 #include "common/proc.h"
 #include "process/ready.h"
 #include "process/tree.h"
@@ -211,16 +212,23 @@ rlim_t check_limit(struct check *check, enum __rlimit_resource resource, rlim_t 
   return before;
 }
 
+enum { TABLES_MOST = 64 };
+
+/* The highest descriptor of all tables. */
 static int highest_fd(pid_t pid) {
+  pid_t tasks[TABLES_MOST];
   char path[64];
   int highest = 0;
-  snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
-  DIR *dir = opendir(path);
-  struct dirent *entry;
-  while (dir != NULL && (entry = readdir(dir)) != NULL)
-    highest = atoi(entry->d_name) > highest ? atoi(entry->d_name) : highest;
-  if (dir != NULL)
-    closedir(dir);
+  int count = mux_descriptors_tables(pid, tasks, TABLES_MOST);
+  for (int i = 0; i < count; i++) {
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)tasks[i]);
+    DIR *dir = opendir(path);
+    struct dirent *entry;
+    while (dir != NULL && (entry = readdir(dir)) != NULL)
+      highest = atoi(entry->d_name) > highest ? atoi(entry->d_name) : highest;
+    if (dir != NULL)
+      closedir(dir);
+  }
   return highest;
 }
 
@@ -246,11 +254,15 @@ static int entries(const char *path) {
 
 int check_fds(struct check *check) {
   char path[64];
+  pid_t tasks[TABLES_MOST];
   const struct mux_tree *tree = find_tree(check);
   int sum = tree->count == 0 ? -1 : 0;
   for (int i = 0; i < tree->count; i++) {
-    snprintf(path, sizeof path, "/proc/%d/fd", (int)tree->pids[i]);
-    sum += entries(path);
+    int tables = mux_descriptors_tables(tree->pids[i], tasks, TABLES_MOST);
+    for (int k = 0; k < tables; k++) {
+      snprintf(path, sizeof path, "/proc/%d/fd", (int)tasks[k]);
+      sum += entries(path);
+    }
   }
   return sum;
 }

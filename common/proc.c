@@ -23,6 +23,11 @@ ssize_t mux_proc_read(const char *path, char *text, size_t bytes) {
   return (ssize_t)used;
 }
 
+double mux_proc_count(const char *path) {
+  char text[64];
+  return mux_proc_read(path, text, sizeof text) > 0 ? strtod(text, NULL) : 0;
+}
+
 int64_t mux_proc_number(const char *text, const char *key) {
   size_t length = strlen(key);
   for (const char *line = text; line != NULL && *line != 0;) {

@@ -9,6 +9,9 @@
 /* A whole small file, cut to bytes - 1. Returns its length or -errno; text is terminated. */
 ssize_t mux_proc_read(const char *path, char *text, size_t bytes);
 
+/* The number that a file begins with, as those of /proc/sys do; 0: there is none. */
+double mux_proc_count(const char *path);
+
 /* The number after "key:" at the beginning of a line, -1 if there is none. */
 int64_t mux_proc_number(const char *text, const char *key);
 /* The same in /proc/PID/FILE. */

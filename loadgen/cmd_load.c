@@ -8,6 +8,7 @@
 #include "common/sock.h"
 #include "loadgen/load_options.h"
 #include "loadgen/selftest.h"
+#include "loadgen/sources.h"
 
 /* Rows per halving of the distance to 100 %, as in HdrHistogram's tools. */
 enum { HGRM_TICKS = 5 };
@@ -74,6 +75,8 @@ int cmd_load(int argc, char **argv) {
   load_options_parse(&options, argc, argv);
   struct load_config *config = &options.config;
   check_descriptors(config);
+  if (!options.selftest)
+    load_sources_choose(config);
   if (isatty(STDERR_FILENO) && !options.selftest && !options.find_rate)
     config->label = "load";
 

@@ -9,6 +9,7 @@
 
 #include "common/clock.h"
 #include "common/sock.h"
+#include "loadgen/sources.h"
 #include "loadgen/worker.h"
 
 enum {
@@ -21,7 +22,7 @@ enum {
 };
 
 void load_connect_init(struct load_worker *w, int64_t now) {
-  w->connecting.most = (uint32_t)(UNDER_WAY_MOST / w->threads);
+  w->connecting.most = (uint32_t)(UNDER_WAY_MOST / w->places);
   if (w->connecting.most == 0)
     w->connecting.most = 1;
   w->connecting.next = w->crr ? w->active : 0;
@@ -29,21 +30,8 @@ void load_connect_init(struct load_worker *w, int64_t now) {
     for (uint32_t i = 0; i < w->active; i++)
       load_live_add(w, &w->connections[i]);
   if (w->config->ramp_per_s > 0)
-    load_schedule_init(&w->connecting.ramp, LOAD_CONSTANT, w->config->ramp_per_s, now, w->index,
-                       w->threads, 0);
-}
-
-/* The n-th source address: the last 32 bits count up. */
-static const struct mux_addr *source_of(const struct load_sources *sources, uint32_t n,
-                                        struct mux_addr *addr) {
-  if (sources->count == 0)
-    return NULL;
-  *addr = sources->first;
-  uint32_t *low = addr->socket.any.sa_family == AF_INET
-                      ? &((struct sockaddr_in *)&addr->socket.storage)->sin_addr.s_addr
-                      : &((struct sockaddr_in6 *)&addr->socket.storage)->sin6_addr.s6_addr32[3];
-  *low = htonl(ntohl(*low) + n % sources->count);
-  return addr;
+    load_schedule_init(&w->connecting.ramp, LOAD_CONSTANT, w->config->ramp_per_s, now, w->place,
+                       w->places, 0);
 }
 
 /* Returns 0, or -errno: -EAGAIN the accept queue is full. */
@@ -51,7 +39,7 @@ static int try_connect(struct load_worker *w, struct load_connection *c) {
   struct mux_addr addr;
   struct mux_sock_options options = {.congestion = w->config->congestion};
   /* In crr the requests of a connection take successive addresses. */
-  const struct mux_addr *source = source_of(
+  const struct mux_addr *source = load_sources_at(
       &w->config->sources, c->id + c->generation * (uint32_t)w->config->connections, &addr);
   int fd = mux_sock_connect(&w->config->target, source, &options);
   if (fd < 0)

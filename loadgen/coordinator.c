@@ -2,10 +2,8 @@
  * → done.
  *
  * When every worker is ready, the coordinator stamps the start of a slice (slice.h), and all
- * workers compute the same edges from that stamp: warm-up, measuring and draining begin without its
- * telling them. It generates no load: it takes orders for slices and answers them, announces the
- * phases on
- * --events-fd, collects interval histograms and shows progress. */
+ * workers compute the same edges from that stamp. It generates no load: it takes orders for slices
+ * and answers them, announces the phases on --events-fd, collects histograms, shows progress. */
 #include <errno.h>
 #include <math.h>
 #include <poll.h>
@@ -44,10 +42,11 @@ struct coordinator {
   int signal_fd;
   sigset_t old_mask;
   struct mux_lines orders;
-  struct lateness before;       /* the present slice */
-  uint32_t slices;              /* that were ordered */
-  int64_t measure_ns, drain_ns; /* planned edges of the present one */
-  int64_t windows_ns;           /* of all that were recorded, as planned, or less if cut short */
+  struct lateness before;         /* the present slice */
+  uint32_t slices;                /* that were ordered */
+  int64_t measure_ns, drain_ns;   /* planned edges of the present one */
+  int64_t windows_ns;             /* of all that were recorded, as planned, or less if cut short */
+  int64_t began_ns, connected_ns; /* connecting */
   int64_t progress_ns;
   uint64_t progress_completed;
   bool interrupted;
@@ -197,6 +196,7 @@ static int64_t advance(struct coordinator *k) {
     give_up(k);
   if (k->phase == CONNECT && all_at(k, LOAD_READY)) {
     announce(k, "connected");
+    k->connected_ns = mux_now_ns();
     k->phase = HOLD;
     if (!any_connected(k))
       give_up(k);
@@ -330,7 +330,8 @@ static int set_up(struct coordinator *k) {
   if (CPU_COUNT(&config->cpus) > 0)
     mux_cpus_pin(&config->cpus);
   load_target_find(&k->shared.target, &config->target, config->server_root);
-  int rc = load_collector_init(&k->collector, config, k->workers, mux_now_ns());
+  k->began_ns = k->connected_ns = mux_now_ns();
+  int rc = load_collector_init(&k->collector, config, k->workers, k->began_ns);
   for (; rc == 0 && k->made < config->threads; k->made++)
     rc = load_worker_init(&k->workers[k->made], &k->shared, k->made);
   for (int i = 0; rc == 0 && i < config->threads; i++) {
@@ -366,8 +367,10 @@ int load_run(const struct load_config *config, struct load_result *result) {
     if (k.phase != DONE)
       wait_for(&k, until);
   }
+  int64_t closing_ns = mux_now_ns();
   for (int i = 0; i < k.started; i++)
     pthread_join(k.workers[i].thread, NULL);
+  closing_ns = mux_now_ns() - closing_ns;
   if (config->label != NULL)
     fputs("\r\033[K", stderr);
   const char *why = NULL;
@@ -381,6 +384,8 @@ int load_run(const struct load_config *config, struct load_result *result) {
     struct load_edges edges = {.window_s = (double)k.windows_ns / (double)MUX_S,
                                .server_known = load_target_known(&k.shared.target)};
     result->interrupted = k.interrupted;
+    result->connecting_s = (double)(k.connected_ns - k.began_ns) / (double)MUX_S;
+    result->closing_s = (double)closing_ns / (double)MUX_S;
     result->server_cpus = k.shared.target.cpus;
     rc = load_merge(result, config, k.workers, &k.collector, &edges);
   }

@@ -219,7 +219,7 @@ static void tell_mismatch(struct load_worker *w, const struct load_connection *c
              bytes);
     return;
   }
-  uint32_t ids = (uint32_t)(w->config->connections + w->config->idle);
+  uint32_t ids = load_numbers(w->config);
   struct mux_diagnosis what =
       mux_pattern_diagnose(&w->pattern, c->id, offset, data, n, ids, UINT64_MAX);
   mux_note("load: wrong datagram on connection %u: %s", c->id,

@@ -261,7 +261,7 @@ static int epoll_engine_wait(struct load_worker *w) {
   struct epoll_engine *e = w->engine_state;
   int64_t now = mux_now_ns();
   int64_t left = w->timer_ns - now;
-  bool spin = left <= w->slice.order.spin_ns;
+  bool spin = load_worker_spins(w, left);
   struct timespec timeout = mux_ns_timespec(spin ? 0 : left);
   int n = epoll_pwait2(e->fd, e->events, BATCH, w->timer_ns == INT64_MAX ? NULL : &timeout, NULL);
   if (n < 0 && errno != EINTR)

@@ -320,7 +320,7 @@ static int uring_engine_wait(struct load_worker *w) {
   struct uring_engine *e = w->engine_state;
   int64_t before = mux_now_ns();
   int64_t left = w->timer_ns - before;
-  bool spin = left <= w->slice.order.spin_ns;
+  bool spin = load_worker_spins(w, left);
   int rc = mux_uring_wait(&e->uring, w->timer_ns == INT64_MAX ? -1 : spin ? 0 : left);
   if (rc != 0)
     return rc;

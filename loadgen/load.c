@@ -3,6 +3,10 @@
 
 #include <stddef.h>
 
+uint32_t load_numbers(const struct load_config *config) {
+  return (uint32_t)(config->connections + config->idle) * (uint32_t)(config->part.others + 1);
+}
+
 const char *const load_mode_names[] = {"echo", "crr", "stream", NULL};
 const char *const load_arrival_names[] = {"constant", "poisson", "bursty", NULL};
 const char *const load_error_names[LOAD_ERRORS] = {"connect", "reset", "timeout", "mismatch",

@@ -19,6 +19,7 @@
 
 #include "common/addr.h"
 #include "common/cpus.h"
+#include "common/descriptors.h"
 #include "hdr/hdr.h"
 
 /* In the order of the enums, NULL-terminated. */
@@ -68,21 +69,29 @@ struct load_objective { /* --find-rate */
   int64_t limit_ns;
 };
 
+enum { LOAD_PARTS_MOST = 10000 };
+struct load_share { /* --part: the K-th of N loads that are one together */
+  int index;        /* K-1 */
+  int others;       /* N-1; 0: it is the whole */
+};
+
 struct load_config {
   struct mux_addr target;
-  int connections; /* with traffic */
-  int idle;        /* additional, silent */
+  struct load_share part;
+  int connections; /* with traffic, of this part */
+  int idle;        /* additional, silent, of this part */
   int threads;
   int depth;             /* messages outstanding per connection, closed loop */
   int64_t payload_bytes; /* of a message */
-  int64_t rate_per_s;    /* all threads together; 0: closed loop */
-  int64_t ramp_per_s;    /* connections; 0: as fast as possible */
+  int64_t rate_per_s;    /* all threads of all parts together; 0: closed loop */
+  int64_t ramp_per_s;    /* connections, likewise; 0: as fast as possible */
   enum load_arrival arrival;
   enum load_mode mode;
   struct load_objective objective;
   int64_t duration_ns, warmup_ns, think_ns, timeout_ns, interval_ns, spin_ns;
   uint64_t seed;
-  cpu_set_t cpus; /* empty: inherited */
+  cpu_set_t cpus;                   /* empty: inherited */
+  enum mux_descriptors descriptors; /* of several threads */
   struct load_sources sources;
   int stamp_one_in; /* --timestamps: every n-th connection has kernel timestamps; 0: none */
   const char *congestion;
@@ -130,12 +139,17 @@ struct load_result {
   int idle_established;
   int held, idle_held; /* of these, have echoed at least once; idle over UDP: unknown, 0 */
   int unused;          /* crr: places that the schedule never needed */
+  double connecting_s; /* from the first connect until all were made or had failed */
+  double closing_s;    /* of all connections, when everything was over */
   double duration_s;   /* of the window */
   double client_cpu_s, spin_s;
   double server_cpu_s;  /* NaN: unknown */
   int server_cpus;      /* that it could use at a time */
   double *thread_share; /* CPU use of each load thread in the window, spinning excluded, 0…1 */
   int threads;
+  struct load_served { /* echoes in the window, of the connections that sent anything */
+    double connections, sum, squares;
+  } served;
   double fairness;       /* Jain, over the connections that sent anything; NaN if none was served */
   uint64_t never_served; /* connections that sent in the window and got no echo in it */
   struct load_point *points;
@@ -156,6 +170,9 @@ enum load_flag {
   LOAD_DATAGRAMS_LOST = 1 << 5,
 };
 extern const char *const load_flag_names[];
+
+/* Connections have numbers below this. */
+uint32_t load_numbers(const struct load_config *config);
 
 /* Returns 0 with *result filled in, even if nothing worked at the target; or -errno, with the
  * reason on stderr, if the load itself could not run. */

@@ -2,9 +2,7 @@
  * then what options must satisfy together. */
 #include "loadgen/load_options.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
 
 #include "common/cli.h"
@@ -12,6 +10,7 @@
 #include "common/pattern.h"
 #include "common/units.h"
 #include "loadgen/datagram.h"
+#include "loadgen/sources.h"
 
 enum { DEPTH_MAX = 1024, PAYLOAD_BYTES = 64, STREAM_PAYLOAD_BYTES = 64 << 10 };
 enum { STREAM_BYTES = 4 << 20 /* in flight */, FD_MAX = 1 << 20 };
@@ -21,7 +20,7 @@ enum { STREAM_BYTES = 4 << 20 /* in flight */, FD_MAX = 1 << 20 };
 enum { SELFTEST_FULL = 1, SELFTEST_QUICK };
 static const char *const selftest_names[] = {"full", "quick", NULL};
 
-static int read_sources(void *field, const char *text, char *why, size_t why_bytes);
+static int read_part(void *field, const char *text, char *why, size_t why_bytes);
 static int read_stamps(void *field, const char *text, char *why, size_t why_bytes);
 static int read_engine(void *field, const char *text, char *why, size_t why_bytes);
 static int read_objective(void *field, const char *text, char *why, size_t why_bytes);
@@ -65,6 +64,11 @@ const struct mux_option_row load_option_table[] = {
      .max = MUX_PATTERN_CONNECTIONS / 2, .fallback = "0",
      .help = "Additional connections that stay open and silent; each echoes a byte in the end"},
 
+    {"part", .kind = MUX_VALUE_CUSTOM, CONFIG(part), .group = 1, .argument = "K/N",
+     .read = read_part, .absent = "the whole",
+     .help = "Be the K-th of N loads that do together what the other options say; 'muxbench merge' "
+             "puts their results together"},
+
     {"rate", .letter = 'R', COUNT, CONFIG(rate_per_s), MAY_VARY, .group = 2,
      .argument = "MSGS_PER_S", .min = 1, .max = 100000000, .unit = "messages per second",
      .none = "closed", .fallback = "closed",
@@ -96,8 +100,12 @@ const struct mux_option_row load_option_table[] = {
      .none = "system", .fallback = "cubic",
      .help = "TCP congestion control; 'system': the machine's default"},
     {"sources", .kind = MUX_VALUE_CUSTOM, CONFIG(sources), MAY_VARY, .group = 4, .argument = "CIDR",
-     .read = read_sources, .absent = "the kernel chooses",
+     .read = load_sources_read, .absent = "the kernel chooses; 127.0.0.0/8 for many on loopback",
      .help = "Connect from the addresses of this network in turn, such as 127.0.0.0/8"},
+    {"descriptors", .kind = MUX_VALUE_CHOICE, CONFIG(descriptors), MAY_VARY, .group = 4,
+     .argument = "TABLES", .choices = mux_descriptors_names, .fallback = "own",
+     .help = "Several threads have a table of descriptors each (own), so that the limit of open "
+             "files holds for each, or one together (shared)"},
     {"linger0", FLAG, CONFIG(linger0), MAY_VARY, .group = 4,
      .help = "Close with RST (SO_LINGER 0), which leaves no TIME_WAIT"},
 
@@ -143,42 +151,30 @@ const struct mux_option_row load_option_table[] = {
 
 /* ---- Values with a syntax of their own ------------------------------------------------------- */
 
-/* ADDRESS/PREFIX. The network and the broadcast address of an IPv4 network are left out. */
-static int read_sources(void *field, const char *text, char *why, size_t why_bytes) {
-  struct load_sources sources = {.first.kind = MUX_ADDR_TCP};
-  struct sockaddr_in *four = (struct sockaddr_in *)&sources.first.socket.storage;
-  struct sockaddr_in6 *six = (struct sockaddr_in6 *)&sources.first.socket.storage;
-  char address[INET6_ADDRSTRLEN] = "";
-  char shown[80];
-  const char *slash = strchr(text, '/');
-  if (slash != NULL && (size_t)(slash - text) < sizeof address)
-    memcpy(address, text, (size_t)(slash - text));
-  uint32_t *low = NULL;
-  int whole = 0;
-  if (inet_pton(AF_INET, address, &four->sin_addr) == 1) {
-    four->sin_family = AF_INET;
-    sources.first.length = sizeof *four;
-    low = &four->sin_addr.s_addr;
-    whole = 32;
-  } else if (inet_pton(AF_INET6, address, &six->sin6_addr) == 1) {
-    six->sin6_family = AF_INET6;
-    sources.first.length = sizeof *six;
-    low = &six->sin6_addr.s6_addr32[3];
-    whole = 128;
+static int read_part(void *field, const char *text, char *why, size_t why_bytes) {
+  char shown[64];
+  int number;
+  int of;
+  int end = 0;
+  if (sscanf(text, "%d/%d%n", &number, &of, &end) == 2 && text[end] == 0 && number >= 1 &&
+      number <= of && of <= LOAD_PARTS_MOST) {
+    *(struct load_share *)field = (struct load_share){.index = number - 1, .others = of - 1};
+    return 0;
   }
-  int64_t prefix = 0;
-  if (low == NULL || mux_parse_count(slash + 1, &prefix) != 0 || prefix > whole ||
-      prefix < whole - 31) {
-    snprintf(why, why_bytes, "'%s' is not a network such as 127.0.0.0/8 (prefix %d to %d)",
-             mux_printable(shown, sizeof shown, text), low == NULL ? 1 : whole - 31,
-             low == NULL ? 32 : whole);
-    return -EINVAL;
-  }
-  uint32_t size = (uint32_t)1 << (whole - (int)prefix);
-  bool net = whole == 32 && size > 2;
-  *low = htonl((ntohl(*low) & ~(size - 1)) + net);
-  sources.count = size - (net ? 2 : 0);
-  *(struct load_sources *)field = sources;
+  snprintf(why, why_bytes, "'%s' is not a part such as 2/4 (1/1 to %d/%d)",
+           mux_printable(shown, sizeof shown, text), LOAD_PARTS_MOST, LOAD_PARTS_MOST);
+  return -EINVAL;
+}
+
+/* Connections k with k mod N = K-1. Each part has to have one. */
+static int take_part(struct load_config *config, struct mux_option_error *error) {
+  const struct load_share *part = &config->part;
+  int parts = part->others + 1;
+  if (config->connections < parts)
+    return mux_option_error_set(error, "part", "%d parts for %d connection%s; each needs one",
+                                parts, config->connections, config->connections == 1 ? "" : "s");
+  config->connections = (config->connections + part->others - part->index) / parts;
+  config->idle = (config->idle + part->others - part->index) / parts;
   return 0;
 }
 
@@ -307,7 +303,10 @@ int load_config_check(const struct load_config *config, struct mux_option_error 
 }
 
 long load_config_descriptors(const struct load_config *config) {
-  return 3L + 8 + 4L * config->threads + config->connections + config->idle;
+  long tables = config->descriptors == MUX_DESCRIPTORS_OWN ? config->threads : 1;
+  long most = ((long)config->connections + tables - 1) / tables;
+  most += ((long)config->idle + tables - 1) / tables;
+  return 3L + 8 + 4L * config->threads + most;
 }
 
 /* From what was typed to a complete configuration. Returns 0 or -EINVAL. */
@@ -327,6 +326,10 @@ static int resolve(struct load_options *options, struct mux_option_error *error)
                                 "missing; expected an address such as "
                                 "tcp://127.0.0.1:7007");
   mux_option_addr(&config->target, "--target", options->target, options->allow_remote);
+  if (config->part.others > 0 && options->find_rate)
+    return mux_option_error_set(error, "part", "not together with --find-rate");
+  if (take_part(config, error) != 0)
+    return -EINVAL;
   if (options->find_rate && has_rate)
     return mux_option_error_set(error, "find-rate", "not together with --rate");
   if (options->find_rate && config->control_fd >= 0) { /* the runner seeks it */

@@ -32,8 +32,8 @@ void load_options_complete(struct load_options *options);
  * address family matter). Returns 0, or -EINVAL with the option to blame in *error. */
 int load_config_check(const struct load_config *config, struct mux_option_error *error);
 
-/* Descriptors that a load process needs at least: connections, files, and per thread an engine and
- * its eventfd. */
+/* Descriptors that a table of the load needs at least: connections, files, and per thread an engine
+ * and its eventfd. */
 long load_config_descriptors(const struct load_config *config);
 
 /* Reads the command line. Exits with status 2 and one line on a bad option. */

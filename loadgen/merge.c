@@ -41,21 +41,21 @@ static void count_held(struct load_result *result, const struct load_worker *w) 
  * the number of connections some have nothing to send, which is not unfair. */
 static void judge_fairness(struct load_result *result, const struct load_worker *workers,
                            int threads) {
-  double sum = 0;
-  double squares = 0;
-  double n = 0;
+  struct load_served *served = &result->served;
   for (int i = 0; i < threads; i++)
     for (uint32_t k = 0; k < workers[i].active; k++) {
       const struct load_connection *c = &workers[i].connections[k];
       if (!c->asked)
         continue;
       double x = c->served;
-      n += 1;
-      sum += x;
-      squares += x * x;
+      served->connections += 1;
+      served->sum += x;
+      served->squares += x * x;
       result->never_served += c->served == 0;
     }
-  result->fairness = squares > 0 ? sum * sum / (n * squares) : NAN;
+  result->fairness = served->squares > 0
+                         ? served->sum * served->sum / (served->connections * served->squares)
+                         : NAN;
 }
 
 int load_merge(struct load_result *r, const struct load_config *config,

@@ -3,7 +3,11 @@
  * that was never used, because it is silent (--idle) or the schedule did not come to it, is sent
  * one byte after the run, when nothing is measured any more; if that is echoed, the connection was
  * held all the time. Streams only: a lost datagram would prove nothing. */
+#include "common/clock.h"
 #include "loadgen/worker.h"
+
+/* All are asked at once. */
+enum { PER_CONNECTION_NS = 100 * 1000 };
 
 /* Nothing was ever sent on it. */
 static bool never_asked(const struct load_connection *c) {
@@ -11,7 +15,6 @@ static bool never_asked(const struct load_connection *c) {
 }
 
 void load_proof_begin(struct load_worker *w, int64_t now) {
-  w->proof.end_ns = now + w->config->timeout_ns;
   load_worker_enter(w, LOAD_PROOF);
   for (uint32_t i = 0; i < w->total && w->datagrams == NULL; i++) {
     struct load_connection *c = &w->connections[i];
@@ -22,6 +25,7 @@ void load_proof_begin(struct load_worker *w, int64_t now) {
     c->queued++; /* the next byte of its stream; it belongs to no message */
     w->engine->flush(w, c, now);
   }
+  w->proof.end_ns = mux_now_ns() + w->config->timeout_ns + w->proof.out * PER_CONNECTION_NS;
 }
 
 void load_proof_received(struct load_worker *w, struct load_connection *c) {

@@ -5,6 +5,7 @@
 
 #include "loadgen/engine.h"
 #include "loadgen/load.h"
+#include "loadgen/parts.h"
 
 /* 12 significant digits: enough for ns in a day, and 1.1 stays 1.1. */
 enum { FORMAT = JSON_INDENT(2) | JSON_REAL_PRECISION(12) };
@@ -78,6 +79,8 @@ static void add_setup(json_t *root, const struct load_config *config, const stru
   json_object_set_new(root, "arrival",
                       open ? json_string(load_arrival_names[config->arrival]) : json_null());
   json_object_set_new(root, "seed", count(config->seed));
+  json_object_set_new(root, "connecting_s", number(r->connecting_s));
+  json_object_set_new(root, "closing_s", number(r->closing_s));
   json_object_set_new(root, "duration_s", number(r->duration_s));
 }
 
@@ -153,6 +156,8 @@ int load_result_json(const struct load_config *config, const struct load_result 
     if (r->flags & 1u << i)
       json_array_append_new(flags, json_string(load_flag_names[i]));
   json_object_set_new(root, "flags", flags);
+  if (config->part.others > 0)
+    json_object_set_new(root, "part", load_part_to_json(config, r));
   json_object_set_new(root, "interrupted", json_boolean(r->interrupted));
   json_object_set_new(root, "valid", json_boolean(r->valid));
   int rc = json_dumpf(root, to, FORMAT) == 0 && fputc('\n', to) != EOF ? 0 : -EIO;

@@ -24,8 +24,8 @@ void load_slice_begin(struct load_worker *w, uint32_t number) {
   load_worker_enter(w, LOAD_TRAFFIC);
   int64_t rate_per_s = slice->order.rate_per_s > 0 ? slice->order.rate_per_s : config->rate_per_s;
   if (w->open_loop)
-    load_schedule_init(&w->timers.schedule, config->arrival, rate_per_s, slice->start_ns, w->index,
-                       w->threads, config->seed + number - 1);
+    load_schedule_init(&w->timers.schedule, config->arrival, rate_per_s, slice->start_ns, w->place,
+                       w->places, config->seed + number - 1);
 }
 
 int64_t load_slice_start_connections(struct load_worker *w, int64_t now) {

@@ -17,9 +17,10 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/descriptors.h"
 #include "common/proc.h"
 
-enum { INODES_MOST = 64, DESCRIPTORS_MOST = 128 };
+enum { INODES_MOST = 64, DESCRIPTORS_MOST = 128, TABLES_MOST = 64 };
 /* A reader of /proc/net misses sockets when others before them go away meanwhile: several readings
  * together do not. What is gone by then is in no process. */
 enum { READINGS = 6 };
@@ -166,9 +167,9 @@ static void find_unix(struct inodes *inodes, const char *wanted) {
     fclose(file);
 }
 
-static bool holds_one(const char *pid, const struct inodes *inodes) {
-  char path[300];
-  snprintf(path, sizeof path, "/proc/%s/fd", pid);
+static bool holds_one(pid_t task, const struct inodes *inodes) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/fd", (int)task);
   DIR *directory = opendir(path);
   if (directory == NULL)
     return false;
@@ -190,6 +191,16 @@ static bool holds_one(const char *pid, const struct inodes *inodes) {
       found = found || inodes->at[i] == inode;
   }
   closedir(directory);
+  return found;
+}
+
+/* Does one of its threads? Mostly they have one table of descriptors together. */
+static bool listens(pid_t pid, const struct inodes *inodes) {
+  pid_t tasks[TABLES_MOST];
+  bool found = holds_one(pid, inodes);
+  int count = found ? 0 : mux_descriptors_tables(pid, tasks, TABLES_MOST);
+  for (int i = 1; i < count && !found; i++)
+    found = holds_one(tasks[i], inodes);
   return found;
 }
 
@@ -219,7 +230,7 @@ void load_target_find(struct load_target *server, const struct mux_addr *target,
   CPU_ZERO(&cpus);
   for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
     pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-    if (pid <= 0 || server->count == LOAD_TARGET_PROCESSES || !holds_one(entry->d_name, &inodes))
+    if (pid <= 0 || server->count == LOAD_TARGET_PROCESSES || !listens(pid, &inodes))
       continue;
     cpu_set_t own;
     if (sched_getaffinity(pid, sizeof own, &own) == 0)

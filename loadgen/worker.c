@@ -27,7 +27,7 @@ static uint64_t pool_capacity(const struct load_worker *w) {
   if (!w->open_loop)
     return places;
   double slots = (double)config->rate_per_s * (double)(config->warmup_ns + config->duration_ns) /
-                 (double)MUX_S / w->threads;
+                 (double)MUX_S / w->places;
   /* A Poisson process may exceed its mean: eight standard deviations are enough. */
   return (uint64_t)(slots + 8 * __builtin_sqrt(slots)) + 64;
 }
@@ -61,6 +61,13 @@ static uint32_t share_of(int whole, int index, int threads) {
   return (uint32_t)(whole / threads + (index < whole % threads));
 }
 
+/* No two connections of all parts have the same number, which says what bytes are theirs. */
+static uint32_t number_of(const struct load_config *config, int thread, bool silent, uint32_t nth) {
+  uint32_t of_part = nth * (uint32_t)config->threads + (uint32_t)thread;
+  of_part += silent ? (uint32_t)config->connections : 0;
+  return of_part * (uint32_t)(config->part.others + 1) + (uint32_t)config->part.index;
+}
+
 int load_worker_init(struct load_worker *w, struct load_shared *shared, int index) {
   const struct load_config *config = shared->config;
   *w = (struct load_worker){
@@ -77,6 +84,8 @@ int load_worker_init(struct load_worker *w, struct load_shared *shared, int inde
       .shared = shared,
       .index = index,
       .threads = config->threads,
+      .place = index * (config->part.others + 1) + config->part.index,
+      .places = config->threads * (config->part.others + 1),
   };
   w->total = w->active + share_of(config->idle, index, config->threads);
   void *aligned = NULL; /* aligned_alloc needs a multiple of 64 bytes */
@@ -86,13 +95,11 @@ int load_worker_init(struct load_worker *w, struct load_shared *shared, int inde
   w->live.at = calloc(w->active + 1, sizeof *w->live.at);
   if (w->live.at == NULL)
     return -ENOMEM;
-  uint32_t threads = (uint32_t)config->threads;
   for (uint32_t i = 0; i < w->total; i++) {
     bool silent = i >= w->active;
     w->connections[i] = (struct load_connection){
         .fd = -1,
-        .id = silent ? (uint32_t)config->connections + (i - w->active) * threads + (uint32_t)index
-                     : i * threads + (uint32_t)index,
+        .id = number_of(config, index, silent, silent ? i - w->active : i),
         .head = LOAD_NONE,
         .unsent = LOAD_NONE,
         .untried = LOAD_NONE,
@@ -192,11 +199,29 @@ void load_worker_stop(struct load_worker *w, int64_t now) {
   load_worker_enter(w, LOAD_DONE);
 }
 
+/* A table of its own, before any thread connects. */
+static int take_table(struct load_worker *w) {
+  static const struct timespec pause = {.tv_nsec = 100000};
+  struct load_shared *shared = w->shared;
+  int rc = mux_descriptors_own();
+  atomic_fetch_add(&shared->tables, 1);
+  while (atomic_load(&shared->tables) < w->threads && atomic_load(&shared->allowed) != LOAD_DONE)
+    nanosleep(&pause, NULL);
+  return rc;
+}
+
 /* Pins the thread and opens its engine. */
 static int start(struct load_worker *w) {
   char why[160] = "";
   prctl(PR_SET_TIMERSLACK, 1UL);
-  int rc = mux_cpus_pin_nth(&w->config->cpus, w->index);
+  int rc = 0;
+  if (w->threads > 1 && w->config->descriptors == MUX_DESCRIPTORS_OWN)
+    rc = take_table(w);
+  if (rc != 0) {
+    snprintf(w->failure.why, sizeof w->failure.why, "--descriptors: %s", strerror(-rc));
+    return rc;
+  }
+  rc = mux_cpus_pin_nth(&w->config->cpus, w->index);
   if (rc != 0) {
     snprintf(w->failure.why, sizeof w->failure.why, "--cpus: %s", strerror(-rc));
     return rc;

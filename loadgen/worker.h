@@ -48,6 +48,7 @@ struct load_shared {
   _Atomic int64_t stop_ns;       /* when an interrupted window ends */
   _Atomic bool mismatch_told;
   _Atomic int allowed; /* the stage that workers may enter; LOAD_DONE: they end at once */
+  _Atomic int tables;  /* threads that have their own table of descriptors */
 };
 
 /* A worker enters the next stage by itself, except that it stays READY until a slice is ordered or
@@ -176,6 +177,7 @@ struct load_worker {
 
   /* worker.c */
   int index, threads;
+  int place, places; /* the same among the threads of all parts */
   struct load_failure {
     int error; /* -errno: the thread could not work; 0: it could */
     char why[200];
@@ -208,6 +210,13 @@ static inline void load_worker_due(struct load_worker *worker, int64_t when) {
 /* Is a tick due after a batch of events? While connecting, always: more connects may start. */
 static inline bool load_worker_is_due(const struct load_worker *worker, int64_t now) {
   return now >= worker->timer_ns || worker->stage == LOAD_CONNECTS;
+}
+
+/* Poll instead of sleeping for so long? Only in a slice: between them the load has to rest, as
+ * others are measured then. */
+static inline bool load_worker_spins(const struct load_worker *worker, int64_t left_ns) {
+  bool busy = worker->stage == LOAD_TRAFFIC || worker->stage == LOAD_DRAIN;
+  return left_ns <= 0 || (busy && left_ns <= worker->slice.order.spin_ns);
 }
 
 /* slice.c */

@@ -28,13 +28,14 @@ enum {
 };
 #define READY_TIMEOUT_NS (10 * MUX_S)
 #define DRAIN_NS         (1 * MUX_S)
+#define PATIENCE_NS      (2 * MUX_S)
 #define PROBE_TIMEOUT_NS (500 * MUX_MS)
 #define PROBE_PAUSE_NS   (5 * MUX_MS)
 
 struct mux_server {
   struct mux_process process; /* lifeline < 0: a target, nothing of ours */
   struct mux_addr addr;
-  int64_t drain_ns;
+  int64_t drain_ns, patience_ns;
   int out_fd; /* its stdout; kept open so that writing there never kills it */
   int counters_fd;
   void *counters; /* NULL until it serves, or if not shared */
@@ -314,6 +315,7 @@ static int start_once(struct mux_server **result, const struct mux_server_spec *
       .out_fd = -1,
       .counters_fd = -1,
       .drain_ns = spec->drain_ns > 0 ? spec->drain_ns : DRAIN_NS,
+      .patience_ns = spec->patience_ns > 0 ? spec->patience_ns : PATIENCE_NS,
   };
   int64_t timeout_ns = spec->ready_timeout_ns > 0 ? spec->ready_timeout_ns : READY_TIMEOUT_NS;
   int64_t deadline = mux_now_ns() + timeout_ns;
@@ -382,7 +384,7 @@ int mux_server_stop(struct mux_server *server) {
   int status = 0;
   if (server->process.lifeline >= 0) {
     mux_process_signal(&server->process, SIGTERM);
-    mux_process_wait(&server->process, server->drain_ns + 2 * MUX_S);
+    mux_process_wait(&server->process, server->drain_ns + server->patience_ns);
     status = mux_process_end(&server->process);
   }
   server_free(server);

@@ -25,6 +25,7 @@ struct mux_server_spec {
   const char *stderr_path;  /* where its stderr goes; NULL: /dev/null */
   int64_t ready_timeout_ns; /* 0: 10 s */
   int64_t drain_ns;         /* 0: 1 s */
+  int64_t patience_ns;      /* that ending may take beyond it; 0: 2 s */
   long nofile;              /* RLIMIT_NOFILE of the server; 0: unchanged */
   const char *preload;      /* LD_PRELOAD of the server; NULL: unchanged */
   bool share_counters;      /* map the memory it counts in (own backends only) */
@@ -51,8 +52,8 @@ bool mux_server_alive(struct mux_server *server);
 /* Readable when mux_server_alive may have changed; -1 for a target. */
 int mux_server_watch_fd(const struct mux_server *server);
 
-/* Sends SIGTERM, and after drain + 2 s SIGKILL to everything that is left. Frees server. Returns
- * the exit status (0…255) or 128 + signal, or -ETIMEDOUT if it had to be killed. */
+/* Sends SIGTERM, and after drain + patience SIGKILL to everything that is left. Frees server.
+ * Returns the exit status (0…255) or 128 + signal, or -ETIMEDOUT if it had to be killed. */
 int mux_server_stop(struct mux_server *server);
 
 #endif

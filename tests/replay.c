@@ -33,7 +33,14 @@ static void fail(const char *why) {
   exit(2);
 }
 
+static void locate(const struct experiment_source *source, const char *path, char *out,
+                   size_t out_bytes) {
+  (void)source;
+  snprintf(out, out_bytes, "effective.json: %s", path);
+}
+
 static struct recorded load(const char *path) {
+  static const struct experiment_source source = {.locate = locate};
   struct recorded r = {0};
   struct rundir dir;
   char why[1024];
@@ -42,7 +49,7 @@ static struct recorded load(const char *path) {
     fail(why);
   json_t *tree = rundir_read_json(&dir, "effective.json", why, sizeof why);
   struct experiment *e =
-      tree != NULL ? experiment_from_json(tree, "replay", NULL, why, sizeof why) : NULL;
+      tree != NULL ? experiment_from_json(tree, "replay", &source, why, sizeof why) : NULL;
   if (e == NULL)
     fail(why);
   r.plan = plan_new(e, NULL);

@@ -19,8 +19,8 @@
 #define START_NS (40 * MUX_MS)
 /* Connecting, accepting, closing, draining, per connection. A thread per connection included. */
 #define CONNECTION_NS (50 * MUX_US)
-/* The conformance gate, once per server and kind of socket. */
-#define GATE_NS (600 * MUX_MS)
+/* The conformance gate, once per server and kind of socket; several are asked at a time. */
+#define GATE_NS (300 * MUX_MS)
 /* Orders and answers of a slice. */
 #define SLICE_NS (2 * MUX_MS)
 /* Of a budget, kept for files and the report. */
@@ -65,7 +65,7 @@ static void set_slice(struct pace_cell *pace, const struct plan *plan,
   } else {
     int64_t trip_ns = active * depth * MUX_S / REQUESTS_PER_S;
     pace->warmup_ns = clamp(2 * trip_ns, 5 * MUX_MS, 300 * MUX_MS);
-    pace->duration_ns = clamp(ROUND_TRIPS * trip_ns, 30 * MUX_MS, 150 * MUX_MS);
+    pace->duration_ns = clamp(ROUND_TRIPS * trip_ns, 30 * MUX_MS, 250 * MUX_MS);
   }
   if (asked_ns > 0)
     pace->duration_ns = asked_ns;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +13,16 @@
 #include "bench/plan/plan_options.h"
 #include "common/cli.h"
 #include "common/memory.h"
+#include "common/proc.h"
 #include "common/sock.h"
 
 /* Descriptors of a server besides its connections: standard streams, listeners, a poller. */
 enum { OWN_DESCRIPTORS = 16 };
+/* Standard deviations from the mean of what a table gets by chance. */
+static const double spread = 4;
+/* Of all tasks, for one server; kernel memory of a connection, both ends. */
+static const double share = .95;
+static const double connection_bytes = 9000;
 
 static void add_available(struct experiment *e) {
   size_t n;
@@ -152,6 +159,47 @@ int64_t servers_at_a_time(const struct experiment *e, const struct plan_cell *ce
   return at_a_time(&load.config, &serve.config);
 }
 
+/* Tables of descriptors that connections are spread over. */
+static long tables_of(const struct mux_serve_config *serve) {
+  bool processes = (serve->backend->flags & MUX_PROCESSES) != 0;
+  return processes || serve->descriptors == MUX_DESCRIPTORS_OWN ? (long)serve->workers : 1;
+}
+
+/* What this host lacks for so many connections, or NULL. */
+static char *skip_host(const struct load_config *load, const struct mux_serve_config *serve,
+                       double tasks) {
+  char text[4096];
+  double connections = (double)load->connections + load->idle;
+  double tables = (double)tables_of(serve);
+  /* SO_REUSEPORT chooses by a hash: some get more than their share. */
+  double table = ceil(connections / tables + spread * sqrt(connections / tables) * (tables > 1));
+  double limit = (double)mux_raise_nofile();
+  bool in_tables =
+      load->target.kind != MUX_ADDR_UDP && !(serve->backend->flags & MUX_ONE_AT_A_TIME);
+  if (in_tables && limit > 0 && table + OWN_DESCRIPTORS > limit)
+    return mux_format("%s needs %.0f descriptors in a table, the hard limit is %.0f (ulimit -Hn): "
+                      "serve.workers = %.0f would do",
+                      serve->backend->name, table, limit,
+                      ceil(connections / (limit - OWN_DESCRIPTORS - spread * sqrt(limit))));
+  double pids = mux_proc_count("/proc/sys/kernel/pid_max");
+  double threads = mux_proc_count("/proc/sys/kernel/threads-max");
+  double most = threads > 0 && threads < pids ? threads : pids;
+  if (most > 0 && tasks > most * share)
+    return mux_format("%s needs %.0f tasks, the host has %.0f (kernel.pid_max, kernel.threads-max)",
+                      serve->backend->name, tasks, most);
+  double files = mux_proc_count("/proc/sys/fs/file-max");
+  if (files > 0 && 2 * connections > files)
+    return mux_format("%.0f connections are twice as many files, fs.file-max is %.0f", connections,
+                      files);
+  double free_bytes = mux_proc_read("/proc/meminfo", text, sizeof text) > 0
+                          ? (double)mux_proc_number(text, "MemAvailable") * 1024
+                          : 0;
+  if (free_bytes > 0 && connections * connection_bytes > free_bytes)
+    return mux_format("%.0f connections take about %.1f GiB of memory, %.1f GiB are free",
+                      connections, connections * connection_bytes / 0x1p30, free_bytes / 0x1p30);
+  return NULL;
+}
+
 /* Why one of our own backends cannot hold this load, or NULL. */
 static char *skip_own(const struct load_config *load, const struct mux_serve_config *serve) {
   const struct mux_backend *backend = serve->backend;
@@ -190,7 +238,10 @@ char *servers_skip(const struct experiment *e, const struct plan_cell *cell,
     return mux_format("%s serves one connection at a time, which slices cannot show: "
                       "--set method=fresh",
                       server->backend);
-  return rc == 0 ? skip_own(&load.config, &serve.config) : NULL;
+  char *skip = rc == 0 ? skip_own(&load.config, &serve.config) : NULL;
+  return skip != NULL || rc != 0
+             ? skip
+             : skip_host(&load.config, &serve.config, servers_tasks(e, cell, server));
 }
 
 double servers_tasks(const struct experiment *e, const struct plan_cell *cell,

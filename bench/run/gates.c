@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench/run/trial_server.h"
 #include "common/memory.h"
+#include "common/pidfd.h"
 
 enum { AT_ONCE = 4 };
 
@@ -71,7 +71,7 @@ static int start(struct job *job, const struct trial_setting *setting, struct an
     answer->rc = trial_gate(setting, &job->trial, answer->why, sizeof answer->why);
     _exit(0);
   }
-  job->pid_fd = (int)syscall(SYS_pidfd_open, job->pid, 0);
+  job->pid_fd = mux_pidfd_open(job->pid);
   return job->pid_fd >= 0 ? 0 : -errno;
 }
 

@@ -18,15 +18,10 @@ struct need {
   double tasks, bytes;
 };
 
-static double number_in(const char *path) {
-  char text[64];
-  return mux_proc_read(path, text, sizeof text) > 0 ? strtod(text, NULL) : 0;
-}
-
 static struct need host_has(void) {
   char text[4096];
-  double pids = number_in("/proc/sys/kernel/pid_max");
-  double threads = number_in("/proc/sys/kernel/threads-max");
+  double pids = mux_proc_count("/proc/sys/kernel/pid_max");
+  double threads = mux_proc_count("/proc/sys/kernel/threads-max");
   int64_t free_kb = mux_proc_read("/proc/meminfo", text, sizeof text) > 0
                         ? mux_proc_number(text, "MemAvailable")
                         : -1;

@@ -31,11 +31,6 @@ enum { COST_SLICES = 6 };    /* to know the baseline's cost by, and one to warm 
 #define SPIN_NS (3600 * MUX_S)
 enum { FIRST_RATE = 5000, LEAST_RATE = 100 }; /* of a search, messages per second */
 
-static int64_t connections_of(const struct trial_setting *setting, const struct trial *trial) {
-  return trial_number(setting->plan, &trial->plan, "connections") +
-         trial_number(setting->plan, &trial->plan, "idle");
-}
-
 static bool is_open_loop(const struct trial_setting *setting, const struct trial *trial) {
   return trial_number(setting->plan, &trial->plan, "rate") > 0;
 }
@@ -92,7 +87,7 @@ static int start_load(const struct trial_setting *setting, struct trial *trial,
 }
 
 static int await_connected(const struct trial_setting *setting, struct trial *trial) {
-  int64_t connections = connections_of(setting, trial);
+  int64_t connections = trial_connections(setting->plan, &trial->plan);
   int64_t ramp = trial_number(setting->plan, &trial->plan, "ramp");
   int64_t limit_ns = CONNECT_LIMIT_NS + connections * PER_CONNECTION_NS;
   if (ramp > 0)
@@ -136,7 +131,7 @@ static void look_at_rest(struct trial *trial) {
 
 int trial_start(const struct trial_setting *setting, struct trial *trial,
                 const struct pace_cell *pace) {
-  int64_t connections = connections_of(setting, trial);
+  int64_t connections = trial_connections(setting->plan, &trial->plan);
   staircase_begin(&trial->sought, FIRST_RATE, LEAST_RATE, LOAD_RATE_SOUGHT_MOST);
   int rc = start_server(setting, trial);
   if (rc == 0) {
@@ -153,6 +148,7 @@ int trial_start(const struct trial_setting *setting, struct trial *trial,
     if (connections >= TRIAL_MEMORY_CONNECTIONS_MIN) {
       trial->memory_with = mux_tree_memory_bytes(trial->tree.root);
       accounting_kernel(&trial->kernel_with);
+      trial->load_memory = mux_tree_memory_bytes(trial->session.load.supervisor);
     }
     accounting_host(&trial->with);
     mux_tree_find(&trial->tree);
@@ -372,7 +368,8 @@ int trial_finish(const struct trial_setting *setting, struct trial *trial, struc
   trial_describe(setting, &trial->plan, row);
   if (trial->alive) {
     count_connections(trial);
-    rc = session_finish(&trial->session, SLICE_LIMIT_NS);
+    int64_t connections = trial_connections(setting->plan, &trial->plan);
+    rc = session_finish(&trial->session, SLICE_LIMIT_NS + connections * PER_CONNECTION_NS);
     rc = settle_with(trial, rc < 0 ? rc : 0);
   }
   if (trial->alive && rc == 0) {

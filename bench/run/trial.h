@@ -47,6 +47,7 @@ struct trial {
 
   /* memory, before its connections and with them */
   int64_t memory_before, memory_with;
+  int64_t load_memory; /* with its connections */
   struct accounting_kernel kernel_before, kernel_with;
   struct accounting_host before, with; /* counters */
 
@@ -99,6 +100,8 @@ const char *trial_text(const struct plan *plan, const struct plan_trial *trial,
                        enum option_group group, const char *key);
 /* ... of a quantity of load; 0 if it is left to the command. */
 int64_t trial_number(const struct plan *plan, const struct plan_trial *trial, const char *key);
+/* Active and idle. */
+int64_t trial_connections(const struct plan *plan, const struct plan_trial *trial);
 /* What kind of socket its server listens on. */
 enum mux_addr_kind trial_transport(const struct plan *plan, const struct plan_trial *trial);
 

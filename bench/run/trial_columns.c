@@ -39,6 +39,10 @@ int64_t trial_number(const struct plan *plan, const struct plan_trial *trial, co
   return value != NULL ? value->number : 0;
 }
 
+int64_t trial_connections(const struct plan *plan, const struct plan_trial *trial) {
+  return trial_number(plan, trial, "connections") + trial_number(plan, trial, "idle");
+}
+
 static int trial_addr(const struct plan *plan, const struct plan_trial *trial,
                       struct mux_addr *addr) {
   const char *target = plan->labels[trial->label].server->target;
@@ -157,6 +161,8 @@ static void memory_columns(struct row *row, const struct trial *t) {
   if (t->memory_before > 0 && t->memory_with > 0)
     row_set_number(row, COL_rss_bytes_per_conn,
                    (double)(t->memory_with - t->memory_before) / connections);
+  if (t->load_memory > 0)
+    row_set_number(row, COL_client_rss_bytes_per_conn, (double)t->load_memory / connections);
   if (t->kernel_before.socket_bytes >= 0)
     row_set_number(row, COL_kernel_bytes_per_conn,
                    (double)(t->kernel_with.socket_bytes - t->kernel_before.socket_bytes) /

@@ -116,6 +116,9 @@ int trial_load_columns(struct row *row, const json_t *result) {
       {COL_connect_p99_us, "connect_us.p99"},
       {COL_connect_max_us, "connect_us.max"},
       {COL_held, "held"},
+      {COL_idle_held, "idle_held"}, /* null: UDP */
+      {COL_connecting_s, "connecting_s"},
+      {COL_closing_s, "closing_s"},
       {COL_fairness_jain, "fairness_jain"},
       {COL_never_served, "never_served"},
       {COL_datagrams_lost, "datagrams.lost"}, /* null: not UDP */

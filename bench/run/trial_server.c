@@ -7,7 +7,12 @@
 #include "bench/plan/experiment_options.h"
 #include "bench/run/trial_columns.h"
 #include "check/check.h"
+#include "common/clock.h"
 #include "common/units.h"
+
+/* What a server may take to end beyond its drain time: closing takes time, too. */
+#define PATIENCE_NS (2 * MUX_S)
+#define CLOSE_NS    (100 * MUX_US)
 
 /* Options of serve that the launcher does not know by itself. */
 static void add_options(const struct plan *plan, const struct plan_trial *trial,
@@ -15,8 +20,9 @@ static void add_options(const struct plan *plan, const struct plan_trial *trial,
   int n = 0;
   for (const struct mux_option_row *row = experiment_rows(OPTION_SERVE); row->key != NULL; row++) {
     const char *value = trial_text(plan, trial, OPTION_SERVE, row->key);
-    if (*value == 0 || strcmp(row->key, "listen") == 0 || strcmp(row->key, "workers") == 0 ||
-        n == TRIAL_SERVE_ARGS ||
+    bool known = strcmp(row->key, "listen") == 0 || strcmp(row->key, "workers") == 0 ||
+                 strcmp(row->key, "drain") == 0;
+    if (*value == 0 || known || n == TRIAL_SERVE_ARGS ||
         mux_option_row_word(row, server->words[n], sizeof server->words[n], value) == 0)
       continue;
     server->argv[n] = server->words[n];
@@ -49,7 +55,9 @@ void trial_server_describe(const struct trial_setting *setting, const struct pla
       .cpus = &setting->server_cpus,
       .stderr_path = rundir_file(setting->dir, server->log, "logs/%s.server.log", name),
       .share_counters = own,
+      .patience_ns = PATIENCE_NS + trial_connections(plan, trial) * CLOSE_NS,
   };
+  mux_parse_time(trial_text(plan, trial, OPTION_SERVE, "drain"), &server->spec.drain_ns);
 }
 
 void trial_server_work(struct trial_server *server, int64_t work_ns) {

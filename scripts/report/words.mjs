@@ -36,6 +36,10 @@ const METRICS = {
   server_cores_used: ['Server cores used', '', 'lower'],
   client_cores_used: ['Load cores used', '', 'lower'],
   others_cores_used: ['Cores used by other programs', '', 'lower'],
+  client_rss_bytes_per_conn: ['Load memory per connection', 'B', 'lower'],
+  idle_held: ['Idle connections held', '', 'higher'],
+  connecting_s: ['Time to connect all', 's', 'lower'],
+  closing_s: ['Time to close all', 's', 'lower'],
   work_us_per_req: ['Work added to each request', 'µs', 'lower'],
   floor_us: ['Floor: bare recv and send', 'µs', 'lower'],
   tcp_retransmits: ['TCP retransmits', '', 'lower'],
@@ -98,7 +102,7 @@ const EVERYTHING = [...SPEED, 'cpu', 'memory'];
 // flag: [what it means, the classes it voids]
 const FLAGS = {
   client_bound: ['the load was busier than the server: it, not the server, set the pace', []],
-  load_limited: ['near the rate that was found the load was the limit: it is a lower bound', SPEED],
+  load_limited: ['near the rate that was found the load was the limit: it is a lower bound', ['speed']],
   rate_missed: ['less than 99 % of the offered rate was sent', SPEED],
   slip_high: ['the load itself was late', SPEED],
   unanswered: ['messages were sent and never answered', SPEED],

@@ -247,6 +247,51 @@ static void a_runner_hears_the_phases(void **state) {
   close(control[0]);
 }
 
+/* Also one that spun in its slice. */
+static void a_load_rests_between_slices(void **state) {
+  (void)state;
+  static const char *const engines[] = {"epoll", "uring"};
+  const struct mux_order order = {.warmup_ns = 10 * MUX_MS,
+                                  .duration_ns = 50 * MUX_MS,
+                                  .spin_ns = 3600 * MUX_S,
+                                  .rate_per_s = 500,
+                                  .record = true};
+  for (size_t i = 0; i < TEST_COUNT(engines); i++) {
+    int control[2];
+    int events[2];
+    assert_int_equal(pipe(control) + pipe(events), 0);
+    fcntl(control[1], F_SETFD, FD_CLOEXEC);
+    char command[300];
+    char line[1024] = "";
+    struct test_process process;
+    struct mux_answer answer;
+    snprintf(command, sizeof command,
+             "load --target %s --json --connections 10 --rate 1k --duration 300ms --warmup 100ms "
+             "--engine %s --control %d --events-fd %d",
+             server.target, engines[i], control[0], events[1]);
+    test_start(&process, command);
+    close(events[1]);
+    FILE *lines = fdopen(events[0], "r");
+    if (fgets(line, sizeof line, lines) != NULL) { /* else there is no such engine here */
+      assert_int_equal(mux_order_send(control[1], &order), 0);
+      while (strncmp(line, "slice ", 6) != 0)
+        assert_non_null(fgets(line, sizeof line, lines));
+      line[strcspn(line, "\n")] = 0;
+      assert_int_equal(mux_answer_parse(line, &answer), 0);
+      assert_true(answer.completed < 60);
+      int64_t before_ns = mux_process_cpu_ns(process.pid);
+      nanosleep(&(struct timespec){.tv_nsec = 200 * MUX_MS}, NULL);
+      int64_t used_ns = mux_process_cpu_ns(process.pid) - before_ns;
+      if (used_ns > 50 * MUX_MS)
+        fail_msg("%s: %lld ns in a pause of 200 ms", engines[i], (long long)used_ns);
+    }
+    close(control[1]);
+    test_wait(&process, &result);
+    fclose(lines);
+    close(control[0]);
+  }
+}
+
 /* If the reader of the phases has gone, the load goes on. */
 static void a_runner_may_stop_listening(void **state) {
   (void)state;
@@ -345,6 +390,7 @@ int main(void) {
       cmocka_unit_test(timestamps_split_the_service_time),
       cmocka_unit_test(a_closed_idle_connection_is_an_error),
       cmocka_unit_test(a_runner_hears_the_phases),
+      cmocka_unit_test(a_load_rests_between_slices),
       cmocka_unit_test(a_runner_may_stop_listening),
       cmocka_unit_test(short_options_and_a_bare_target_do),
       cmocka_unit_test(the_highest_rate_is_found),

@@ -16,7 +16,7 @@ export const COLUMNS = (
   'rss_bytes_per_conn,kernel_bytes_per_conn,fairness_jain,never_served,floor_us,floor_ratio,tcp_retransmits,listen_overflows,' +
   'steal_pct,status,flags,cpu_pressure_pct,connections_per_worker,worker_balance_jain,task_bytes_per_conn,' +
   'datagrams_lost,datagrams_reordered,datagrams_duplicated,datagrams_late,host_cpu_us_per_req,held,slices,rounds,' +
-  'others_cores_used,capacity_per_s,work_us_per_req'
+  'others_cores_used,capacity_per_s,work_us_per_req,idle_held,connecting_s,closing_s,client_rss_bytes_per_conn'
 ).split(',');
 const SUMMARY = (
   'cell_id,label,metric,n,median,low,high,baseline,ratio,ratio_low,ratio_high,p_holm,verdict,noise,rank_low,rank_high,' +

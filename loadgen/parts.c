@@ -1,0 +1,278 @@
+/* parts.c: see parts.h. */
+#include "loadgen/parts.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cli.h"
+#include "common/memory.h"
+#include "loadgen/engine.h"
+
+#define COUNT_MAX 1e15 /* so that sums of LOAD_PARTS_MOST parts fit */
+
+/* What is added up, or taken of the parts: fields of struct load_result. */
+enum how { SUM_COUNT, SUM_INT, SUM, MOST, ANY };
+static const struct field {
+  const char *key;
+  enum how how;
+  size_t offset;
+} fields[] = {
+#define OF(member) offsetof(struct load_result, member)
+    {"sent", SUM_COUNT, OF(count.sent)},
+    {"completed", SUM_COUNT, OF(count.completed)},
+    {"in_flight", SUM_COUNT, OF(count.in_flight)},
+    {"unsent", SUM_COUNT, OF(count.unsent)},
+    {"sent_within", SUM_COUNT, OF(count.sent_within)},
+    {"completed_within", SUM_COUNT, OF(count.completed_within)},
+    {"errors_connect", SUM_COUNT, OF(count.errors[LOAD_ERR_CONNECT])},
+    {"errors_reset", SUM_COUNT, OF(count.errors[LOAD_ERR_RESET])},
+    {"errors_timeout", SUM_COUNT, OF(count.errors[LOAD_ERR_TIMEOUT])},
+    {"errors_mismatch", SUM_COUNT, OF(count.errors[LOAD_ERR_MISMATCH])},
+    {"errors_closed", SUM_COUNT, OF(count.errors[LOAD_ERR_CLOSED])},
+    {"connections_lost", SUM_COUNT, OF(count.lost)},
+    {"syn_retransmits", SUM_COUNT, OF(count.syn_retransmits)},
+    {"waits", SUM_COUNT, OF(count.waits)},
+    {"events", SUM_COUNT, OF(count.events)},
+    {"calls", SUM_COUNT, OF(count.calls)},
+    {"datagrams_lost", SUM_COUNT, OF(count.datagrams.lost)},
+    {"datagrams_reordered", SUM_COUNT, OF(count.datagrams.reordered)},
+    {"datagrams_duplicated", SUM_COUNT, OF(count.datagrams.duplicated)},
+    {"datagrams_late", SUM_COUNT, OF(count.datagrams.late)},
+    {"datagrams_waited_ns", SUM_COUNT, OF(count.datagrams.waited_ns)},
+    {"offered", SUM_COUNT, OF(offered)},
+    {"never_served", SUM_COUNT, OF(never_served)},
+    {"established", SUM_INT, OF(established)},
+    {"idle_established", SUM_INT, OF(idle_established)},
+    {"held", SUM_INT, OF(held)},
+    {"idle_held", SUM_INT, OF(idle_held)},
+    {"unused", SUM_INT, OF(unused)},
+    {"client_cpu_s", SUM, OF(client_cpu_s)},
+    {"spin_s", SUM, OF(spin_s)},
+    {"served", SUM, OF(served.sum)},
+    {"served_squares", SUM, OF(served.squares)},
+    {"served_connections", SUM, OF(served.connections)},
+    {"connecting_s", MOST, OF(connecting_s)},
+    {"closing_s", MOST, OF(closing_s)},
+    {"duration_s", MOST, OF(duration_s)},
+    {"server_cpu_s", ANY, OF(server_cpu_s)}, /* they watch the same server, if they see it */
+#undef OF
+};
+enum { FIELDS = sizeof fields / sizeof *fields };
+
+static double get(const struct load_result *r, const struct field *field) {
+  const char *at = (const char *)r + field->offset;
+  if (field->how == SUM_COUNT)
+    return (double)*(const uint64_t *)(const void *)at;
+  if (field->how == SUM_INT)
+    return *(const int *)(const void *)at;
+  return *(const double *)(const void *)at;
+}
+
+static void put(struct load_result *r, const struct field *field, double value) {
+  char *at = (char *)r + field->offset;
+  if (field->how == SUM_COUNT)
+    *(uint64_t *)(void *)at += (uint64_t)value;
+  else if (field->how == SUM_INT)
+    *(int *)(void *)at += (int)value;
+  else if (field->how == SUM)
+    *(double *)(void *)at += value;
+  else if (field->how == MOST)
+    *(double *)(void *)at = fmax(*(double *)(void *)at, value);
+  else if (isfinite(value))
+    *(double *)(void *)at = value;
+}
+
+/* ---- Writing -------------------------------------------------------------------------------- */
+
+static json_t *common_to_json(const struct load_config *config) {
+  char target[MUX_ADDR_TEXT];
+  return json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I}", "target",
+                   mux_addr_print(target, &config->target), "mode", load_mode_names[config->mode],
+                   "arrival", load_arrival_names[config->arrival], "engine", config->engine->name,
+                   "depth", config->depth, "payload_bytes", (json_int_t)config->payload_bytes,
+                   "rate_per_s", (json_int_t)config->rate_per_s, "duration_ns",
+                   (json_int_t)config->duration_ns, "timeout_ns", (json_int_t)config->timeout_ns,
+                   "seed", (json_int_t)config->seed);
+}
+
+static json_t *histograms_to_json(const struct load_result *r) {
+  json_t *object = json_object();
+  for (int kind = 0; kind < LOAD_KINDS; kind++) {
+    char *text = mux_hdr_encode(r->hdr[kind]);
+    if (text != NULL)
+      json_object_set_new(object, load_kind_names[kind], json_string(text));
+    free(text);
+  }
+  return object;
+}
+
+json_t *load_part_to_json(const struct load_config *config, const struct load_result *r) {
+  json_t *counts = json_object();
+  json_t *shares = json_array();
+  for (int i = 0; i < FIELDS; i++)
+    if (isfinite(get(r, &fields[i])))
+      json_object_set_new(counts, fields[i].key,
+                          fields[i].how <= SUM_INT ? json_integer((json_int_t)get(r, &fields[i]))
+                                                   : json_real(get(r, &fields[i])));
+  for (int i = 0; i < r->threads; i++)
+    json_array_append_new(shares, json_real(isfinite(r->thread_share[i]) ? r->thread_share[i] : 0));
+  return json_pack("{s:i, s:i, s:o, s:i, s:i, s:i, s:i, s:b, s:o, s:o, s:o}", "number",
+                   config->part.index + 1, "of", config->part.others + 1, "common",
+                   common_to_json(config), "connections", config->connections, "idle", config->idle,
+                   "threads", config->threads, "server_cpus", r->server_cpus, "interrupted",
+                   (int)r->interrupted, "counts", counts, "thread_share", shares, "histograms",
+                   histograms_to_json(r));
+}
+
+/* ---- Reading -------------------------------------------------------------------------------- */
+
+static int complain(char *why, size_t why_bytes, const char *what) {
+  snprintf(why, why_bytes, "%s", what);
+  return -EINVAL;
+}
+
+static int find(const char *const *names, const char *name) {
+  int i = 0;
+  while (names[i] != NULL && (name == NULL || strcmp(names[i], name) != 0))
+    i++;
+  return names[i] != NULL ? i : -1;
+}
+
+/* The options that all parts have in common. Returns 0 or -EINVAL. */
+static int read_common(struct load_config *config, const json_t *common) {
+  json_int_t depth, payload, rate, duration, timeout, seed;
+  const char *target, *mode, *arrival, *engine;
+  char why[160];
+  if (json_unpack((json_t *)common, "{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "target",
+                  &target, "mode", &mode, "arrival", &arrival, "engine", &engine, "depth", &depth,
+                  "payload_bytes", &payload, "rate_per_s", &rate, "duration_ns", &duration,
+                  "timeout_ns", &timeout, "seed", &seed) != 0)
+    return -EINVAL;
+  int mode_at = find(load_mode_names, mode);
+  int arrival_at = find(load_arrival_names, arrival);
+  for (int i = 0; load_engines[i] != NULL; i++)
+    if (strcmp(load_engines[i]->name, engine) == 0)
+      config->engine = load_engines[i];
+  if (mode_at < 0 || arrival_at < 0 || config->engine == NULL || depth < 1 || depth > INT32_MAX ||
+      payload < 1 || rate < 0 || duration < 0 || timeout < 0 ||
+      mux_addr_parse(&config->target, target, true, why, sizeof why) != 0)
+    return -EINVAL;
+  config->mode = (enum load_mode)mode_at;
+  config->arrival = (enum load_arrival)arrival_at;
+  config->depth = (int)depth;
+  config->payload_bytes = payload;
+  config->rate_per_s = rate;
+  config->duration_ns = duration;
+  config->timeout_ns = timeout;
+  config->seed = (uint64_t)seed;
+  return 0;
+}
+
+static int begin(struct load_whole *whole, int parts, json_t *common) {
+  *whole = (struct load_whole){.parts = parts};
+  if (read_common(&whole->config, common) != 0)
+    return -EINVAL;
+  whole->common = json_incref(common);
+  whole->have = mux_new((size_t)parts, sizeof *whole->have);
+  whole->result.server_cpu_s = NAN;
+  whole->result.server_cpus = 1;
+  for (int kind = 0; kind < LOAD_KINDS; kind++)
+    if ((whole->result.hdr[kind] = mux_hdr_new_latency()) == NULL)
+      return -ENOMEM;
+  return 0;
+}
+
+static int add_histograms(struct load_result *r, const json_t *histograms) {
+  for (int kind = 0; kind < LOAD_KINDS; kind++) {
+    const json_t *text = json_object_get(histograms, load_kind_names[kind]);
+    struct mux_hdr *h = json_is_string(text)
+                            ? mux_hdr_decode(json_string_value(text), json_string_length(text))
+                            : NULL;
+    int rc = h != NULL ? mux_hdr_add(r->hdr[kind], h) : -EINVAL;
+    mux_hdr_free(h);
+    if (rc != 0)
+      return -EINVAL;
+  }
+  return 0;
+}
+
+static int add_counts(struct load_result *r, const json_t *counts) {
+  for (int i = 0; i < FIELDS; i++) {
+    const json_t *field = json_object_get(counts, fields[i].key);
+    double value = json_is_number(field) ? json_number_value(field) : NAN;
+    bool may_lack = fields[i].how == ANY;
+    double most = fields[i].how == SUM_INT ? 1e9 / LOAD_PARTS_MOST * 10 : COUNT_MAX;
+    if ((isnan(value) && !may_lack) || value < 0 || value > most)
+      return -EINVAL;
+    put(r, &fields[i], value);
+  }
+  return 0;
+}
+
+static int add_shares(struct load_result *r, const json_t *shares, int threads) {
+  if (json_array_size(shares) != (size_t)threads)
+    return -EINVAL;
+  r->thread_share = mux_resize(r->thread_share, (size_t)(r->threads + threads), sizeof(double));
+  for (int i = 0; i < threads; i++)
+    r->thread_share[r->threads + i] = json_number_value(json_array_get(shares, (size_t)i));
+  r->threads += threads;
+  return 0;
+}
+
+int load_whole_add(struct load_whole *whole, const json_t *result, char *why, size_t why_bytes) {
+  int number, of, connections, idle, threads, server_cpus, interrupted;
+  json_t *common, *counts, *shares, *histograms;
+  if (json_unpack(json_object_get(result, "part"),
+                  "{s:i, s:i, s:o, s:i, s:i, s:i, s:i, s:b, s:o, s:o, s:o}", "number", &number,
+                  "of", &of, "common", &common, "connections", &connections, "idle", &idle,
+                  "threads", &threads, "server_cpus", &server_cpus, "interrupted", &interrupted,
+                  "counts", &counts, "thread_share", &shares, "histograms", &histograms) != 0 ||
+      of < 1 || of > LOAD_PARTS_MOST || number < 1 || number > of || connections < 0 || idle < 0 ||
+      connections > 100000000 || idle > 100000000 || threads < 1 || threads > 1024)
+    return complain(why, why_bytes, "it is not the JSON result of a load with --part");
+  if (whole->parts == 0 && begin(whole, of, common) != 0)
+    return complain(why, why_bytes, "its options make no sense");
+  if (of != whole->parts || !json_equal(common, whole->common))
+    return complain(why, why_bytes, "it was made with other options than the parts before it");
+  if (whole->have[number - 1]) {
+    snprintf(why, why_bytes, "part %d of %d is there twice", number, of);
+    return -EINVAL;
+  }
+  struct load_result *r = &whole->result;
+  if (add_counts(r, counts) != 0 || add_histograms(r, histograms) != 0 ||
+      add_shares(r, shares, threads) != 0)
+    return complain(why, why_bytes, "its counts make no sense");
+  whole->have[number - 1] = true;
+  whole->config.connections += connections;
+  whole->config.idle += idle;
+  whole->config.threads += threads;
+  r->interrupted = r->interrupted || interrupted != 0;
+  r->server_cpus = server_cpus > r->server_cpus ? server_cpus : r->server_cpus;
+  return 0;
+}
+
+int load_whole_finish(struct load_whole *whole, char *why, size_t why_bytes) {
+  struct load_result *r = &whole->result;
+  size_t used = 0;
+  for (int i = 0; i < whole->parts && used < why_bytes; i++)
+    if (!whole->have[i])
+      used += (size_t)snprintf(why + used, why_bytes - used, "%s %d",
+                               used > 0 ? "," : "missing:", i + 1);
+  if (used > 0)
+    return -ENOENT;
+  r->fairness = r->served.squares > 0
+                    ? r->served.sum * r->served.sum / (r->served.connections * r->served.squares)
+                    : NAN;
+  load_judge(&whole->config, r);
+  return 0;
+}
+
+void load_whole_free(struct load_whole *whole) {
+  load_result_free(&whole->result);
+  json_decref(whole->common);
+  free(whole->have);
+  *whole = (struct load_whole){0};
+}
