@@ -4,6 +4,7 @@
 #include <math.h>
 
 static const double first_step = 2;
+static const double kept_step = 1.2; /* from there on levels are kept */
 static const double near_step = 1.07;
 static const double last_step = 1.03;
 enum { LONG_RUN = 4 };
@@ -34,7 +35,7 @@ static void set_step(struct staircase *s, bool up) {
 }
 
 void staircase_tell(struct staircase *s, bool held) {
-  if (staircase_is_near(s) || s->count > 0)
+  if (s->step <= log(kept_step) || s->count > 0)
     s->levels[s->count++ % STAIRCASE_LEVELS_MOST] = s->level;
   s->doubted = !held && !staircase_is_near(s) && !s->doubted;
   if (s->doubted)

@@ -22,7 +22,7 @@ struct staircase {
   double low, high;
   bool rose, doubted; /* the last step; a failure that has not been repeated yet */
   int run;            /* steps in the same direction; 0: none yet */
-  double levels[STAIRCASE_LEVELS_MOST]; /* the last ones, since the first small step: a ring */
+  double levels[STAIRCASE_LEVELS_MOST]; /* the last ones, since steps were below 20 %: a ring */
   int count;
 };
 
@@ -31,7 +31,7 @@ void staircase_begin(struct staircase *staircase, double first, double low, doub
 /* The level to test next. */
 double staircase_level(const struct staircase *staircase);
 void staircase_tell(struct staircase *staircase, bool held);
-/* True from when on tests count. */
+/* True while steps are below 7 %. */
 bool staircase_is_near(const struct staircase *staircase);
 /* NAN before there are STAIRCASE_LEVELS_MIN. */
 double staircase_estimate(const struct staircase *staircase);
