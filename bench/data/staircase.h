@@ -1,8 +1,8 @@
 /* staircase.h: the level at which a yes-no test fails half of the time, by steps up and down.
  *
  * Each test that holds raises the level by a step, each that fails lowers it. The step is a factor
- * of 2 at first and shrinks to its root each time the direction turns, down to 3 %; once it is
- * below 7 % the levels go to and fro about the one that is sought, and their mean is the estimate.
+ * of 2 at first and shrinks to its root each time the direction turns, down to 3 %. Then the
+ * levels go to and fro about the one that is sought, and the mean of the last ones is the estimate.
  * W. J. Dixon and A. M. Mood, A method for obtaining and analyzing sensitivity data (1948); H.
  * Levitt, Transformed up-down methods in psychoacoustics (1971).
  *
