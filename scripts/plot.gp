@@ -29,7 +29,7 @@ has(list, word, separator) = strstrt(separator . list . separator, separator . w
 is_cost = strstrt(metric, "_per_req") || strstrt(metric, "_per_conn") || strstrt(metric, "_used") \
   || strstrt(metric, "floor") || metric eq "events_per_wait"
 voids = "errors short_of_connections"
-if (!is_cost) voids = voids . " rate_missed slip_high unanswered datagrams_lost in_turn" \
+if (!is_cost) voids = voids . " load_limited rate_missed slip_high unanswered datagrams_lost in_turn" \
   . " shared_core littles_law"
 is_void(flags) = (sum [i = 1:words(voids)] has(flags, word(voids, i), ";")) > 0
 measured(status) = status eq "ok" || status eq "invalid"

@@ -18,8 +18,8 @@ import pandas as pd
 # or connection costs. Whether throughput and latency are the server's or the load's own is in
 # summary.csv (`regime`).
 EVERYTHING = {"errors", "short_of_connections"}
-SPEED = {"rate_missed", "slip_high", "unanswered", "datagrams_lost", "in_turn", "shared_core",
-         "littles_law"}
+SPEED = {"load_limited", "rate_missed", "slip_high", "unanswered", "datagrams_lost", "in_turn",
+         "shared_core", "littles_law"}
 COST = re.compile("_per_req$|_per_conn$|_used$|^floor|^events_per_wait$")
 
 

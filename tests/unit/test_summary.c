@@ -325,7 +325,7 @@ static void other_axes_are_not_pooled(void **state) {
 /* Where the load was the limit the rate is a lower bound, and nothing is claimed of it. */
 static void a_capacity_is_the_servers_or_a_bound(void **state) {
   (void)state;
-  static const double cost[] = {4, 8, 2};
+  static const double cost[] = {4, 8, 2, 4};
   struct made made =
       make("{\"servers\": [\"a\", \"b\", \"c\"], \"baseline\": \"a\", \"blocks\": 6, "
            "\"objective\": \"capacity_per_s\", \"answer\": \"capacity\", \"load\": "
