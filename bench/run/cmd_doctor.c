@@ -73,17 +73,19 @@ int cmd_doctor(int argc, char **argv) {
   struct doctor_report report;
   struct mux_output out;
   mux_parse_args(&parser, argc, argv, &options);
+  if (options.restore != NULL && (options.apply != NULL || options.json))
+    mux_die(MUX_EXIT_USAGE, "doctor: --restore stands alone");
+  if (options.restore != NULL)
+    return doctor_restore(options.restore, stdout) == 0 ? MUX_EXIT_OK : MUX_EXIT_FAILED;
   if (options.json && mux_result_open(&out, "--json", options.path) != 0)
     return MUX_EXIT_USAGE;
   int rc = 0;
-  if (options.restore != NULL)
-    rc = doctor_restore(options.restore, stdout);
   doctor_examine(&report, options.connections);
-  if (rc == 0 && options.apply != NULL && (rc = doctor_apply(&report, options.apply, stdout)) == 0)
+  if (options.apply != NULL && (rc = doctor_apply(&report, options.apply, stdout)) == 0)
     doctor_examine(&report, options.connections);
   if (options.json)
     rc |= write_json(&options, &out, &report);
-  else if (options.restore == NULL)
+  else
     doctor_print(&report, DOCTOR_FINE, stdout);
   return rc == 0 && report.worst < DOCTOR_FAILURE ? MUX_EXIT_OK : MUX_EXIT_FAILED;
 }

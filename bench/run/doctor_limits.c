@@ -166,9 +166,7 @@ static void look_at_threads(struct doctor_report *report, struct doctor_finding 
   bool enough = need(report, f, settings, sizeof settings / sizeof *settings);
   long pids = settings[0].now;
   long threads = settings[1].now;
-  doctor_find(f,
-              enough || n > DOCTOR_CONNECTIONS ? (enough ? DOCTOR_FINE : DOCTOR_WARNING)
-                                               : DOCTOR_WARNING,
+  doctor_find(f, enough ? DOCTOR_FINE : DOCTOR_WARNING,
               "room for %ld threads (pid_max, threads-max) and %ld mappings%s",
               pids < threads ? pids : threads, settings[2].now,
               enough || n <= DOCTOR_CONNECTIONS ? "" : ": a thread per connection ends there");
@@ -203,7 +201,8 @@ static int set(const char *key, long value, FILE *to) {
   char text[32];
   int n = snprintf(text, sizeof text, "%ld\n", value);
   int fd = open(path_of(path, key), O_WRONLY | O_CLOEXEC | O_TRUNC);
-  int rc = fd < 0 || write(fd, text, (size_t)n) != n ? -errno : 0;
+  ssize_t written = fd >= 0 ? write(fd, text, (size_t)n) : -1;
+  int rc = written == n ? 0 : written < 0 ? -errno : -EIO;
   if (fd >= 0)
     close(fd);
   if (rc == 0)
