@@ -165,6 +165,13 @@ static long tables_of(const struct mux_serve_config *serve) {
   return processes || serve->descriptors == MUX_DESCRIPTORS_OWN ? (long)serve->workers : 1;
 }
 
+/* Not of a model that serves one at a time, nor of one with a process for each connection. */
+static bool holds_in_tables(const struct load_config *load, const struct mux_serve_config *serve) {
+  unsigned flags = serve->backend->flags;
+  bool process_each = (flags & MUX_PROCESSES) != 0 && (flags & MUX_THREAD_PER_CONNECTION) != 0;
+  return load->target.kind != MUX_ADDR_UDP && (flags & MUX_ONE_AT_A_TIME) == 0 && !process_each;
+}
+
 /* What this host lacks for so many connections, or NULL. */
 static char *skip_host(const struct load_config *load, const struct mux_serve_config *serve,
                        double tasks) {
@@ -174,13 +181,12 @@ static char *skip_host(const struct load_config *load, const struct mux_serve_co
   /* SO_REUSEPORT chooses by a hash: some get more than their share. */
   double table = ceil(connections / tables + spread * sqrt(connections / tables) * (tables > 1));
   double limit = (double)mux_raise_nofile();
-  bool in_tables =
-      load->target.kind != MUX_ADDR_UDP && !(serve->backend->flags & MUX_ONE_AT_A_TIME);
-  if (in_tables && limit > 0 && table + OWN_DESCRIPTORS > limit)
+  if (holds_in_tables(load, serve) && limit > 0 && table + OWN_DESCRIPTORS > limit)
     return mux_format("%s needs %.0f descriptors in a table, the hard limit is %.0f (ulimit -Hn): "
-                      "serve.workers = %.0f would do",
+                      "serve.workers = %.0f would do%s",
                       serve->backend->name, table, limit,
-                      ceil(connections / (limit - OWN_DESCRIPTORS - spread * sqrt(limit))));
+                      ceil(connections / (limit - OWN_DESCRIPTORS - spread * sqrt(limit))),
+                      serve->descriptors == MUX_DESCRIPTORS_OWN ? "" : ", with a table each");
   double pids = mux_proc_count("/proc/sys/kernel/pid_max");
   double threads = mux_proc_count("/proc/sys/kernel/threads-max");
   double most = threads > 0 && threads < pids ? threads : pids;
