@@ -6,12 +6,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench/run/trial_server.h"
+#include "common/cli.h"
 #include "common/memory.h"
 #include "common/pidfd.h"
 
@@ -144,10 +146,11 @@ int gates_ask(struct gates *gates, const struct trial_setting *setting, int cell
   if (n > 0) {
     struct answer *answers =
         mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (answers == MAP_FAILED)
-      return -errno;
-    rc = run_jobs(jobs, n, setting, answers);
-    munmap(answers, bytes);
+    rc = answers != MAP_FAILED ? run_jobs(jobs, n, setting, answers) : -errno;
+    if (answers != MAP_FAILED)
+      munmap(answers, bytes);
+    if (rc != 0 && rc != -EINTR)
+      mux_note("cannot ask whether the servers echo: %s", strerror(-rc));
   }
   for (int label = 0; label < plan->label_count; label++) {
     struct plan_trial trial = {.cell = cell, .label = label};
