@@ -48,7 +48,8 @@ function where(model, key) {
     `${safe(cpu.online)} CPUs, Linux ${safe(kernel.release)}, git ${safe(run.git)}; ${most} launches. ` +
     `Medians; in brackets the ratio to \`${safe(baseline)}\`, **bold** where it is proved to differ, ` +
     `=: equivalent within ±${(100 * marginOf(model)).toFixed(0)} %. ★: may be the best of its ` +
-    'column, as no other is proved better. `-twin` is the baseline once more (A/A). Memory is of ' +
+    'column, as no other is proved better. `-twin` is the baseline once more (A/A), `-calibration` ' +
+    'the baseline with a known share of work added to each request. Memory is of ' +
     'server, kernel and tasks, both ends of a connection.'
   );
 }
