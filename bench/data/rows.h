@@ -25,7 +25,7 @@
   X(status) X(flags) X(cpu_pressure_pct) X(connections_per_worker) X(worker_balance_jain)          \
   X(task_bytes_per_conn) X(datagrams_lost) X(datagrams_reordered) X(datagrams_duplicated)          \
   X(datagrams_late) X(host_cpu_us_per_req) X(held) X(slices) X(rounds) X(others_cores_used)       \
-  X(capacity_per_s) X(work_us_per_req) X(idle_held) X(connecting_s) X(closing_s)      \
+  X(capacity_per_s) X(work_us_per_req) X(idle_held) X(connecting_s) X(closing_s)            \
   X(client_rss_bytes_per_conn)
 // clang-format on
 

@@ -15,7 +15,7 @@
 #include "common/random.h"
 
 /* Turns of a round: each rival once, the baseline some times, the floor. */
-enum { FLOOR_TURN = -1, TURNS_MAX = 3 * (EXPERIMENT_LABELS) };
+enum { FLOOR_TURN = -1, TURNS_MAX = 3 * EXPERIMENT_LABELS };
 
 struct rounds {
   struct launch *launch;

@@ -105,9 +105,8 @@ static void ten_thousand_connections_over_unix(void **state) {
   all_serve(test_connections(10000), listen);
 }
 
-/* At a rate that a receive buffer can take. A busy machine may still lose datagrams, or be late
- * with most, which is not an error of the server; damaged and duplicate datagrams and ICMP errors
- * are. */
+/* At a rate that a receive buffer can take. A busy machine may still lose datagrams, which is not
+ * an error of the server; damaged and duplicate datagrams and ICMP errors are. */
 static void ten_thousand_peers_over_udp(void **state) {
   (void)state;
   static const char *const wrong[] = {"errors.connect", "errors.reset", "errors.mismatch",
@@ -133,7 +132,7 @@ static void ten_thousand_peers_over_udp(void **state) {
         fail_msg("%s with %d peers: %s %lld", name, peers, wrong[k], test_json_int(json, wrong[k]));
     long long sent = test_json_int(json, "sent");
     long long completed = test_json_int(json, "completed");
-    if (completed * 10 <= sent)
+    if (completed * 2 <= sent)
       fail_msg("%s: %lld of %lld datagrams come back", name, completed, sent);
     json_decref(json);
     test_stop(&server);
