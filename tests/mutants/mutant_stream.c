@@ -277,19 +277,22 @@ static void drain(void) {
   listener_count = 0;
 }
 
-static void drain_more(void) {
-  for (int fd = 0; fd < FDS; fd++) {
-    struct conn *conn = conns[fd];
-    while (conn != NULL && !conn->eof && room(conn)) {
-      enum step step = receive(conn);
-      conn = conns[fd];
-      if (step != MORE || !flush(conn))
-        break;
-    }
-    conn = conns[fd];
-    if (conn != NULL && flush(conn) && conn->head == conn->tail)
-      end(conn, false);
+/* Ends a connection once all that has come is echoed. */
+static void drain_one(struct conn *conn) {
+  enum step step = conn->eof ? NOTHING : MORE;
+  while (step == MORE) {
+    if (!flush(conn) || !room(conn))
+      return;
+    step = receive(conn);
   }
+  if (step == NOTHING && flush(conn) && conn->head == conn->tail)
+    end(conn, false);
+}
+
+static void drain_more(void) {
+  for (int fd = 0; fd < FDS; fd++)
+    if (conns[fd] != NULL)
+      drain_one(conns[fd]);
   if (open_count == 0 || (now_ms() - stopped_ms > DRAIN_MS && !is(FLAW_NO_DEADLINE)))
     leave();
 }
