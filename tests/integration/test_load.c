@@ -125,6 +125,7 @@ static void files_are_written_whole(void **state) {
   fclose(hlog);
 }
 
+/* A server does so only if it serves; a load also when it looks for its server. */
 static bool has_worked(void *arg) {
   return mux_process_cpu_ns(*(pid_t *)arg) > 50 * MUX_MS;
 }
@@ -138,7 +139,7 @@ static void an_interrupt_keeps_the_result(void **state) {
   snprintf(command, sizeof command,
            "load --target %s --connections 10 --duration 60s --warmup 0 --json", server.target);
   test_start(&load, command);
-  assert_true(test_wait_until(has_worked, &load.pid));
+  assert_true(test_wait_until(has_worked, &server.process.pid));
   kill(load.pid, SIGINT);
   test_wait(&load, &result);
   test_expect(&result, 130);
