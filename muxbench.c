@@ -16,6 +16,7 @@ static const struct command {
 } commands[] = {
     {"list", cmd_list, "list the backends"},
     {"serve", cmd_serve, "serve echo with one backend"},
+    {"agent", cmd_agent, "be one of several loads on several hosts (load --agents)"},
     {"merge", cmd_merge, "put together the results of a load in parts"},
     {"check", cmd_check, "check whether an echo server is correct, and if not, why"},
     {"load", cmd_load, "generate load, verify every echo, measure latency"},

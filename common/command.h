@@ -6,6 +6,7 @@
 int cmd_list(int argc, char **argv);    /* backends/cmd_list.c */
 int cmd_serve(int argc, char **argv);   /* backends/cmd_serve.c */
 int cmd_load(int argc, char **argv);    /* loadgen/cmd_load.c */
+int cmd_agent(int argc, char **argv);   /* loadgen/cmd_agent.c */
 int cmd_merge(int argc, char **argv);   /* loadgen/cmd_merge.c */
 int cmd_check(int argc, char **argv);   /* check/cmd_check.c */
 int cmd_run(int argc, char **argv);     /* bench/run/cmd_run.c */

@@ -29,6 +29,7 @@ enum mux_option_flag {
   MUX_OPTION_REQUIRED = 1 << 1,   /* the help says so; the command checks it */
   MUX_OPTION_POSITIONAL = 1 << 2, /* an argument that is no option is its value, too (TEXT) */
   MUX_OPTION_HIDDEN = 1 << 3,     /* not in the help */
+  MUX_OPTION_LOCAL = 1 << 4,      /* not passed on to agents (loadgen/agent.h) */
 };
 
 enum { MUX_OPTION_TEXT = MUX_CPUS_TEXT }; /* room for any printed value but a TEXT */

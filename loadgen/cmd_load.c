@@ -5,23 +5,13 @@
 
 #include "common/cli.h"
 #include "common/command.h"
-#include "common/sock.h"
+#include "loadgen/agents.h"
 #include "loadgen/load_options.h"
 #include "loadgen/selftest.h"
 #include "loadgen/sources.h"
 
 /* Rows per halving of the distance to 100 %, as in HdrHistogram's tools. */
 enum { HGRM_TICKS = 5 };
-
-static void check_descriptors(const struct load_config *config) {
-  long limit = mux_raise_nofile();
-  long needed = load_config_descriptors(config);
-  if (limit > 0 && needed > limit)
-    mux_die(MUX_EXIT_USAGE,
-            "--connections: %d%s need %ld descriptors, the hard limit is %ld (ulimit -Hn)",
-            config->connections + config->idle, config->idle > 0 ? " with --idle" : "", needed,
-            limit);
-}
 
 struct outputs {
   struct mux_output hlog, hgrm, json;
@@ -49,9 +39,12 @@ static int commit(struct mux_output *output, const char *option, const char *pat
 
 /* One run, and its result in every form asked for. */
 static int run_once(const struct load_options *options, struct outputs *outputs) {
-  const struct load_config *config = &options->config;
+  struct load_config whole = options->config;
+  const struct load_config *config = &whole;
   struct load_result result;
-  if (load_run(config, &result) != 0) {
+  int rc = options->agents != NULL ? load_agents_run(options, &whole, &result)
+                                   : load_run(config, &result);
+  if (rc != 0) {
     abort_all(outputs);
     return MUX_EXIT_FAILED;
   }
@@ -74,8 +67,9 @@ int cmd_load(int argc, char **argv) {
   struct load_options options;
   load_options_parse(&options, argc, argv);
   struct load_config *config = &options.config;
-  check_descriptors(config);
-  if (!options.selftest)
+  if (options.agents == NULL)
+    load_config_fit(config);
+  if (options.agents == NULL && !options.selftest)
     load_sources_choose(config);
   if (isatty(STDERR_FILENO) && !options.selftest && !options.find_rate)
     config->label = "load";

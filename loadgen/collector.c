@@ -7,7 +7,10 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "common/units.h"
 #include "hdr/hdr_log.h"
+
+enum { PROGRESS_NS = 500000000 };
 
 static double to_s(int64_t ns) {
   return (double)ns / (double)MUX_S;
@@ -176,4 +179,24 @@ void load_collector_finish(struct load_collector *c) {
   }
   if (anything)
     emit(c);
+}
+
+void load_collector_show(struct load_collector *c, const char *phase, int64_t now) {
+  uint64_t completed = 0;
+  uint32_t established = 0;
+  for (int i = 0; i < c->config->threads; i++) {
+    completed += atomic_load_explicit(&c->workers[i].told.completed, memory_order_relaxed);
+    established += atomic_load_explicit(&c->workers[i].told.established, memory_order_relaxed);
+  }
+  char rate[MUX_UNIT_TEXT];
+  char p99[MUX_UNIT_TEXT] = "-";
+  double seconds = (double)(now - c->progress_ns + PROGRESS_NS) / (double)MUX_S;
+  mux_show_count(rate, (double)(completed - c->progress_completed) / seconds);
+  if (!isnan(c->p99_us))
+    mux_show_time(p99, c->p99_us * 1e3);
+  fprintf(stderr, "\r\033[K%s: %s, %u of %d connection%s, %s/s, p99 %s", c->config->label, phase,
+          established, c->config->connections, c->config->connections == 1 ? "" : "s", rate, p99);
+  fflush(stderr);
+  c->progress_completed = completed;
+  c->progress_ns = now + PROGRESS_NS;
 }

@@ -17,14 +17,16 @@
 
 #include "common/cli.h"
 #include "common/clock.h"
-#include "common/units.h"
 #include "loadgen/collector.h"
 #include "loadgen/merge.h"
 #include "process/control.h"
 
-enum { START_DELAY_NS = 1000000, PROGRESS_NS = 500000000 };
+enum { START_DELAY_NS = 1000000 };
+#define START_LATEST_NS (60 * MUX_S) /* from the order on: later is a clock that is wrong */
 
 enum phase { CONNECT, HOLD, WARM, MEASURE, DRAIN, PROVE, DONE };
+static const char *const phase_names[] = {"connecting", "holding",  "warming up", "measuring",
+                                          "draining",   "checking", "done"};
 
 /* Recorded so far, and later than the objective allows. */
 struct lateness {
@@ -47,8 +49,8 @@ struct coordinator {
   int64_t measure_ns, drain_ns;   /* planned edges of the present one */
   int64_t windows_ns;             /* of all that were recorded, as planned, or less if cut short */
   int64_t began_ns, connected_ns; /* connecting */
-  int64_t progress_ns;
-  uint64_t progress_completed;
+  int64_t alive_ns;               /* when to say so next */
+  bool orders_ended;              /* --control is closed */
   bool interrupted;
 };
 
@@ -127,7 +129,8 @@ static void start_slice(struct coordinator *k, const struct mux_order *order) {
   struct load_slice *slice = &k->shared.slice;
   slice->order = *order;
   k->before = lateness_so_far(k);
-  slice->start_ns = mux_now_ns() + START_DELAY_NS;
+  int64_t now = mux_now_ns();
+  slice->start_ns = order->start_ns > now ? order->start_ns : now + START_DELAY_NS;
   k->measure_ns = slice->start_ns + order->warmup_ns;
   k->drain_ns = k->measure_ns + order->duration_ns;
   if (k->slices == 0) {
@@ -160,7 +163,8 @@ static bool slice_done(const struct coordinator *k) {
 
 static void answer(struct coordinator *k) {
   const struct load_usage *first = &k->workers[0].use.last;
-  struct mux_answer a = {.duration_ns = first->wall_ns,
+  struct mux_answer a = {.start_ns = k->shared.slice.start_ns,
+                         .duration_ns = first->wall_ns,
                          .server_ns = load_target_known(&k->shared.target) ? first->server_ns : -1,
                          .client_ns = first->process_ns};
   struct lateness so_far = lateness_so_far(k);
@@ -186,7 +190,7 @@ static void end_slice(struct coordinator *k) {
   k->phase = HOLD;
   if (k->config->control_fd >= 0 && !k->interrupted)
     answer(k);
-  else
+  if (k->config->control_fd < 0 || k->interrupted || k->orders_ended)
     prove(k);
 }
 
@@ -219,16 +223,15 @@ static int64_t advance(struct coordinator *k) {
     end_slice(k);
   if (k->phase == PROVE && all_at(k, LOAD_PROVED))
     allow(k, LOAD_DONE);
-  if (all_at(k, LOAD_DONE))
+  if (k->phase != DONE && all_at(k, LOAD_DONE)) {
+    announce(k, "close");
     k->phase = DONE;
+  }
   return k->phase == WARM ? k->measure_ns : k->phase == MEASURE ? k->drain_ns : INT64_MAX;
 }
 
-/* SIGINT or SIGTERM ends the window; a second one ends the run. */
+/* SIGINT, SIGTERM or an order ends the window; a second one ends the run. */
 static void interrupt(struct coordinator *k) {
-  struct signalfd_siginfo info;
-  if (read(k->signal_fd, &info, sizeof info) != sizeof info)
-    return;
   if (k->interrupted || k->phase < WARM || k->phase >= PROVE)
     give_up(k);
   k->interrupted = true;
@@ -239,27 +242,10 @@ static void interrupt(struct coordinator *k) {
   wake_all(k);
 }
 
-static void show_progress(struct coordinator *k, int64_t now) {
-  uint64_t completed = 0;
-  uint32_t established = 0;
-  for (int i = 0; i < k->started; i++) {
-    completed += atomic_load_explicit(&k->workers[i].told.completed, memory_order_relaxed);
-    established += atomic_load_explicit(&k->workers[i].told.established, memory_order_relaxed);
-  }
-  static const char *const names[] = {"connecting", "holding",  "warming up", "measuring",
-                                      "draining",   "checking", "done"};
-  char rate[MUX_UNIT_TEXT];
-  char p99[MUX_UNIT_TEXT] = "-";
-  double seconds = (double)(now - k->progress_ns + PROGRESS_NS) / (double)MUX_S;
-  mux_show_count(rate, (double)(completed - k->progress_completed) / seconds);
-  if (!isnan(k->collector.p99_us))
-    mux_show_time(p99, k->collector.p99_us * 1e3);
-  fprintf(stderr, "\r\033[K%s: %s, %u of %d connection%s, %s/s, p99 %s", k->config->label,
-          names[k->phase], established, k->config->connections,
-          k->config->connections == 1 ? "" : "s", rate, p99);
-  fflush(stderr);
-  k->progress_completed = completed;
-  k->progress_ns = now + PROGRESS_NS;
+static void take_signal(struct coordinator *k) {
+  struct signalfd_siginfo info;
+  if (read(k->signal_fd, &info, sizeof info) == sizeof info)
+    interrupt(k);
 }
 
 /* An order for a slice, no longer than there is room for; or the end. */
@@ -270,14 +256,20 @@ static void take_order(struct coordinator *k) {
   int rc = mux_lines_next(&k->orders, config->control_fd, line, sizeof line);
   if (rc == 0)
     return;
-  if (rc == 1 && (mux_order_parse(line, &order) != 0 || order.warmup_ns > config->warmup_ns ||
-                  order.duration_ns > config->duration_ns || order.rate_per_s > config->rate_per_s))
+  bool stop = rc == 1 && strcmp(line, "stop") == 0;
+  if (rc == 1 && !stop &&
+      (k->phase != HOLD || mux_order_parse(line, &order) != 0 ||
+       order.start_ns > mux_now_ns() + START_LATEST_NS || order.warmup_ns > config->warmup_ns ||
+       order.duration_ns > config->duration_ns || order.rate_per_s > config->rate_per_s))
     rc = -EPROTO;
-  if (rc == 1)
+  k->orders_ended = rc < 0;
+  if (stop)
+    interrupt(k);
+  else if (rc == 1)
     start_slice(k, &order);
   else if (k->slices == 0)
     give_up(k);
-  else
+  else if (k->phase == HOLD)
     prove(k);
   if (rc < 0 && rc != -EPIPE)
     k->collector.error = rc;
@@ -285,12 +277,15 @@ static void take_order(struct coordinator *k) {
 
 /* Sleeps until something happens or `until`. */
 static void wait_for(struct coordinator *k, int64_t until) {
-  bool held = k->phase == HOLD && atomic_load(&k->shared.allowed) != LOAD_DONE;
+  bool ordered =
+      !k->orders_ended && k->phase < PROVE && atomic_load(&k->shared.allowed) != LOAD_DONE;
   struct pollfd fds[] = {{.fd = k->shared.poke_fd, .events = POLLIN},
                          {.fd = k->signal_fd, .events = POLLIN},
-                         {.fd = held ? k->config->control_fd : -1, .events = POLLIN}};
-  if (k->config->label != NULL && k->progress_ns < until)
-    until = k->progress_ns;
+                         {.fd = ordered ? k->config->control_fd : -1, .events = POLLIN}};
+  if (k->config->label != NULL && k->collector.progress_ns < until)
+    until = k->collector.progress_ns;
+  if (k->config->heartbeat_ns > 0 && k->alive_ns < until)
+    until = k->alive_ns;
   int64_t left = until - mux_now_ns();
   struct timespec timeout = mux_ns_timespec(left > 0 ? left : 0);
   if (ppoll(fds, 3, until == INT64_MAX ? NULL : &timeout, NULL) > 0) {
@@ -298,14 +293,18 @@ static void wait_for(struct coordinator *k, int64_t until) {
     if (fds[0].revents != 0 && read(fds[0].fd, &count, sizeof count) < 0 && errno != EAGAIN)
       k->collector.error = -errno;
     if (fds[1].revents != 0)
-      interrupt(k);
+      take_signal(k);
     if (fds[2].revents != 0)
       take_order(k);
   }
   load_collector_gather(&k->collector);
   int64_t now = mux_now_ns();
-  if (k->config->label != NULL && now >= k->progress_ns)
-    show_progress(k, now);
+  if (k->config->label != NULL && now >= k->collector.progress_ns)
+    load_collector_show(&k->collector, phase_names[k->phase], now);
+  if (k->config->heartbeat_ns > 0 && now >= k->alive_ns) {
+    announce(k, "alive");
+    k->alive_ns = now + k->config->heartbeat_ns;
+  }
 }
 
 static int set_up(struct coordinator *k) {

@@ -97,11 +97,12 @@ struct load_config {
   const char *congestion;
   bool linger0; /* close with RST, no TIME_WAIT */
   const struct load_engine *engine;
-  int events_fd;     /* gets a line at each phase edge; -1: none */
-  int control_fd;    /* slices are ordered on it (process/control.h); -1: one, as configured */
-  pid_t server_root; /* the server descends from this process; 0: whoever listens */
-  FILE *hlog;        /* interval histograms; NULL: none */
-  const char *label; /* shows progress under this name; NULL: no progress */
+  int events_fd;        /* gets a line at each phase edge; -1: none */
+  int control_fd;       /* slices are ordered on it (process/control.h); -1: one, as configured */
+  int64_t heartbeat_ns; /* a line on events_fd so often; 0: none */
+  pid_t server_root;    /* the server descends from this process; 0: whoever listens */
+  FILE *hlog;           /* interval histograms; NULL: none */
+  const char *label;    /* shows progress under this name; NULL: no progress */
 };
 
 struct load_counters {
@@ -131,6 +132,18 @@ struct load_point { /* of the time series */
   double response_p50_us, response_p99_us, response_max_us; /* NaN: not enough samples */
 };
 
+/* Of several that are one load together (--agents): which host did what. */
+struct load_agent {
+  char prefix[128], host[65]; /* "": of this host; unknown */
+  int64_t clock_offset_ns,
+      clock_error_ns; /* its CLOCK_MONOTONIC less ours, and at most how wrong */
+  int64_t late_ns;    /* its start, after the common one; the worst slice */
+  uint64_t completed;
+  double response_p99_us, others_p99_us; /* of its part; of all but it. NaN: too few */
+  bool shifts_p99;                       /* more than chance would */
+  char lost[160];                        /* why there is no result of it; "": there is */
+};
+
 struct load_result {
   struct load_counters count;
   struct mux_hdr *hdr[LOAD_KINDS];
@@ -154,6 +167,8 @@ struct load_result {
   uint64_t never_served; /* connections that sent in the window and got no echo in it */
   struct load_point *points;
   int points_count;
+  struct load_agent *agents;
+  int agents_count;
   int connect_errno; /* of the first failure; 0: none */
   bool interrupted;
   unsigned flags; /* enum load_flag */

@@ -8,7 +8,9 @@
 #include "common/cli.h"
 #include "common/clock.h"
 #include "common/pattern.h"
+#include "common/sock.h"
 #include "common/units.h"
+#include "loadgen/agents.h"
 #include "loadgen/datagram.h"
 #include "loadgen/sources.h"
 
@@ -26,6 +28,7 @@ static int read_engine(void *field, const char *text, char *why, size_t why_byte
 static int read_objective(void *field, const char *text, char *why, size_t why_bytes);
 static char *print_stamps(char out[MUX_OPTION_TEXT], const void *field);
 static char *print_engine(char out[MUX_OPTION_TEXT], const void *field);
+static char *print_objective(char out[MUX_OPTION_TEXT], const void *field);
 
 #define OPTION(member) MUX_FIELD(struct load_options, member)
 #define CONFIG(member) MUX_FIELD(struct load_options, config.member)
@@ -65,9 +68,13 @@ const struct mux_option_row load_option_table[] = {
      .help = "Additional connections that stay open and silent; each echoes a byte in the end"},
 
     {"part", .kind = MUX_VALUE_CUSTOM, CONFIG(part), .group = 1, .argument = "K/N",
-     .read = read_part, .absent = "the whole",
+     .read = read_part, .absent = "the whole", .flags = MUX_OPTION_LOCAL,
      .help = "Be the K-th of N loads that do together what the other options say; 'muxbench merge' "
              "puts their results together"},
+    {"agents", TEXT, OPTION(agents), .group = 1, .argument = "PREFIX,PREFIX...",
+     .absent = "this process is the load", .flags = MUX_OPTION_LOCAL,
+     .help = "Let several hosts be the load together: 'PREFIX muxbench agent' is started for each "
+             "command prefix, such as 'ssh a,ssh b'; an empty one is this host"},
 
     {"rate", .letter = 'R', COUNT, CONFIG(rate_per_s), MAY_VARY, .group = 2,
      .argument = "MSGS_PER_S", .min = 1, .max = 100000000, .unit = "messages per second",
@@ -78,7 +85,7 @@ const struct mux_option_row load_option_table[] = {
      .help = "Open loop: intended send times are constant, poisson or bursty (10 together on "
              "average)"},
     {"find-rate", .kind = MUX_VALUE_CUSTOM, CONFIG(objective), MAY_VARY, .group = 2,
-     .argument = "OBJECTIVE", .read = read_objective, .absent = "off",
+     .argument = "OBJECTIVE", .read = read_objective, .print = print_objective, .absent = "off",
      .help = "Find the highest --rate that meets an objective such as 'p99<1ms'"},
 
     {"duration", .letter = 'd', TIME, CONFIG(duration_ns), MAY_VARY, .group = 3, .min = MUX_MS,
@@ -100,7 +107,8 @@ const struct mux_option_row load_option_table[] = {
      .none = "system", .fallback = "cubic",
      .help = "TCP congestion control; 'system': the machine's default"},
     {"sources", .kind = MUX_VALUE_CUSTOM, CONFIG(sources), MAY_VARY, .group = 4, .argument = "CIDR",
-     .read = load_sources_read, .absent = "the kernel chooses; 127.0.0.0/8 for many on loopback",
+     .read = load_sources_read, .print = load_sources_print,
+     .absent = "the kernel chooses; 127.0.0.0/8 for many on loopback",
      .help = "Connect from the addresses of this network in turn, such as 127.0.0.0/8"},
     {"descriptors", .kind = MUX_VALUE_CHOICE, CONFIG(descriptors), MAY_VARY, .group = 4,
      .argument = "TABLES", .choices = mux_descriptors_names, .fallback = "own",
@@ -125,26 +133,27 @@ const struct mux_option_row load_option_table[] = {
      .help = "Seed of the payload bytes and of the schedule"},
 
     {"hlog", TEXT, OPTION(hlog_path), .group = 7, .argument = "FILE", .absent = "none",
-     .help = "Write interval histograms in HdrHistogram log format 1.3"},
+     .flags = MUX_OPTION_LOCAL, .help = "Write interval histograms in HdrHistogram log format 1.3"},
     {"hgrm", TEXT, OPTION(hgrm_path), .group = 7, .argument = "FILE", .absent = "none",
-     .help = "Write the response time percentiles in us, as .hgrm"},
+     .flags = MUX_OPTION_LOCAL, .help = "Write the response time percentiles in us, as .hgrm"},
     {"json", TEXT, OPTION(json_path), .group = 7, .argument = "FILE", .alone = "-",
-     .absent = "text", .help = "Write the result as JSON to FILE, or to stdout"},
+     .absent = "text", .flags = MUX_OPTION_LOCAL,
+     .help = "Write the result as JSON to FILE, or to stdout"},
 
     {"selftest", WORD, OPTION(selftest_kind), .group = 8, .min = SELFTEST_FULL,
-     .choices = selftest_names, .alone = "full", .absent = "off",
+     .choices = selftest_names, .alone = "full", .absent = "off", .flags = MUX_OPTION_LOCAL,
      .help =
          "Test the accuracy of this load generator on this machine, against servers of its own"},
     {"allow-remote", FLAG, OPTION(allow_remote), .group = 8,
      .help = "Permit a target that is not loopback"},
     {"events-fd", COUNT, CONFIG(events_fd), .group = 9, .argument = "FD", .min = 0, .max = FD_MAX,
-     .absent = "none", .flags = MUX_OPTION_HIDDEN,
+     .absent = "none", .flags = MUX_OPTION_HIDDEN | MUX_OPTION_LOCAL,
      .help = "Write a line to this descriptor at each edge of a phase"},
     {"control", COUNT, CONFIG(control_fd), .group = 9, .argument = "FD", .min = 0, .max = FD_MAX,
-     .absent = "none", .flags = MUX_OPTION_HIDDEN,
+     .absent = "none", .flags = MUX_OPTION_HIDDEN | MUX_OPTION_LOCAL,
      .help = "Take orders for slices from this descriptor"},
     {"server-root", COUNT, CONFIG(server_root), .group = 9, .argument = "PID", .min = 1,
-     .max = 1 << 22, .absent = "whoever listens", .flags = MUX_OPTION_HIDDEN,
+     .max = 1 << 22, .absent = "whoever listens", .flags = MUX_OPTION_HIDDEN | MUX_OPTION_LOCAL,
      .help = "The server is what descends from this process"},
     {0},
 };
@@ -232,6 +241,16 @@ static int read_objective(void *field, const char *text, char *why, size_t why_b
   return -EINVAL;
 }
 
+static char *print_objective(char out[MUX_OPTION_TEXT], const void *field) {
+  const struct load_objective *objective = field;
+  char limit[MUX_UNIT_TEXT];
+  if (objective->percentile <= 0)
+    return NULL;
+  snprintf(out, MUX_OPTION_TEXT, "p%.12g<%s", objective->percentile,
+           mux_print_time(limit, objective->limit_ns));
+  return out;
+}
+
 /* ---- The options together -------------------------------------------------------------------- */
 
 void load_options_default(struct load_options *options) {
@@ -309,6 +328,16 @@ long load_config_descriptors(const struct load_config *config) {
   return 3L + 8 + 4L * config->threads + most;
 }
 
+void load_config_fit(const struct load_config *config) {
+  long limit = mux_raise_nofile();
+  long needed = load_config_descriptors(config);
+  if (limit > 0 && needed > limit)
+    mux_die(MUX_EXIT_USAGE,
+            "--connections: %d%s need %ld descriptors, the hard limit is %ld (ulimit -Hn)",
+            config->connections + config->idle, config->idle > 0 ? " with --idle" : "", needed,
+            limit);
+}
+
 /* From what was typed to a complete configuration. Returns 0 or -EINVAL. */
 static int resolve(struct load_options *options, struct mux_option_error *error) {
   struct load_config *config = &options->config;
@@ -328,11 +357,14 @@ static int resolve(struct load_options *options, struct mux_option_error *error)
   mux_option_addr(&config->target, "--target", options->target, options->allow_remote);
   if (config->part.others > 0 && options->find_rate)
     return mux_option_error_set(error, "part", "not together with --find-rate");
+  if (options->agents != NULL && load_agents_check(options, error) != 0)
+    return -EINVAL;
   if (take_part(config, error) != 0)
     return -EINVAL;
-  if (options->find_rate && has_rate)
+  bool runner_seeks = options->find_rate && config->control_fd >= 0;
+  if (options->find_rate && has_rate && !runner_seeks)
     return mux_option_error_set(error, "find-rate", "not together with --rate");
-  if (options->find_rate && config->control_fd >= 0) { /* the runner seeks it */
+  if (runner_seeks) { /* no higher one than this */
     config->rate_per_s = LOAD_RATE_SOUGHT_MOST;
     options->find_rate = false;
   }

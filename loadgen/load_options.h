@@ -18,6 +18,7 @@ struct load_options {
   bool selftest, quick;
   int selftest_kind; /* as typed; 0: none */
   bool find_rate;
+  const char *agents; /* NULL: this process is the load */
 };
 
 /* Into struct load_options. */
@@ -35,6 +36,9 @@ int load_config_check(const struct load_config *config, struct mux_option_error 
 /* Descriptors that a table of the load needs at least: connections, files, and per thread an engine
  * and its eventfd. */
 long load_config_descriptors(const struct load_config *config);
+
+/* Ends the program, exit 2, if it may not have that many. */
+void load_config_fit(const struct load_config *config);
 
 /* Reads the command line. Exits with status 2 and one line on a bad option. */
 void load_options_parse(struct load_options *options, int argc, char **argv);

@@ -105,6 +105,7 @@ void load_result_free(struct load_result *r) {
     mux_hdr_free(r->hdr[kind]);
   free(r->thread_share);
   free(r->points);
+  free(r->agents);
   *r = (struct load_result){0};
 }
 

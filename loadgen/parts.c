@@ -185,12 +185,16 @@ static int begin(struct load_whole *whole, int parts, json_t *common) {
   return 0;
 }
 
-static int add_histograms(struct load_result *r, const json_t *histograms) {
+struct mux_hdr *load_part_histogram(const json_t *result, enum load_kind kind) {
+  const json_t *histograms = json_object_get(json_object_get(result, "part"), "histograms");
+  const json_t *text = json_object_get(histograms, load_kind_names[kind]);
+  return json_is_string(text) ? mux_hdr_decode(json_string_value(text), json_string_length(text))
+                              : NULL;
+}
+
+static int add_histograms(struct load_result *r, const json_t *result) {
   for (int kind = 0; kind < LOAD_KINDS; kind++) {
-    const json_t *text = json_object_get(histograms, load_kind_names[kind]);
-    struct mux_hdr *h = json_is_string(text)
-                            ? mux_hdr_decode(json_string_value(text), json_string_length(text))
-                            : NULL;
+    struct mux_hdr *h = load_part_histogram(result, (enum load_kind)kind);
     int rc = h != NULL ? mux_hdr_add(r->hdr[kind], h) : -EINVAL;
     mux_hdr_free(h);
     if (rc != 0)
@@ -224,12 +228,12 @@ static int add_shares(struct load_result *r, const json_t *shares, int threads) 
 
 int load_whole_add(struct load_whole *whole, const json_t *result, char *why, size_t why_bytes) {
   int number, of, connections, idle, threads, server_cpus, interrupted;
-  json_t *common, *counts, *shares, *histograms;
+  json_t *common, *counts, *shares;
   if (json_unpack(json_object_get(result, "part"),
-                  "{s:i, s:i, s:o, s:i, s:i, s:i, s:i, s:b, s:o, s:o, s:o}", "number", &number,
-                  "of", &of, "common", &common, "connections", &connections, "idle", &idle,
-                  "threads", &threads, "server_cpus", &server_cpus, "interrupted", &interrupted,
-                  "counts", &counts, "thread_share", &shares, "histograms", &histograms) != 0 ||
+                  "{s:i, s:i, s:o, s:i, s:i, s:i, s:i, s:b, s:o, s:o}", "number", &number, "of",
+                  &of, "common", &common, "connections", &connections, "idle", &idle, "threads",
+                  &threads, "server_cpus", &server_cpus, "interrupted", &interrupted, "counts",
+                  &counts, "thread_share", &shares) != 0 ||
       of < 1 || of > LOAD_PARTS_MOST || number < 1 || number > of || connections < 0 || idle < 0 ||
       connections > 100000000 || idle > 100000000 || threads < 1 || threads > 1024)
     return complain(why, why_bytes, "it is not the JSON result of a load with --part");
@@ -242,7 +246,7 @@ int load_whole_add(struct load_whole *whole, const json_t *result, char *why, si
     return -EINVAL;
   }
   struct load_result *r = &whole->result;
-  if (add_counts(r, counts) != 0 || add_histograms(r, histograms) != 0 ||
+  if (add_counts(r, counts) != 0 || add_histograms(r, result) != 0 ||
       add_shares(r, shares, threads) != 0)
     return complain(why, why_bytes, "its counts make no sense");
   whole->have[number - 1] = true;
@@ -261,13 +265,11 @@ int load_whole_finish(struct load_whole *whole, char *why, size_t why_bytes) {
     if (!whole->have[i])
       used += (size_t)snprintf(why + used, why_bytes - used, "%s %d",
                                used > 0 ? "," : "missing:", i + 1);
-  if (used > 0)
-    return -ENOENT;
   r->fairness = r->served.squares > 0
                     ? r->served.sum * r->served.sum / (r->served.connections * r->served.squares)
                     : NAN;
   load_judge(&whole->config, r);
-  return 0;
+  return used > 0 ? -ENOENT : 0;
 }
 
 void load_whole_free(struct load_whole *whole) {

@@ -135,6 +135,26 @@ static void add_cost(json_t *root, const struct load_config *config, const struc
                       number((double)r->count.events / (double)r->count.waits));
 }
 
+static json_t *agents(const struct load_result *r) {
+  json_t *array = json_array();
+  for (int i = 0; i < r->agents_count; i++) {
+    const struct load_agent *a = &r->agents[i];
+    json_t *agent = json_object();
+    json_object_set_new(agent, "prefix", json_string(a->prefix));
+    json_object_set_new(agent, "host", json_string(a->host));
+    json_object_set_new(agent, "clock_offset_ns", json_integer((json_int_t)a->clock_offset_ns));
+    json_object_set_new(agent, "clock_error_ns", json_integer((json_int_t)a->clock_error_ns));
+    json_object_set_new(agent, "start_late_ns", json_integer((json_int_t)a->late_ns));
+    json_object_set_new(agent, "completed", count(a->completed));
+    json_object_set_new(agent, "response_p99_us", number(a->response_p99_us));
+    json_object_set_new(agent, "others_p99_us", number(a->others_p99_us));
+    json_object_set_new(agent, "shifts_p99", json_boolean(a->shifts_p99));
+    json_object_set_new(agent, "lost", a->lost[0] != 0 ? json_string(a->lost) : json_null());
+    json_array_append_new(array, agent);
+  }
+  return array;
+}
+
 int load_result_json(const struct load_config *config, const struct load_result *r, FILE *to) {
   json_t *root = json_object();
   if (root == NULL)
@@ -158,6 +178,8 @@ int load_result_json(const struct load_config *config, const struct load_result 
   json_object_set_new(root, "flags", flags);
   if (config->part.others > 0)
     json_object_set_new(root, "part", load_part_to_json(config, r));
+  if (r->agents_count > 0)
+    json_object_set_new(root, "agents", agents(r));
   json_object_set_new(root, "interrupted", json_boolean(r->interrupted));
   json_object_set_new(root, "valid", json_boolean(r->valid));
   int rc = json_dumpf(root, to, FORMAT) == 0 && fputc('\n', to) != EOF ? 0 : -EIO;

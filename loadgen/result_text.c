@@ -42,6 +42,28 @@ static void print_sentence(const struct load_config *config, const struct load_r
           config->connections == 1 ? "" : "s", p99);
 }
 
+static void print_agents(const struct load_result *r, FILE *to) {
+  char completed[MUX_UNIT_TEXT];
+  char time[3][MUX_UNIT_TEXT];
+  for (int i = 0; i < r->agents_count; i++) {
+    const struct load_agent *a = &r->agents[i];
+    fprintf(to, "  agent %d, %s%s%s: ", i + 1, a->host[0] != 0 ? a->host : "unknown host",
+            a->prefix[0] != 0 ? " by " : "", a->prefix);
+    if (a->lost[0] != 0) {
+      fprintf(to, "lost: %s\n", a->lost);
+      continue;
+    }
+    fprintf(to, "%s echoes, response p99 %s; clock %+.6f s (±%s), began %s late\n",
+            mux_show_count(completed, (double)a->completed),
+            isnan(a->response_p99_us) ? "-" : mux_show_time(time[0], a->response_p99_us * 1e3),
+            (double)a->clock_offset_ns / 1e9, mux_show_time(time[1], (double)a->clock_error_ns),
+            mux_show_time(time[2], a->late_ns > 0 ? (double)a->late_ns : 0));
+    if (a->shifts_p99)
+      fprintf(to, "    it shifts the p99 of all: without it that would be %s\n",
+              mux_show_time(time[0], a->others_p99_us * 1e3));
+  }
+}
+
 void load_result_text(const struct load_config *config, const struct load_result *r, FILE *to) {
   const struct load_counters *n = &r->count;
   print_sentence(config, r, to);
@@ -88,6 +110,7 @@ void load_result_text(const struct load_config *config, const struct load_result
   if (!isnan(r->fairness))
     fprintf(to, "  fairness %.3f, never served %llu\n", r->fairness,
             (unsigned long long)r->never_served);
+  print_agents(r, to);
   if (r->valid)
     return;
   fprintf(to, "  no claim can be based on this:%s",

@@ -53,6 +53,28 @@ int load_sources_read(void *field, const char *text, char *why, size_t why_bytes
   return 0;
 }
 
+char *load_sources_print(char out[MUX_OPTION_TEXT], const void *field) {
+  const struct load_sources *sources = field;
+  char address[INET6_ADDRSTRLEN] = "";
+  if (sources->count == 0)
+    return NULL;
+  struct mux_addr first = sources->first;
+  struct sockaddr_in *four = (struct sockaddr_in *)&first.socket.storage;
+  struct sockaddr_in6 *six = (struct sockaddr_in6 *)&first.socket.storage;
+  bool is_four = first.socket.any.sa_family == AF_INET;
+  bool outer_left_out = /* the first is odd then */
+      is_four && sources->count > 1 && (ntohl(four->sin_addr.s_addr) & 1) != 0;
+  int bits = 0;
+  while (bits < 31 && (UINT32_C(1) << bits) < sources->count + 2 * outer_left_out)
+    bits++;
+  if (is_four)
+    four->sin_addr.s_addr = htonl(ntohl(four->sin_addr.s_addr) - outer_left_out);
+  inet_ntop(is_four ? AF_INET : AF_INET6, is_four ? (const void *)&four->sin_addr : &six->sin6_addr,
+            address, sizeof address);
+  snprintf(out, MUX_OPTION_TEXT, "%s/%d", address, (is_four ? 32 : 128) - bits);
+  return out;
+}
+
 const struct mux_addr *load_sources_at(const struct load_sources *sources, uint32_t n,
                                        struct mux_addr *addr) {
   if (sources->count == 0)

@@ -6,10 +6,14 @@
 #ifndef MUX_SOURCES_H
 #define MUX_SOURCES_H
 
+#include "common/option_table.h"
 #include "loadgen/load.h"
 
 /* Reads ADDRESS/PREFIX into a struct load_sources. Returns 0, or -EINVAL with one line in why. */
 int load_sources_read(void *field, const char *text, char *why, size_t why_bytes);
+
+/* The same network as text; NULL: none. */
+char *load_sources_print(char out[MUX_OPTION_TEXT], const void *field);
 
 /* Where the configuration has none and connections would take more than half of the ports: those of
  * 127.0.0.0/8 on IPv4 loopback; elsewhere a warning. Says so in one line. */

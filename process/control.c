@@ -32,6 +32,23 @@ int mux_lines_next(struct mux_lines *lines, int fd, char *line, size_t line_byte
   return 1;
 }
 
+ssize_t mux_lines_raw(struct mux_lines *lines, int fd, char *to, size_t bytes) {
+  if (lines->used > 0) {
+    size_t n = bytes < lines->used ? bytes : lines->used;
+    memcpy(to, lines->text, n);
+    memmove(lines->text, lines->text + n, lines->used - n);
+    lines->used -= n;
+    return (ssize_t)n;
+  }
+  struct pollfd ready = {.fd = fd, .events = POLLIN};
+  if (poll(&ready, 1, 0) <= 0)
+    return 0;
+  ssize_t n = read(fd, to, bytes);
+  if (n < 0 && (errno == EINTR || errno == EAGAIN))
+    return 0;
+  return n > 0 ? n : -EPIPE;
+}
+
 int mux_control_say(int fd, const char *format, ...) {
   char line[1024];
   va_list args;
@@ -54,11 +71,11 @@ static int say_object(int fd, json_t *object) {
 }
 
 int mux_order_send(int fd, const struct mux_order *order) {
-  return say_object(fd, json_pack("{s:I, s:I, s:I, s:I, s:b}", "warmup_ns",
-                                  (json_int_t)order->warmup_ns, "duration_ns",
-                                  (json_int_t)order->duration_ns, "spin_ns",
-                                  (json_int_t)order->spin_ns, "rate_per_s",
-                                  (json_int_t)order->rate_per_s, "record", order->record));
+  return say_object(
+      fd, json_pack("{s:I, s:I, s:I, s:I, s:I, s:b}", "start_ns", (json_int_t)order->start_ns,
+                    "warmup_ns", (json_int_t)order->warmup_ns, "duration_ns",
+                    (json_int_t)order->duration_ns, "spin_ns", (json_int_t)order->spin_ns,
+                    "rate_per_s", (json_int_t)order->rate_per_s, "record", order->record));
 }
 
 /* The fields of an answer, all of them int64_t. */
@@ -68,9 +85,9 @@ static const struct {
 } fields[] = {
 #define FIELD(name)                                                                                \
   { #name, offsetof(struct mux_answer, name) }
-    FIELD(duration_ns),     FIELD(completed), FIELD(all),        FIELD(server_ns), FIELD(client_ns),
-    FIELD(spin_ns),         FIELD(errors),    FIELD(unanswered), FIELD(messages),  FIELD(late),
-    FIELD(late_in_service),
+    FIELD(start_ns),   FIELD(duration_ns), FIELD(completed), FIELD(all),
+    FIELD(server_ns),  FIELD(client_ns),   FIELD(spin_ns),   FIELD(errors),
+    FIELD(unanswered), FIELD(messages),    FIELD(late),      FIELD(late_in_service),
 #undef FIELD
 };
 
@@ -92,18 +109,21 @@ static json_t *parse(const char *line) {
 }
 
 int mux_order_parse(const char *line, struct mux_order *order) {
+  json_int_t start;
   json_int_t warmup;
   json_int_t duration;
   json_int_t spin;
   json_int_t rate;
   int record;
   json_t *object = parse(line);
-  int rc = json_unpack(object, "{s:I, s:I, s:I, s:I, s:b}", "warmup_ns", &warmup, "duration_ns",
-                       &duration, "spin_ns", &spin, "rate_per_s", &rate, "record", &record);
+  int rc = json_unpack(object, "{s:I, s:I, s:I, s:I, s:I, s:b}", "start_ns", &start, "warmup_ns",
+                       &warmup, "duration_ns", &duration, "spin_ns", &spin, "rate_per_s", &rate,
+                       "record", &record);
   json_decref(object);
-  if (rc != 0 || warmup < 0 || duration <= 0 || spin < 0 || rate < 0)
+  if (rc != 0 || start < 0 || warmup < 0 || duration <= 0 || spin < 0 || rate < 0)
     return -EPROTO;
-  *order = (struct mux_order){.warmup_ns = warmup,
+  *order = (struct mux_order){.start_ns = start,
+                              .warmup_ns = warmup,
                               .duration_ns = duration,
                               .spin_ns = spin,
                               .rate_per_s = rate,

@@ -20,8 +20,9 @@ enum { MUX_PROCESS_PASSED = 4 };
 struct mux_process_spec {
   const char *path; /* what to execute; NULL: argv[0], searched for in PATH */
   char *const *argv;
-  int stdout_fd;                  /* -1: /dev/null; the caller keeps (and closes) all of these */
-  int stderr_fd;                  /* -1: /dev/null */
+  int stdin_fd;  /* 0 or -1: /dev/null; the caller keeps (and closes) all of these */
+  int stdout_fd; /* -1: /dev/null */
+  int stderr_fd; /* -1: /dev/null */
   int passed[MUX_PROCESS_PASSED]; /* become descriptors 3, 4, … of the program */
   int passed_count;
   const cpu_set_t *cpus; /* empty or NULL: inherited */

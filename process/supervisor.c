@@ -30,7 +30,7 @@ static void report(int kind, int value) {
 /* Moves what the program needs to 0, 1, 2, 3… and the lifeline after them; closes the rest. */
 static int arrange_descriptors(const struct mux_process_spec *spec, int lifeline, int null_fd) {
   int from[LIFELINE + 1];
-  from[0] = null_fd;
+  from[0] = spec->stdin_fd > 0 ? spec->stdin_fd : null_fd;
   from[1] = spec->stdout_fd >= 0 ? spec->stdout_fd : null_fd;
   from[2] = spec->stderr_fd >= 0 ? spec->stderr_fd : null_fd;
   for (int i = 0; i < MUX_PROCESS_PASSED; i++)

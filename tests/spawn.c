@@ -172,7 +172,7 @@ void test_serve(struct test_server *server, const char *format, ...) {
     fail_msg("'%s' does not serve; it wrote: %s", server->process.command,
              test_errors(&server->process));
   char why[160];
-  assert_int_equal(mux_addr_parse(&server->addr, server->target, false, why, sizeof why), 0);
+  assert_int_equal(mux_addr_parse(&server->addr, server->target, true, why, sizeof why), 0);
 }
 
 void test_stop(struct test_server *server) {

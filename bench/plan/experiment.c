@@ -208,14 +208,36 @@ const struct experiment_axis *experiment_along(const struct experiment *experime
   return axis != NULL ? axis : experiment_axis(experiment, OPTION_SERVE, experiment->along);
 }
 
+/* A prefix, or a list of them. NULL: none. */
+static char *read_agents(struct reader *r, const json_t *value) {
+  char *all = NULL;
+  size_t i;
+  json_t *prefix;
+  if (value == NULL)
+    return NULL;
+  if (json_is_string(value))
+    return mux_copy(json_string_value(value));
+  json_array_foreach(value, i, prefix) {
+    char *before = all;
+    if (!json_is_string(prefix))
+      break;
+    all = mux_format("%s%s%s", i > 0 ? before : "", i > 0 ? "," : "", json_string_value(prefix));
+    free(before);
+  }
+  if (all == NULL || i < json_array_size(value))
+    reader_blame(r, "agents", "agents: expected command prefixes such as (\"ssh a\", \"ssh b\")");
+  return all;
+}
+
 /* ---- The whole ------------------------------------------------------------------------------- */
 
 static void check_keys(struct reader *r, const json_t *tree) {
   static const char *const keys[] = {
-      "name",        "question",  "objective",   "answer", "along",        "baseline",  "columns",
-      "blocks",      "twin",      "servers",     "budget", "min_duration", "count",     "seed",
-      "server_cpus", "load_cpus", "method",      "rounds", "slice",        "precision", "margin",
-      "load",        "serve",     "calibration", NULL};
+      "name",    "question",  "objective",   "answer",    "along",  "baseline",
+      "columns", "blocks",    "twin",        "servers",   "budget", "min_duration",
+      "count",   "seed",      "server_cpus", "load_cpus", "method", "rounds",
+      "slice",   "precision", "margin",      "load",      "serve",  "calibration",
+      "agents",  NULL};
   const char *key;
   json_t *value;
   json_object_foreach((json_t *)tree, key, value) {
@@ -264,6 +286,7 @@ struct experiment *experiment_from_json(const json_t *tree, const char *name,
   e->objective = read_text(&r, tree, "objective", "host_cpu_us_per_req");
   e->baseline = read_text(&r, tree, "baseline", "");
   e->along = read_text(&r, tree, "along", "");
+  e->agents = read_agents(&r, json_object_get(tree, "agents"));
   read_keys(&r, tree, e);
   e->twin = read_bool(&r, tree, "twin", e->blocks >= STATS_BLOCKS_MIN);
   read_columns(&r, tree, e);
@@ -319,6 +342,8 @@ json_t *experiment_to_json(const struct experiment *e) {
                               ? json_integer((json_int_t)mux_option_row_number(key, e))
                               : json_string(text));
   }
+  if (e->agents != NULL)
+    json_object_set_new(tree, "agents", json_string(e->agents));
   json_t *columns = json_array();
   for (int i = 0; i < e->column_count; i++)
     json_array_append_new(columns, json_string(column_names[e->columns[i]]));
@@ -344,6 +369,7 @@ void experiment_free(struct experiment *e) {
   free(e->objective);
   free(e->along);
   free(e->baseline);
+  free(e->agents);
   for (int i = 0; i < e->axis_count; i++)
     reader_axis_free(&e->axes[i]);
   for (int i = 0; i < e->server_count; i++)

@@ -82,6 +82,7 @@ struct experiment {
   enum experiment_answer answer;
   char *along;    /* for ANSWER_SLOPE and _CONTRAST: the axis; "" otherwise */
   char *baseline; /* "": none */
+  char *agents;   /* command prefixes, with commas (load --agents); NULL: the load is here */
   enum column columns[EXPERIMENT_COLUMNS]; /* in the tables, beside the usual ones */
   int column_count;
   enum experiment_method method;

@@ -43,6 +43,7 @@ struct versus_options {
   double allowed; /* by --fail-if-worse; NAN: no gate */
   const char *metric;
   const char *out;
+  const char *agents;
   bool force, dry_run;
   struct {
     struct exported at[EXPORTS_MAX];
@@ -50,8 +51,7 @@ struct versus_options {
   } exports;
 };
 
-/* ---- Options -----------------------------------------------------------------------------------
- */
+/* ---- Options --------------------------------------------------------------------------------- */
 
 static const char *const transports[] = {"tcp", "tcp6", "unix", "udp", "udp6", NULL};
 static const char *const listens[] = {"tcp://127.0.0.1:0", "tcp://[::1]:0", "unix",
@@ -122,6 +122,8 @@ static const struct mux_option_row table[] = {
      .help = "Closed loop: messages outstanding per connection"},
     {"transport", .kind = MUX_VALUE_CHOICE, FIELD(transport), .group = 1, .choices = transports,
      .fallback = "tcp", .help = "What the servers listen on"},
+    {"agents", TEXT, FIELD(agents), .argument = "PREFIX,PREFIX...", .group = 1,
+     .absent = "the load is here", .help = "Load from several hosts, as load --agents"},
     {"metric", TEXT, FIELD(metric), .argument = "COLUMN", .group = 2,
      .fallback = "host_cpu_us_per_req", .help = "The column of measurements.csv to judge by"},
     {"budget", .kind = MUX_VALUE_TIME, FIELD(budget_ns), .group = 2, .min = 5 * MUX_S,
@@ -154,8 +156,7 @@ static const char doc[] =
     "Exit: 0 fine; 1 a server failed; 2 usage; 3 and 4 see --fail-if-worse; 130 interrupted.\n\n"
     "Example: muxbench versus epoll-lt ./mine.so --connections 1000 --fail-if-worse 5%";
 
-/* ---- The experiment ----------------------------------------------------------------------------
- */
+/* ---- The experiment -------------------------------------------------------------------------- */
 
 /* A name out of what was typed: its words without paths, {port} and dashes, joined. */
 static void make_label(char out[LABEL_MAX + 8], char *const *words, const json_t *servers) {
@@ -251,11 +252,11 @@ static json_t *experiment_json(const struct versus_options *options) {
                      ? mux_format("unix:///tmp/muxbench-versus-%ld.sock", (long)getpid())
                      : mux_copy(listens[options->transport]);
   const char *baseline = json_string_value(json_object_get(json_array_get(servers, 0), "name"));
-  json_t *tree = json_pack("{s:s, s:s, s:s, s:o, s:o, s:{s:s}, s:s, s:s, s:b}", "name", "versus",
-                           "objective", options->metric, "baseline", baseline, "servers", servers,
-                           "load", load, "serve", "listen", listen, "budget",
-                           mux_print_time(text, options->budget_ns), "count", "0s", "twin", 1);
-  json_object_set_new(tree, "blocks", json_integer(STATS_BLOCKS_MAX));
+  json_t *tree =
+      json_pack("{s:s, s:s, s:s, s:o, s:o, s:{s:s}, s:s, s:s, s:b, s:s*, s:i}", "name", "versus",
+                "objective", options->metric, "baseline", baseline, "servers", servers, "load",
+                load, "serve", "listen", listen, "budget", mux_print_time(text, options->budget_ns),
+                "count", "0s", "twin", 1, "agents", options->agents, "blocks", STATS_BLOCKS_MAX);
   snprintf(percent, sizeof percent, "%.9g%%", options->precision * 100);
   json_object_set_new(tree, "precision", json_string(percent));
   snprintf(percent, sizeof percent, "%.9g%%", options->margin * 100);
@@ -288,8 +289,7 @@ static struct experiment *make_experiment(const struct versus_options *options) 
   return e;
 }
 
-/* ---- The end -----------------------------------------------------------------------------------
- */
+/* ---- The end --------------------------------------------------------------------------------- */
 
 static void conclude(const struct run *run, FILE *to) {
   const struct summary *s = run->summary;

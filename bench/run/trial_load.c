@@ -70,6 +70,8 @@ char **trial_load_options(const struct plan *plan, const struct plan_trial *tria
     put(&words, "--%s=%s", "interval", mux_print_time(number, interval_for(pace->duration_ns)));
   snprintf(number, sizeof number, "%d", trial->number);
   put(&words, "--%s=%s", "seed", number);
+  if (e->agents != NULL)
+    put(&words, "--%s=%s", "agents", e->agents);
   if (cpus[0] != 0)
     put(&words, "--%s=%s", "cpus", cpus);
   if (hlog != NULL)

@@ -114,6 +114,25 @@ static void printed_values_read_back_as_the_same(void **state) {
                     sizeof(struct load_options));
 }
 
+/* Agents get them as they are printed. */
+static void customs_print_as_they_were_typed(void **state) {
+  (void)state;
+  static const char *const typed[][2] = {
+      {"sources", "127.0.0.0/8"}, {"sources", "10.1.2.4/30"},   {"sources", "10.0.0.6/31"},
+      {"sources", "10.0.0.7/32"}, {"sources", "fd00::100/120"}, {"sources", "::1/128"},
+      {"find-rate", "p99<1ms"},   {"find-rate", "p99.9<500us"}, {"timestamps", "1/100"},
+  };
+  for (size_t i = 0; i < TEST_COUNT(typed); i++) {
+    const struct mux_option_row *row = mux_option_table_find(load_option_table, typed[i][0]);
+    struct load_options options = {.agents = NULL};
+    struct mux_option_error error;
+    char printed[MUX_OPTION_TEXT];
+    assert_null(mux_option_row_print(row, printed, &options));
+    assert_int_equal(mux_option_row_read(row, typed[i][1], &options, &error), 0);
+    assert_string_equal(mux_option_row_print(row, printed, &options), typed[i][1]);
+  }
+}
+
 /* ---- Command lines -----------------------------------------------------------------------------
  */
 
@@ -298,6 +317,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(rows_are_whole),
       cmocka_unit_test(printed_values_read_back_as_the_same),
+      cmocka_unit_test(customs_print_as_they_were_typed),
       cmocka_unit_test(every_option_is_in_the_help_with_range_and_default),
       cmocka_unit_test(defaults_of_a_mode_are_those_of_the_help),
       cmocka_unit_test(load_refuses_what_does_not_go_together),
