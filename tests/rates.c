@@ -141,7 +141,9 @@ static void count_run(const struct rates_case *simulated, const struct run *run,
   rates->voided += voided;
   rates->wrong_sound += wrong && !voided;
   rates->launches += run->launches;
-  rates->half_width += stats_median(half, run->rivals);
+  double width = stats_median(half, run->rivals);
+  rates->half_width += isfinite(width) ? width : 0;
+  rates->judged += isfinite(width);
   rates->gates[verdict_gate(run->judged, run->rivals, true, simulated->allowed)]++;
   judge_best(run, rates);
   judge_earlier(run, rates);

@@ -44,7 +44,9 @@ struct rates {
   long wrong_earlier;      /* the earlier procedure's ... */
   long missed_earlier;
   double launches;   /* sum */
-  double half_width; /* sum of the median half-width */
+  double half_width; /* sum of the median half-width, of `judged` families: others have too few
+                        launches with an estimate */
+  int judged;
   struct rates_effect effects[RATES_EFFECTS_MAX];
 };
 

@@ -79,7 +79,7 @@ static void table_equal(void) {
              families[f], lengths[l], of_runs(rates.wrong_by_p, &rates),
              of_runs(rates.wrong, &rates), of_runs(rates.wrong_earlier, &rates),
              of_runs(rates.missed, &rates), of_runs(rates.missed_earlier, &rates),
-             100 * rates.half_width / (double)rates.runs, of_runs(rates.voided, &rates),
+             100 * rates.half_width / (double)rates.judged, of_runs(rates.voided, &rates),
              of_runs(rates.best_lost, &rates));
       fflush(stdout);
     }
@@ -195,7 +195,7 @@ static void table_hosts(void) {
       printf("| %s | %d | **%.1f** | **%.1f** | %.1f %% | %.0f | %.0f | %.0f |\n", hosts[h].name,
              lengths[l], fmax(of_runs(a.wrong, &a), of_runs(b.wrong, &b)),
              fmax(of_runs(a.missed, &a), of_runs(b.missed, &b)),
-             100 * b.half_width / (double)b.runs, found(&b, THREE), found(&b, FIVE),
+             100 * b.half_width / (double)b.judged, found(&b, THREE), found(&b, FIVE),
              found(&b, TEN));
       fflush(stdout);
     }
