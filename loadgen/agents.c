@@ -202,7 +202,7 @@ int load_agents_check(const struct load_options *options, struct mux_option_erro
   if (count > connections || count > LOAD_PARTS_MOST)
     return mux_option_error_set(error, "agents", "%d for %d connection%s; each needs one", count,
                                 connections, connections == 1 ? "" : "s");
-  const char *other = options->config.part.others > 0                        ? "part"
+  const char *other = options->config.part.is_part                           ? "part"
                       : options->find_rate && options->config.control_fd < 0 ? "find-rate"
                                                                              : NULL;
   return other == NULL ? 0 : mux_option_error_set(error, other, "not together with --agents");

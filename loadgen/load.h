@@ -72,7 +72,8 @@ struct load_objective { /* --find-rate */
 enum { LOAD_PARTS_MOST = 10000 };
 struct load_share { /* --part: the K-th of N loads that are one together */
   int index;        /* K-1 */
-  int others;       /* N-1; 0: it is the whole */
+  int others;       /* N-1 */
+  bool is_part;     /* also of one */
 };
 
 struct load_config {

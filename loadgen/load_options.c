@@ -167,7 +167,8 @@ static int read_part(void *field, const char *text, char *why, size_t why_bytes)
   int end = 0;
   if (sscanf(text, "%d/%d%n", &number, &of, &end) == 2 && text[end] == 0 && number >= 1 &&
       number <= of && of <= LOAD_PARTS_MOST) {
-    *(struct load_share *)field = (struct load_share){.index = number - 1, .others = of - 1};
+    *(struct load_share *)field =
+        (struct load_share){.index = number - 1, .others = of - 1, .is_part = true};
     return 0;
   }
   snprintf(why, why_bytes, "'%s' is not a part such as 2/4 (1/1 to %d/%d)",
@@ -355,7 +356,7 @@ static int resolve(struct load_options *options, struct mux_option_error *error)
                                 "missing; expected an address such as "
                                 "tcp://127.0.0.1:7007");
   mux_option_addr(&config->target, "--target", options->target, options->allow_remote);
-  if (config->part.others > 0 && options->find_rate)
+  if (config->part.is_part && options->find_rate)
     return mux_option_error_set(error, "part", "not together with --find-rate");
   if (options->agents != NULL && load_agents_check(options, error) != 0)
     return -EINVAL;

@@ -176,7 +176,7 @@ int load_result_json(const struct load_config *config, const struct load_result 
     if (r->flags & 1u << i)
       json_array_append_new(flags, json_string(load_flag_names[i]));
   json_object_set_new(root, "flags", flags);
-  if (config->part.others > 0)
+  if (config->part.is_part)
     json_object_set_new(root, "part", load_part_to_json(config, r));
   if (r->agents_count > 0)
     json_object_set_new(root, "agents", agents(r));

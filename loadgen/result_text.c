@@ -1,5 +1,6 @@
 /* result_text.c: the result for people: one sentence to quote, then the figures. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
@@ -44,7 +45,7 @@ static void print_sentence(const struct load_config *config, const struct load_r
 
 static void print_agents(const struct load_result *r, FILE *to) {
   char completed[MUX_UNIT_TEXT];
-  char time[3][MUX_UNIT_TEXT];
+  char time[MUX_UNIT_TEXT];
   for (int i = 0; i < r->agents_count; i++) {
     const struct load_agent *a = &r->agents[i];
     fprintf(to, "  agent %d, %s%s%s: ", i + 1, a->host[0] != 0 ? a->host : "unknown host",
@@ -53,14 +54,19 @@ static void print_agents(const struct load_result *r, FILE *to) {
       fprintf(to, "lost: %s\n", a->lost);
       continue;
     }
-    fprintf(to, "%s echoes, response p99 %s; clock %+.6f s (±%s), began %s late\n",
-            mux_show_count(completed, (double)a->completed),
-            isnan(a->response_p99_us) ? "-" : mux_show_time(time[0], a->response_p99_us * 1e3),
-            (double)a->clock_offset_ns / 1e9, mux_show_time(time[1], (double)a->clock_error_ns),
-            mux_show_time(time[2], a->late_ns > 0 ? (double)a->late_ns : 0));
+    fprintf(to, "%s echoes, response p99 %s; ", mux_show_count(completed, (double)a->completed),
+            isnan(a->response_p99_us) ? "-" : mux_show_time(time, a->response_p99_us * 1e3));
+    if (llabs(a->clock_offset_ns) <= a->clock_error_ns)
+      fprintf(to, "our clock");
+    else
+      fprintf(to, "clock %+.6f s", (double)a->clock_offset_ns / 1e9);
+    fprintf(to, " ±%s", mux_show_time(time, (double)a->clock_error_ns));
+    if (a->late_ns > 0)
+      fprintf(to, ", began %s late", mux_show_time(time, (double)a->late_ns));
+    fputc('\n', to);
     if (a->shifts_p99)
       fprintf(to, "    it shifts the p99 of all: without it that would be %s\n",
-              mux_show_time(time[0], a->others_p99_us * 1e3));
+              mux_show_time(time, a->others_p99_us * 1e3));
   }
 }
 

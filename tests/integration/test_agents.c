@@ -75,6 +75,9 @@ static void the_text_says_who_did_what(void **state) {
   (void)state;
   struct test_server server;
   test_serve(&server, "--backend epoll-lt");
+  test_command(&result, "load %s --agents 'env A=1' -c 2 -d 100ms --warmup 0", server.target);
+  test_expect(&result, 0);
+  assert_non_null(strstr(result.out, " by env A=1: "));
   test_command(&result, "load %s --agents 'env A=1,env A=2' -c 2 -d 100ms --warmup 0",
                server.target);
   test_expect(&result, 0);
