@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 #include "common/memory.h"
 #include "common/words.h"
 
-enum { CLOCK_READINGS = 16, PER_CONNECTION_NS = 100 * 1000 };
+enum { LINES_AT_ONCE = 1000, CLOCK_READINGS = 16, PER_CONNECTION_NS = 100 * 1000 };
 #define MEET_NS  (10 * MUX_S) /* a host may be far, and its ssh slow */
 #define CLOSE_NS (10 * MUX_S)
 
@@ -65,6 +66,8 @@ int agent_start(struct agent *agent, int number, const char *prefix) {
                                                                        .stdin_fd = to[0],
                                                                        .stdout_fd = from[1],
                                                                        .stderr_fd = STDERR_FILENO});
+  if (to[1] >= 0) /* one that does not read its orders is lost */
+    fcntl(to[1], F_SETFL, O_NONBLOCK);
   if (to[0] >= 0)
     close(to[0]);
   if (from[1] >= 0)
@@ -87,6 +90,7 @@ static bool take_name(struct agent *agent, const char *line) {
   const char *host;
   json_t *object = strncmp(line, "agent ", 6) == 0 ? json_loads(line + 6, 0, NULL) : NULL;
   bool sound = json_unpack(object, "{s:i, s:s}", "protocol", &protocol, "host", &host) == 0;
+  sound = sound && host[0] != 0;
   if (sound && protocol != AGENT_PROTOCOL)
     agent_lose(agent,
                "it speaks version %d of the protocol, this muxbench version %d: install the "
@@ -117,6 +121,8 @@ static bool take_clock(struct agent *agent, const char *line) {
 }
 
 static bool take_answer(struct agent *agent, const char *line) {
+  if (agent->stage == AGENT_ENDING) /* it crossed the order to stop */
+    return true;
   if (agent->stage != AGENT_BUSY || mux_answer_parse(line, &agent->answer) != 0)
     return false;
   agent->answer.start_ns -= agent->about.clock_offset_ns;
@@ -126,8 +132,8 @@ static bool take_answer(struct agent *agent, const char *line) {
 
 static bool take_result_size(struct agent *agent, const char *line) {
   unsigned long bytes = 0;
-  if (sscanf(line, "result %lu", &bytes) != 1 || bytes == 0 || bytes > AGENT_RESULT_BYTES_MOST ||
-      agent->text != NULL)
+  if (!agent->closes || sscanf(line, "result %lu", &bytes) != 1 || bytes == 0 ||
+      bytes > AGENT_RESULT_BYTES_MOST || agent->text != NULL)
     return false;
   agent->text = mux_new(bytes, 1);
   agent->text_bytes = bytes;
@@ -142,7 +148,7 @@ static bool begins(const char *line, const char *word) {
 static bool take_line(struct agent *agent, const char *line) {
   if (agent->stage == AGENT_STARTED && agent->about.host[0] == 0)
     return take_name(agent, line);
-  if (begins(line, "clock"))
+  if (agent->stage == AGENT_STARTED || begins(line, "clock"))
     return take_clock(agent, line);
   if (begins(line, "slice"))
     return take_answer(agent, line);
@@ -162,10 +168,12 @@ static int take_text(struct agent *agent) {
   if (agent->text_used < agent->text_bytes)
     return 1;
   agent->result = json_loadb(agent->text, agent->text_bytes, JSON_REJECT_DUPLICATES, NULL);
+  if (agent->result == NULL)
+    agent_lose(agent, "its result is no JSON");
+  else if (agent->stage != AGENT_ENDING)
+    snprintf(agent->about.lost, sizeof agent->about.lost, "it has ended before it was told to");
   if (agent->result != NULL)
     agent->stage = AGENT_OVER;
-  else
-    agent_lose(agent, "its result is no JSON");
   return 0;
 }
 
@@ -178,14 +186,16 @@ static int take_next(struct agent *agent) {
     return rc;
   if (!take_line(agent, line))
     agent_lose(agent, "it said '%.80s'", line);
-  if (begins(line, "close"))
-    agent->may_be_silent_ns = CLOSE_NS + agent->connections * PER_CONNECTION_NS;
+  if (begins(line, "close")) {
+    agent->closes = true;
+    agent->may_be_silent_ns = CLOSE_NS + (int64_t)agent->connections * PER_CONNECTION_NS;
+  }
   return 1;
 }
 
 void agent_listen(struct agent *agent) {
   int rc = 1;
-  while (rc == 1 && agent->stage < AGENT_OVER)
+  for (int i = 0; i < LINES_AT_ONCE && rc == 1 && agent->stage < AGENT_OVER; i++)
     if ((rc = take_next(agent)) == 1)
       agent->silent_since_ns = mux_now_ns();
   if (agent->stage >= AGENT_OVER)
@@ -206,12 +216,22 @@ static void say(struct agent *agent, int rc) {
     agent_lose(agent, "it takes no more orders");
 }
 
+static bool is_interrupted(void) {
+  sigset_t pending;
+  return sigpending(&pending) == 0 &&
+         (sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1);
+}
+
 /* Until what was asked has come, or the agent is lost. */
-static void await(struct agent *agent, bool (*done)(const struct agent *)) {
+static void await(struct agent *agent, bool (*done)(const struct agent *), int64_t until_ns) {
   while (agent->stage < AGENT_OVER && !done(agent)) {
     struct pollfd wait = {.fd = agent->from_fd, .events = POLLIN};
     poll(&wait, 1, 200);
     agent_listen(agent);
+    if (is_interrupted())
+      agent_lose(agent, "interrupted");
+    else if (mux_now_ns() > until_ns && !done(agent))
+      agent_lose(agent, "it does not answer");
   }
 }
 
@@ -223,12 +243,13 @@ static bool has_clock(const struct agent *agent) {
 }
 
 int agent_meet(struct agent *agent) {
-  await(agent, has_name);
+  int64_t until_ns = mux_now_ns() + MEET_NS;
+  await(agent, has_name, until_ns);
   for (int64_t k = 1; k <= CLOCK_READINGS && agent->stage == AGENT_STARTED; k++) {
     agent->waits_for = k;
     agent->asked_ns = mux_now_ns();
     say(agent, mux_control_say(agent->to_fd, "clock %lld", (long long)k));
-    await(agent, has_clock);
+    await(agent, has_clock, until_ns);
   }
   if (agent->stage != AGENT_STARTED)
     return -ECHILD;

@@ -2,7 +2,7 @@
  * the agent's standard input and output. Lines, most of them those of process/control.h:
  *
  *   agent → coordinator   agent {"protocol": 1, "version": …, "host": …}    first of all
- *   coordinator → agent   clock K                           as often as it likes
+ *   coordinator → agent   clock K                           as often as it likes, before the load
  *   agent → coordinator   clock K NS                        at once: the agent's CLOCK_MONOTONIC
  *   coordinator → agent   option WORD                       an option of `muxbench load`, each
  *                         load                              that was all of them: connect
@@ -36,7 +36,7 @@ enum agent_stage {
   AGENT_CONNECTED, /* holds still, before a slice or after it */
   AGENT_BUSY,      /* in a slice */
   AGENT_ENDING,    /* has been told to */
-  AGENT_OVER,      /* its result is there */
+  AGENT_OVER,      /* its result is there; about.lost: it was not told to end */
   AGENT_LOST,      /* about.lost says why */
 };
 
@@ -49,6 +49,7 @@ struct agent {
   struct mux_lines lines;
   int connections; /* of its part, the silent ones included */
   int64_t silent_since_ns, may_be_silent_ns;
+  bool closes;       /* its connections */
   int64_t waits_for; /* the clock reading that was asked for, 0: none; asked_ns: when */
   int64_t asked_ns;
   struct mux_answer answer; /* of the last slice */

@@ -19,10 +19,14 @@
 #include "loadgen/parts.h"
 #include "loadgen/target.h"
 
-/* An order is on its way before it is time to begin; one that comes later is noticed. */
-#define LEAD_NS (5 * MUX_MS)
-#define LATE_NS (10 * MUX_MS) /* and a twentieth of the slice: that is no common start */
-#define LOOK_NS (200 * MUX_MS)
+/* An order is on its way before it is time to begin: in slices, of which there are many, and in a
+ * run that is one. Who begins later than this, and a tenth of the slice, has no common start. */
+#define LEAD_NS     (5 * MUX_MS)
+#define LEAD_ONE_NS (100 * MUX_MS)
+#define LATE_NS     (50 * MUX_MS)
+#define LOOK_NS     (200 * MUX_MS)
+#define END_NS      (60 * MUX_S)
+enum { PER_CONNECTION_NS = 200 * 1000 };
 
 struct agents {
   const struct load_options *options;
@@ -95,7 +99,7 @@ static int64_t server_clock_at(struct agents *a, int64_t at_ns, int64_t *cpu_ns)
 
 /* Those that began later than the others are lost: what they measured was not one load. */
 static void look_at_starts(struct agents *a, const struct mux_order *order) {
-  int64_t late_most = LATE_NS + (order->warmup_ns + order->duration_ns) / 20;
+  int64_t late_most = LATE_NS + (order->warmup_ns + order->duration_ns) / 10;
   for (int i = 0; i < a->count; i++) {
     struct agent *agent = &a->list[i];
     int64_t late = agent->answer.start_ns - order->start_ns;
@@ -133,7 +137,8 @@ static bool run_slice(struct agents *a, struct mux_order order, struct mux_answe
   for (int i = 0; i < a->count; i++)
     error_ns =
         a->list[i].about.clock_error_ns > error_ns ? a->list[i].about.clock_error_ns : error_ns;
-  order.start_ns = mux_now_ns() + LEAD_NS + 4 * error_ns;
+  order.start_ns =
+      mux_now_ns() + 4 * error_ns + (a->options->config.control_fd >= 0 ? LEAD_NS : LEAD_ONE_NS);
   for (int i = 0; i < a->count; i++)
     agent_order(&a->list[i], &order);
   int64_t opened_ns = server_clock_at(a, order.start_ns + order.warmup_ns, &cpu_ns[0]);
@@ -155,8 +160,8 @@ static void said(struct agents *a, int rc) {
     a->events_fd = -1; /* nobody reads it any more */
 }
 
-/* As a runner orders them. */
-static void run_orders(struct agents *a) {
+/* As a runner orders them, until it has no more. Returns 0, or -EPROTO for what is no order. */
+static int run_orders(struct agents *a) {
   const struct load_config *config = &a->options->config;
   char line[sizeof a->orders.text];
   struct mux_order order;
@@ -165,15 +170,16 @@ static void run_orders(struct agents *a) {
     said(a, mux_control_say(a->events_fd, "connected %lld", (long long)mux_now_ns()));
   while (!a->interrupted && !any_gone(a)) {
     int rc = mux_lines_next(&a->orders, config->control_fd, line, sizeof line);
-    if (rc < 0)
-      return;
+    if (rc < 0 || (rc == 1 && strcmp(line, "stop") == 0))
+      return rc == -EPROTO ? rc : 0;
     if (rc == 0)
       listen_until(a, INT64_MAX, config->control_fd);
-    else if (mux_order_parse(line, &order) != 0 || !run_slice(a, order, &answer))
-      return;
-    else if (a->events_fd >= 0)
+    else if (mux_order_parse(line, &order) != 0)
+      return -EPROTO;
+    else if (run_slice(a, order, &answer) && a->events_fd >= 0)
       said(a, mux_answer_send(a->events_fd, &answer));
   }
+  return 0;
 }
 
 static void run_configured(struct agents *a) {
@@ -227,16 +233,23 @@ static int start_all(struct agents *a) {
   return any_gone(a) ? -ECHILD : 0;
 }
 
-/* What they have measured so far, each in its own time. */
+/* What they have measured so far, each in its own time, but no longer than its messages may take,
+ * and its connections to be proved and closed. */
 static void end_all(struct agents *a) {
+  const struct load_config *config = &a->options->config;
+  int64_t connections = config->connections + config->idle;
+  int64_t until_ns =
+      mux_now_ns() + END_NS + 2 * config->timeout_ns + connections * PER_CONNECTION_NS;
   bool early = a->interrupted || any_gone(a);
   for (int i = 0; i < a->count; i++) {
     if (early)
       agent_stop(&a->list[i]);
     agent_end(&a->list[i]);
   }
-  while (!all_at(a, AGENT_OVER)) /* an agent that is silent for too long is lost */
-    listen_until(a, INT64_MAX, -1);
+  while (!all_at(a, AGENT_OVER) && mux_now_ns() < until_ns)
+    listen_until(a, until_ns, -1);
+  for (int i = 0; i < a->count; i++)
+    agent_lose(&a->list[i], "it does not end");
 }
 
 static int add_up(struct agents *a, struct load_config *config, struct load_result *result) {
@@ -249,8 +262,10 @@ static int add_up(struct agents *a, struct load_config *config, struct load_resu
       agent_lose(agent, "%s", why);
     }
   }
-  if (whole.parts == 0)
+  if (whole.added == 0) {
+    load_whole_free(&whole);
     return -ECHILD;
+  }
   load_whole_finish(&whole, why, sizeof why);
   *result = whole.result;
   config->threads = whole.config.threads;
@@ -315,12 +330,15 @@ int load_agents_run(const struct load_options *options, struct load_config *conf
     if (await(&a, AGENT_CONNECTED)) {
       load_target_look_again(&a.target);
       if (config->control_fd >= 0)
-        run_orders(&a);
+        rc = run_orders(&a);
       else
         run_configured(&a);
     }
     end_all(&a);
-    rc = add_up(&a, config, result);
+    if (rc != 0)
+      mux_note("load: --control: what came is no order");
+    else
+      rc = add_up(&a, config, result);
   }
   name_lost(&a);
   if (rc == 0) {

@@ -1,6 +1,7 @@
 /* agents.h: one load by several agents (agent.h), on this host or on others: their coordinator.
  * Each is one part (parts.h). They hold still until all are connected, begin every slice at one
- * time, and what they have counted is added up. It generates no load itself. */
+ * time, and what they have counted is added up. It generates no load itself. It says
+ * connected and slice on --events-fd, no other lines. */
 #ifndef MUX_AGENTS_H
 #define MUX_AGENTS_H
 

@@ -263,7 +263,8 @@ static void take_order(struct coordinator *k) {
        order.duration_ns > config->duration_ns || order.rate_per_s > config->rate_per_s))
     rc = -EPROTO;
   k->orders_ended = rc < 0;
-  if (stop)
+  bool left = rc < 0 && config->heartbeat_ns > 0 && k->phase != HOLD; /* an agent's coordinator */
+  if (stop || (left && !k->interrupted))
     interrupt(k);
   else if (rc == 1)
     start_slice(k, &order);
@@ -303,6 +304,8 @@ static void wait_for(struct coordinator *k, int64_t until) {
     load_collector_show(&k->collector, phase_names[k->phase], now);
   if (k->config->heartbeat_ns > 0 && now >= k->alive_ns) {
     announce(k, "alive");
+    if (k->events_fd < 0)
+      give_up(k);
     k->alive_ns = now + k->config->heartbeat_ns;
   }
 }
@@ -313,12 +316,9 @@ static int set_up(struct coordinator *k) {
   sigemptyset(&mask);
   sigaddset(&mask, SIGINT);
   sigaddset(&mask, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &mask, &k->old_mask);
-  sigset_t broken;
-  sigemptyset(&broken);
-  sigaddset(&broken, SIGPIPE);
-  pthread_sigmask(SIG_BLOCK, &broken, NULL);
   k->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+  sigaddset(&mask, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &mask, &k->old_mask);
   k->shared.poke_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   k->workers = calloc((size_t)config->threads, sizeof *k->workers);
   if (k->signal_fd < 0 || k->shared.poke_fd < 0 || k->workers == NULL)

@@ -66,7 +66,10 @@ static bool datagrams_lost(const struct load_config *config, const struct load_r
 }
 
 void load_judge(const struct load_config *config, struct load_result *r) {
-  if (short_of_connections(config, r))
+  bool lost = false;
+  for (int i = 0; i < r->agents_count; i++)
+    lost = lost || r->agents[i].lost[0] != 0;
+  if (lost || short_of_connections(config, r))
     r->flags |= LOAD_SHORT_OF_CONNECTIONS;
   if (rate_missed(config, r))
     r->flags |= LOAD_RATE_MISSED;

@@ -41,6 +41,9 @@ void load_leave_one_out(struct load_agent *agents, const json_t *const *results,
   struct mux_hdr *all = sum_without(parts, count, -1);
   double all_us = p99_us(all);
   double most = log(1 + SHIFT);
+  int there = 0;
+  for (int i = 0; i < count; i++)
+    there += parts[i] != NULL;
   int odd = -1;
   for (int i = 0; i < count; i++) {
     struct mux_hdr *others = sum_without(parts, count, i);
@@ -49,7 +52,7 @@ void load_leave_one_out(struct load_agent *agents, const json_t *const *results,
     agents[i].others_p99_us = p99_us(others);
     agents[i].shifts_p99 = false;
     double shift = shift_of(all_us, agents[i].others_p99_us);
-    if (count >= LEAST && shift > most && is_beyond_chance(others, all_us)) {
+    if (there >= LEAST && shift > most && is_beyond_chance(others, all_us)) {
       most = shift;
       odd = i;
     }

@@ -12,6 +12,7 @@
 #include "loadgen/engine.h"
 
 #define COUNT_MAX 1e15 /* so that sums of LOAD_PARTS_MOST parts fit */
+#define SUM_MAX   1e30 /* of squares, too */
 
 /* What is added up, or taken of the parts: fields of struct load_result. */
 enum how { SUM_COUNT, SUM_INT, SUM, MOST, ANY };
@@ -192,38 +193,50 @@ struct mux_hdr *load_part_histogram(const json_t *result, enum load_kind kind) {
                               : NULL;
 }
 
-static int add_histograms(struct load_result *r, const json_t *result) {
+/* All of them, or none. Returns 0 or -EINVAL. */
+static int read_histograms(struct mux_hdr *hdr[LOAD_KINDS], const json_t *result) {
+  int rc = 0;
   for (int kind = 0; kind < LOAD_KINDS; kind++) {
-    struct mux_hdr *h = load_part_histogram(result, (enum load_kind)kind);
-    int rc = h != NULL ? mux_hdr_add(r->hdr[kind], h) : -EINVAL;
-    mux_hdr_free(h);
-    if (rc != 0)
-      return -EINVAL;
+    hdr[kind] = load_part_histogram(result, (enum load_kind)kind);
+    rc = hdr[kind] != NULL ? rc : -EINVAL;
   }
-  return 0;
+  for (int kind = 0; kind < LOAD_KINDS && rc != 0; kind++)
+    mux_hdr_free(hdr[kind]);
+  return rc;
 }
 
-static int add_counts(struct load_result *r, const json_t *counts) {
+static double count_of(const json_t *counts, const struct field *field) {
+  const json_t *value = json_object_get(counts, field->key);
+  return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+static bool are_counts(const json_t *counts) {
   for (int i = 0; i < FIELDS; i++) {
-    const json_t *field = json_object_get(counts, fields[i].key);
-    double value = json_is_number(field) ? json_number_value(field) : NAN;
-    bool may_lack = fields[i].how == ANY;
-    double most = fields[i].how == SUM_INT ? 1e9 / LOAD_PARTS_MOST * 10 : COUNT_MAX;
-    if ((isnan(value) && !may_lack) || value < 0 || value > most)
-      return -EINVAL;
-    put(r, &fields[i], value);
+    double value = count_of(counts, &fields[i]);
+    double most = fields[i].how == SUM_INT     ? 1e9 / LOAD_PARTS_MOST * 10
+                  : fields[i].how == SUM_COUNT ? COUNT_MAX
+                                               : SUM_MAX;
+    bool lacks = isnan(value) && fields[i].how == ANY;
+    if (!lacks && !(value >= 0 && value <= most))
+      return false;
   }
-  return 0;
+  return true;
 }
 
-static int add_shares(struct load_result *r, const json_t *shares, int threads) {
-  if (json_array_size(shares) != (size_t)threads)
-    return -EINVAL;
+/* Everything was looked at before. */
+static int add(struct load_result *r, const json_t *counts, const json_t *shares,
+               struct mux_hdr *const hdr[LOAD_KINDS]) {
+  int rc = 0;
+  for (int i = 0; i < FIELDS; i++)
+    put(r, &fields[i], count_of(counts, &fields[i]));
+  for (int kind = 0; kind < LOAD_KINDS; kind++)
+    rc |= mux_hdr_add(r->hdr[kind], hdr[kind]);
+  int threads = (int)json_array_size(shares);
   r->thread_share = mux_resize(r->thread_share, (size_t)(r->threads + threads), sizeof(double));
   for (int i = 0; i < threads; i++)
     r->thread_share[r->threads + i] = json_number_value(json_array_get(shares, (size_t)i));
   r->threads += threads;
-  return 0;
+  return rc;
 }
 
 int load_whole_add(struct load_whole *whole, const json_t *result, char *why, size_t why_bytes) {
@@ -237,8 +250,10 @@ int load_whole_add(struct load_whole *whole, const json_t *result, char *why, si
       of < 1 || of > LOAD_PARTS_MOST || number < 1 || number > of || connections < 0 || idle < 0 ||
       connections > 100000000 || idle > 100000000 || threads < 1 || threads > 1024)
     return complain(why, why_bytes, "it is not the JSON result of a load with --part");
-  if (whole->parts == 0 && begin(whole, of, common) != 0)
+  if (whole->parts == 0 && begin(whole, of, common) != 0) {
+    load_whole_free(whole);
     return complain(why, why_bytes, "its options make no sense");
+  }
   if (of != whole->parts || !json_equal(common, whole->common))
     return complain(why, why_bytes, "it was made with other options than the parts before it");
   if (whole->have[number - 1]) {
@@ -246,9 +261,16 @@ int load_whole_add(struct load_whole *whole, const json_t *result, char *why, si
     return -EINVAL;
   }
   struct load_result *r = &whole->result;
-  if (add_counts(r, counts) != 0 || add_histograms(r, result) != 0 ||
-      add_shares(r, shares, threads) != 0)
+  struct mux_hdr *hdr[LOAD_KINDS];
+  if (!are_counts(counts) || json_array_size(shares) != (size_t)threads ||
+      read_histograms(hdr, result) != 0)
     return complain(why, why_bytes, "its counts make no sense");
+  int rc = add(r, counts, shares, hdr);
+  for (int kind = 0; kind < LOAD_KINDS; kind++)
+    mux_hdr_free(hdr[kind]);
+  if (rc != 0)
+    return complain(why, why_bytes, "its histograms are of another kind");
+  whole->added++;
   whole->have[number - 1] = true;
   whole->config.connections += connections;
   whole->config.idle += idle;

@@ -20,6 +20,7 @@ struct load_whole {
   struct load_config config;
   struct load_result result;
   int parts;      /* N; 0: none yet */
+  int added;      /* of them */
   bool *have;     /* [N] */
   json_t *common; /* what all parts have to agree on */
 };

@@ -137,7 +137,7 @@ int mux_answer_parse(const char *line, struct mux_answer *a) {
   for (size_t i = 0; i < sizeof fields / sizeof *fields && sound; i++) {
     const json_t *field = json_object_get(object, fields[i].key);
     int64_t value = json_integer_value(field);
-    sound = json_is_integer(field);
+    sound = json_is_integer(field) && value >= -1 && value <= INT64_MAX / 4;
     memcpy((char *)a + fields[i].offset, &value, sizeof value);
   }
   json_decref(object);

@@ -72,7 +72,8 @@ char **trial_load_options(const struct plan *plan, const struct plan_trial *tria
   put(&words, "--%s=%s", "seed", number);
   if (e->agents != NULL)
     put(&words, "--%s=%s", "agents", e->agents);
-  if (cpus[0] != 0)
+  bool own_cpus = e->agents == NULL || CPU_COUNT(&e->load_cpus) > 0; /* not this host's choice */
+  if (cpus[0] != 0 && own_cpus)
     put(&words, "--%s=%s", "cpus", cpus);
   if (hlog != NULL)
     put(&words, "--%s=%s", "hlog", hlog);

@@ -229,8 +229,9 @@ static void lose(int signal, const char *why) {
   json_t *json = test_json(&result);
   assert_true(json_is_string(json_object_get(agent_of(json, 1), "lost")));
   assert_true(json_is_null(json_object_get(agent_of(json, 2), "lost")));
+  assert_true(json_is_false(json_object_get(json, "valid")));
   assert_int_equal(test_json_int(json, "connections"), 6);
-  assert_int_equal(test_json_int(json, "established"), 4);
+  assert_int_equal(test_json_int(json, "established"), signal == SIGTERM ? 6 : 4);
   json_decref(json);
   test_stop(&server);
 }
@@ -238,6 +239,12 @@ static void lose(int signal, const char *why) {
 static void one_that_dies_is_named(void **state) {
   (void)state;
   lose(SIGKILL, "it has ended");
+}
+
+/* It hands in its part, but that is not of the same time as the others'. */
+static void one_that_ends_early_is_named(void **state) {
+  (void)state;
+  lose(SIGTERM, "it has ended before it was told to");
 }
 
 static void one_that_falls_silent_is_named(void **state) {
@@ -286,6 +293,34 @@ static void what_is_no_agent_is_refused(void **state) {
   test_stop(&server);
 }
 
+static void what_an_agent_says_is_not_trusted(void **state) {
+  (void)state;
+  static const struct {
+    const char *says, *why;
+  } rows[] = {
+      {"echo 'agent {\"protocol\": 2, \"host\": \"x\"}'; sleep 60", "it speaks version 2"},
+      {"echo 'agent {\"protocol\": 1, \"host\": \"\"}'; sleep 60", "it said 'agent "},
+      {"echo 'agent {\"protocol\": 1, \"host\": \"x\"}'; yes x", "it said 'x'"},
+      {"echo 'agent {\"protocol\": 1, \"host\": \"x\"}'; echo 'clock 2 -1'; sleep 60",
+       "it said 'clock 2 -1'"},
+      {"head -c 100000 /dev/zero | tr '\\0' x; sleep 60", "it does not speak the protocol"},
+  };
+  struct test_server server;
+  char path[200];
+  snprintf(path, sizeof path, "%s/fake", test_directory());
+  test_serve(&server, "--backend epoll-lt");
+  for (size_t i = 0; i < TEST_COUNT(rows); i++) {
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    fprintf(file, "#!/bin/sh\n%s\n", rows[i].says);
+    fclose(file);
+    assert_int_equal(chmod(path, 0755), 0);
+    test_command(&result, "load %s -c 2 --agents ,%s", server.target, path);
+    test_expect_error(&result, 1, rows[i].why);
+  }
+  test_stop(&server);
+}
+
 /* The runner orders slices of a load by agents as of any other. */
 static void an_experiment_takes_agents(void **state) {
   (void)state;
@@ -308,9 +343,11 @@ int main(void) {
       cmocka_unit_test_setup_teardown(a_host_that_is_cut_off_is_missed, networks, remove_networks),
       cmocka_unit_test(another_clock_is_found_out),
       cmocka_unit_test(one_that_dies_is_named),
+      cmocka_unit_test(one_that_ends_early_is_named),
       cmocka_unit_test(one_that_falls_silent_is_named),
       cmocka_unit_test(ctrl_c_keeps_what_was_measured),
       cmocka_unit_test(what_is_no_agent_is_refused),
+      cmocka_unit_test(what_an_agent_says_is_not_trusted),
       cmocka_unit_test(an_experiment_takes_agents),
   };
   return cmocka_run_group_tests(tests, test_make_directory, test_remove_directory);
