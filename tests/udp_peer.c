@@ -18,7 +18,7 @@ enum { DATAGRAM_BYTES = 65536, HELD_BYTES = 256, HELD_MOST = 1024, OVERTAKERS = 
 
 struct held {
   int64_t due_ns; /* INT64_MAX: not by time */
-  int after;      /* so many others of its sender go first */
+  int after;      /* before so many sound ones of its sender */
   size_t bytes;
   struct mux_addr to;
   char data[HELD_BYTES];
@@ -119,7 +119,8 @@ _Noreturn static void serve(struct server *s, pid_t parent) {
       s->counts->received++;
       enum udp_misdeed misdeed = choose(s);
       s->counts->done[misdeed]++;
-      release(s, &from);
+      bool is_sound = misdeed == UDP_NOTHING || misdeed == UDP_DOUBLE; /* others overtake nothing */
+      release(s, is_sound ? &from : NULL);
       echo(s, misdeed, data, (size_t)n, &from);
     }
     release(s, NULL);

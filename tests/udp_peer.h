@@ -13,7 +13,7 @@ enum udp_misdeed {
   UDP_LOSE,
   UDP_DOUBLE,
   UDP_DELAY,   /* by UDP_DELAY_MS */
-  UDP_REORDER, /* after the next two of the same sender */
+  UDP_REORDER, /* after the next sound one of the same sender */
   UDP_SHORTEN,
   UDP_LENGTHEN,
   UDP_FLIP, /* a bit of the last byte */
