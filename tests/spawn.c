@@ -172,7 +172,18 @@ void test_serve(struct test_server *server, const char *format, ...) {
     fail_msg("'%s' does not serve; it wrote: %s", server->process.command,
              test_errors(&server->process));
   char why[160];
-  assert_int_equal(mux_addr_parse(&server->addr, server->target, true, why, sizeof why), 0);
+  bool may_be_remote = strstr(server->process.command, "--allow-remote") != NULL;
+  assert_int_equal(mux_addr_parse(&server->addr, server->target, may_be_remote, why, sizeof why),
+                   0);
+}
+
+static bool has_worked(void *arg) {
+  return mux_process_cpu_ns(*(pid_t *)arg) > 50 * MUX_MS;
+}
+
+void test_await_traffic(const struct test_server *server) {
+  pid_t pid = server->process.pid;
+  assert_true(test_wait_until(has_worked, &pid));
 }
 
 void test_stop(struct test_server *server) {

@@ -52,6 +52,8 @@ struct test_server {
 bool test_has_backend(const char *server);
 void test_serve(struct test_server *server, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Waits until it has served for a while: only traffic takes 50 ms of a server's CPU time. */
+void test_await_traffic(const struct test_server *server);
 /* SIGTERM; asserts exit 0 and that standard error is empty. */
 void test_stop(struct test_server *server);
 /* Waits until done(arg) is true; false if it is not within TEST_TIMEOUT_S. */
