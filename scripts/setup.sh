@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 packages="gcc make libc6-dev libconfig-dev libjansson-dev libsmartcols-dev zlib1g-dev
-  libcmocka-dev nodejs npm $(scripts/libraries.sh packages backends/*.c loadgen/*.c) $*"
+  libcmocka-dev iproute2 nodejs npm $(scripts/libraries.sh packages backends/*.c loadgen/*.c) $*"
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
   echo setup: not a Debian or Ubuntu machine. Install the equivalents of: $packages >&2
